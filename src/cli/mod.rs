@@ -1,0 +1,84 @@
+//! The command line: one file per command, and the table of them.
+//!
+//! Only here are environment, terminal and working directory read, and only `ui` prints. A command
+//! is a struct of arguments and a `run` that answers with an exit status or an [`Error`].
+
+mod ui;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use clsecrets::{Code, Error, Settings};
+
+use ui::Ui;
+
+/// Seals the secrets of Chainlink nodes in the SOPS format and delivers them.
+#[derive(Debug, Parser)]
+#[command(
+    name = "clsecrets",
+    version,
+    propagate_version = true,
+    arg_required_else_help = true
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {}
+
+/// What every command gets besides its arguments.
+#[derive(Debug)]
+pub(crate) struct Context {
+    /// The surroundings, read once.
+    pub(crate) settings: Settings,
+    /// Both streams and the prompts.
+    pub(crate) ui: Ui,
+}
+
+/// An exit status, or why there is none better than failure.
+pub(crate) type Outcome = Result<u8, Error>;
+
+/// Reads the command line and runs it.
+pub(crate) fn main() -> ExitCode {
+    let ui = Ui::new();
+    let settings = match surroundings() {
+        Ok(settings) => settings,
+        Err(error) => return ExitCode::from(ui.fail(&error)),
+    };
+    let cli = match Cli::try_parse_from(std::env::args_os().collect::<Vec<OsString>>()) {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { 1 } else { 0 });
+        }
+    };
+    let context = Context { settings, ui };
+    match run(cli.command, &context) {
+        Ok(status) => ExitCode::from(status),
+        Err(error) => ExitCode::from(context.ui.fail(&error)),
+    }
+}
+
+fn run(command: Command, _context: &Context) -> Outcome {
+    match command {}
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that reads the surroundings"
+)]
+fn surroundings() -> Result<Settings, Error> {
+    let cwd = std::env::current_dir()
+        .map_err(|_| Error::new(Code::Failed, "the working directory does not exist"))?;
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .map_or(0, |since| {
+            i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+        });
+    let vars = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    Ok(Settings::new(vars, cwd, now))
+}

@@ -1,0 +1,70 @@
+//! Both output streams, colour and prompts. Results go to stdout, everything else to stderr.
+
+use std::io::{self, IsTerminal, Write};
+
+use clsecrets::{Code, Error};
+
+/// The terminal, or what stands in for it.
+#[derive(Debug)]
+pub(crate) struct Ui {
+    colour: bool,
+}
+
+impl Ui {
+    /// Looks at the terminal once.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "colour is decided before settings exist"
+    )]
+    pub(crate) fn new() -> Self {
+        let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        Self {
+            colour: !refused && io::stderr().is_terminal(),
+        }
+    }
+
+    /// Writes a result. A closed pipe ends quietly.
+    pub(crate) fn result(&self, bytes: &[u8]) -> Result<(), Error> {
+        let mut stdout = io::stdout().lock();
+        match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                let reason = clsecrets::fs::plain(&error);
+                Err(Error::new(
+                    Code::Output,
+                    format!("cannot write to standard output: {reason}"),
+                ))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes one line of a result.
+    pub(crate) fn line(&self, line: &str) -> Result<(), Error> {
+        self.result(format!("{line}\n").as_bytes())
+    }
+
+    /// Tells something beside the result.
+    pub(crate) fn note(&self, line: &str) {
+        let _ = writeln!(io::stderr().lock(), "{line}");
+    }
+
+    /// Tells something that the user should look at.
+    pub(crate) fn warn(&self, line: &str) {
+        self.labelled("warning", "33", line);
+    }
+
+    /// Prints an error and returns its exit status.
+    pub(crate) fn fail(&self, error: &Error) -> u8 {
+        self.labelled("error", "31", &error.to_string());
+        error.code.status()
+    }
+
+    fn labelled(&self, label: &str, colour: &str, text: &str) {
+        let mut stderr = io::stderr().lock();
+        let _ = if self.colour {
+            writeln!(stderr, "\u{1b}[1;{colour}m{label}:\u{1b}[0m {text}")
+        } else {
+            writeln!(stderr, "{label}: {text}")
+        };
+    }
+}

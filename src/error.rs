@@ -1,0 +1,142 @@
+//! The one error that leaves the library: what could not be done, to which subject, why, and what
+//! to do next.
+//!
+//! Modules have enums of their own; they convert into this at the library's edge. Nothing dynamic
+//! in a message comes from cleartext, and the text of a server is never relayed (it can quote a
+//! request, and a request can hold values).
+
+use std::fmt;
+
+/// Why a command failed, as scripts see it: the exit status.
+///
+/// The numbers of [`Code::Token`], [`Code::Mac`], [`Code::NoDataKey`] and the others that have a
+/// meaning in the reference tool are the reference's (getsops 3.13).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Code {
+    /// Generic failure; also usage of commands that the reference has (1).
+    Failed,
+    /// The input cannot be read or parsed; of `hook`, `scan`, `check`: could not judge (2).
+    Input,
+    /// The output cannot be opened (3).
+    Output,
+    /// The tree cannot be written in the output format; of `sync`: refused (4).
+    Unrepresentable,
+    /// A malformed encryption context (6).
+    Context,
+    /// A path or value of `set` is malformed (7).
+    SetValue,
+    /// Parameters that exclude one another (8).
+    Conflict,
+    /// The tree cannot be encrypted, for example because of a key that is no string (23).
+    Encrypt,
+    /// A token does not open (25).
+    Token,
+    /// The MAC is wrong, missing or does not open (51).
+    Mac,
+    /// `--extract` has a malformed path (91).
+    ExtractPath,
+    /// No document in the input (92).
+    Empty,
+    /// No such file, or none given (100).
+    NoFile,
+    /// No data key could be unwrapped (128).
+    NoDataKey,
+    /// Nothing was changed (200).
+    Unchanged,
+    /// Already sealed (203).
+    AlreadySealed,
+    /// A status of another table (`sync`, `hook`), as it is.
+    Other(u8),
+}
+
+impl Code {
+    /// The process exit status.
+    pub fn status(self) -> u8 {
+        match self {
+            Self::Failed => 1,
+            Self::Input => 2,
+            Self::Output => 3,
+            Self::Unrepresentable => 4,
+            Self::Context => 6,
+            Self::SetValue => 7,
+            Self::Conflict => 8,
+            Self::Encrypt => 23,
+            Self::Token => 25,
+            Self::Mac => 51,
+            Self::ExtractPath => 91,
+            Self::Empty => 92,
+            Self::NoFile => 100,
+            Self::NoDataKey => 128,
+            Self::Unchanged => 200,
+            Self::AlreadySealed => 203,
+            Self::Other(status) => status,
+        }
+    }
+}
+
+/// What went wrong, in the words that a person reads.
+///
+/// Printed as: first line what could not be done and to which file; then `details`, one reason a
+/// line; last the hints, each an order that can be pasted.
+#[derive(Debug)]
+pub struct Error {
+    /// The exit status.
+    pub code: Code,
+    /// What could not be done, lower case, without a full stop.
+    pub message: String,
+    /// Why, one line each.
+    pub details: Vec<String>,
+    /// What to do next.
+    pub hints: Vec<String>,
+}
+
+/// What library calls at the edge return.
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    /// Makes an error without details.
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+            details: Vec::new(),
+            hints: Vec::new(),
+        }
+    }
+
+    /// An invariant that a type cannot carry did not hold.
+    pub fn internal(what: impl fmt::Display) -> Self {
+        Self::new(Code::Failed, format!("internal error: {what}"))
+            .hint("please report this, with the command that you ran and without any secret")
+    }
+
+    /// Adds one reason.
+    #[must_use]
+    pub fn detail(mut self, line: impl Into<String>) -> Self {
+        self.details.push(line.into());
+        self
+    }
+
+    /// Adds one next step.
+    #[must_use]
+    pub fn hint(mut self, line: impl Into<String>) -> Self {
+        self.hints.push(line.into());
+        self
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        for line in &self.details {
+            write!(f, "\n  {line}")?;
+        }
+        for line in &self.hints {
+            write!(f, "\nhint: {line}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Error {}

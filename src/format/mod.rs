@@ -1,0 +1,155 @@
+//! Text to spans, and edits back into the same text.
+//!
+//! A document keeps its source; its tree's sites point into it. Sealing and opening replace scalars
+//! and comments in the text, and every other byte stays. Pure: no file, no key, no clock.
+
+pub mod yaml;
+
+use std::fmt;
+
+use zeroize::Zeroizing;
+
+use crate::secret::SecretBytes;
+use crate::tree::{Fields, Map, Site, Tree, Value};
+
+/// Every format, in the order of `--help`. Adding one is one line here and one file.
+pub const FORMATS: &[&dyn Format] = &[&yaml::Yaml];
+
+/// A file format.
+pub trait Format: fmt::Debug + Send + Sync {
+    /// The word of `--input-type`.
+    fn name(&self) -> &'static str;
+    /// Endings of file names, with the dot; matched by case as the reference does.
+    fn extensions(&self) -> &'static [&'static str];
+    /// Reads a text. The metadata branch, if there is one, is not part of the tree.
+    fn parse(&self, source: Zeroizing<Vec<u8>>) -> Result<Document, FormatError>;
+    /// Writes edits into the source of a document; all else stays byte for byte.
+    fn apply(&self, document: &Document, edits: &Edits) -> Result<Zeroizing<Vec<u8>>, FormatError>;
+    /// Writes one node as a text of its own: what `--extract` prints of a map or a list.
+    fn emit(&self, map: &Map) -> Result<Zeroizing<Vec<u8>>, FormatError>;
+}
+
+/// A file that was read: its text, what it holds, and where.
+pub struct Document {
+    /// What it holds, without the metadata branch.
+    pub tree: Tree,
+    /// The branch called `sops` of the first document, if there is one.
+    pub metadata: Option<Metadata>,
+    /// The text; cleartext for a draft.
+    pub(crate) source: Zeroizing<Vec<u8>>,
+    /// Where each site stands; only the format that made it reads it.
+    pub(crate) layout: yaml::Layout,
+}
+
+/// The metadata branch as it stands in a file.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Metadata {
+    /// A map, as it should be.
+    Branch(Fields),
+    /// An entry called `sops` that is no map.
+    NotAMap,
+}
+
+/// What is to be written over a document.
+#[derive(Debug, Default)]
+pub struct Edits {
+    /// New content of places that the text has; at most one for each.
+    pub places: Vec<(Site, Change)>,
+    /// New pairs, appended to maps that the text has.
+    pub added: Vec<(Site, crate::tree::Pair)>,
+    /// What happens to the metadata branch.
+    pub metadata: MetadataEdit,
+}
+
+/// What a place in the text becomes.
+#[derive(Debug)]
+pub enum Change {
+    /// A token, in the style of what stood there.
+    Seal(String),
+    /// A clear value, in the style that the token's own style tells.
+    Open(Value),
+    /// A clear comment where a sealed one stood, as a comment or as an item of a list.
+    OpenComment(SecretBytes),
+}
+
+/// What becomes of the metadata branch.
+#[derive(Debug, Default)]
+pub enum MetadataEdit {
+    /// It stays.
+    #[default]
+    Keep,
+    /// It goes.
+    Remove,
+    /// It is written anew at the end of each document.
+    Write(Fields),
+    /// Texts of these fields are replaced in place; the rest of the branch stays as it is.
+    Update(Vec<(&'static str, String)>),
+}
+
+/// What is wrong with a text. Positions count from 1; nothing of the content is in it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}, column {column}: {reason}")]
+pub struct FormatError {
+    /// What kind of fault it is; it decides the exit status.
+    pub fault: Fault,
+    /// Line, from 1.
+    pub line: usize,
+    /// Column, from 1, in characters.
+    pub column: usize,
+    /// The cause, without any content.
+    pub reason: String,
+}
+
+/// Kinds of faults of a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Fault {
+    /// It does not follow the format's grammar.
+    Syntax,
+    /// Nothing in it.
+    Empty,
+    /// It is right, but the SOPS format cannot hold it (a key that is no string).
+    NotSealable,
+    /// It is right, but not supported here yet.
+    Unsupported,
+    /// It cannot be written in this format.
+    Unrepresentable,
+}
+
+impl Document {
+    /// Line and column, from 1, of a site of this document.
+    pub fn position(&self, site: Site) -> (usize, usize) {
+        self.layout.position(&self.source, site)
+    }
+
+    /// The text as it was read.
+    pub fn source(&self) -> &[u8] {
+        &self.source
+    }
+}
+
+impl fmt::Debug for Document {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Document")
+            .field("tree", &self.tree)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The format of a name: by its ending. `None` is what the reference calls binary.
+pub fn by_extension(name: &str) -> Option<&'static dyn Format> {
+    FORMATS
+        .iter()
+        .find(|format| {
+            format
+                .extensions()
+                .iter()
+                .any(|ending| name.ends_with(ending))
+        })
+        .copied()
+}
+
+/// The format of a word of `--input-type`.
+pub fn by_name(name: &str) -> Option<&'static dyn Format> {
+    FORMATS.iter().find(|format| format.name() == name).copied()
+}

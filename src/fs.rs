@@ -1,0 +1,256 @@
+//! Files: read with a limit, replaced atomically under a lock, private where they hold cleartext.
+//!
+//! The only module that writes. A replacement is a temporary file in the same directory, synced
+//! and renamed; the lock is on the directory, because a lock on the file dies with the rename.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use rustix::fs::{FlockOperation, flock};
+use zeroize::Zeroizing;
+
+use crate::error::{Code, Error, Result};
+
+/// The beginning of the name of every temporary file; `init` ignores it and the hook refuses it.
+pub const TEMPORARY_PREFIX: &str = ".clsecrets-tmp-";
+
+/// How long to wait for another writer.
+const LOCK_WAIT: Duration = Duration::from_secs(20);
+
+/// What a new file may be read by; an existing file keeps its mode and owner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Privacy {
+    /// 0600: it holds cleartext or a key.
+    Private,
+    /// As the umask says: it is sealed, or holds no secret.
+    Umask,
+}
+
+/// What a file was when it was read, to notice that somebody else has written since.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stamp {
+    inode: u64,
+    size: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+/// The content of a file that was read, with its stamp.
+#[derive(Debug)]
+pub struct Content {
+    /// The bytes; zeroed on drop.
+    pub bytes: Zeroizing<Vec<u8>>,
+    /// What the file was.
+    pub stamp: Stamp,
+}
+
+/// Held while a file is read, changed and replaced; released on drop.
+#[derive(Debug)]
+pub struct Lock {
+    _directory: File,
+}
+
+impl Stamp {
+    fn of(metadata: &fs::Metadata) -> Self {
+        Self {
+            inode: metadata.ino(),
+            size: metadata.size(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+        }
+    }
+}
+
+/// Reads a whole file.
+pub fn read(path: &Path) -> io::Result<Content> {
+    let mut file = File::open(path)?;
+    let metadata = file.metadata()?;
+    if metadata.is_dir() {
+        return Err(io::Error::from(io::ErrorKind::IsADirectory));
+    }
+    let size = usize::try_from(metadata.size()).unwrap_or(0);
+    let mut bytes = Zeroizing::new(Vec::with_capacity(size + 1));
+    file.read_to_end(&mut bytes)?;
+    Ok(Content {
+        bytes,
+        stamp: Stamp::of(&metadata),
+    })
+}
+
+/// Waits for the other writers of this file's directory.
+pub fn lock(path: &Path) -> Result<Lock> {
+    let directory = parent(&resolve(path));
+    let file = File::open(&directory).map_err(|error| cannot("open", &directory, &error))?;
+    let deadline = Instant::now() + LOCK_WAIT;
+    loop {
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Err(rustix::io::Errno::WOULDBLOCK) if Instant::now() < deadline => {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            Err(rustix::io::Errno::WOULDBLOCK) => {
+                return Err(Error::new(
+                    Code::Failed,
+                    format!("{} is locked by another process", directory.display()),
+                )
+                .hint("wait for the other command to end, then run this one again"));
+            }
+            // On a file system without locks the comparison just before the rename has to do.
+            Ok(()) | Err(_) => return Ok(Lock { _directory: file }),
+        }
+    }
+}
+
+/// Replaces a file, or makes it. The caller holds a [`Lock`] when it has read the file before and
+/// passes the stamp of that reading; a file that changed since then is left alone.
+pub fn replace(path: &Path, bytes: &[u8], privacy: Privacy, read: Option<&Stamp>) -> Result<()> {
+    let path = resolve(path);
+    let old = match fs::symlink_metadata(&path) {
+        Ok(metadata) => Some(metadata),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => return Err(cannot("look at", &path, &error)),
+    };
+    if let Some(old) = &old {
+        if !old.is_file() {
+            return Err(Error::new(
+                Code::Output,
+                format!("{} is no file", path.display()),
+            ));
+        }
+        if old.nlink() > 1 {
+            return Err(Error::new(
+                Code::Failed,
+                format!(
+                    "{} has several hard links; replacing it would part them",
+                    path.display()
+                ),
+            )
+            .hint("write to another file with --output, or remove the other links"));
+        }
+    }
+    write_temporary(&path, bytes, privacy, old.as_ref(), read)
+        .map_err(|error| cannot("write", &path, &error))?
+        .then_some(())
+        .ok_or_else(|| {
+            Error::new(
+                Code::Failed,
+                format!("{} changed while it was worked on", path.display()),
+            )
+            .detail("nothing was written; the other change is kept")
+            .hint("run the command again")
+        })
+}
+
+/// Makes a directory that only the user can enter, with its parents.
+pub fn create_private_dir(path: &Path) -> Result<()> {
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(|error| cannot("create", path, &error))
+}
+
+/// Removes a file; one that is not there is no error.
+pub fn remove(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(cannot("remove", path, &error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// `false`: the file is not what was read. The temporary file is gone on every way out.
+fn write_temporary(
+    path: &Path,
+    bytes: &[u8],
+    privacy: Privacy,
+    old: Option<&fs::Metadata>,
+    read: Option<&Stamp>,
+) -> io::Result<bool> {
+    let directory = parent(path);
+    let mut temporary = tempfile::Builder::new()
+        .prefix(TEMPORARY_PREFIX)
+        .rand_bytes(12)
+        .make_in(&directory, |name| {
+            OpenOptions::new()
+                .write(true)
+                .create_new(true)
+                .mode(0o600)
+                .open(name)
+        })?;
+    temporary.write_all(bytes)?;
+    let mode = match (old, privacy) {
+        (Some(old), _) => old.mode() & 0o7777,
+        (None, Privacy::Private) => 0o600,
+        (None, Privacy::Umask) => 0o666 & !umask(&directory)?,
+    };
+    if let Some(old) = old {
+        let new = temporary.as_file().metadata()?;
+        if (new.uid(), new.gid()) != (old.uid(), old.gid()) {
+            std::os::unix::fs::fchown(temporary.as_file(), Some(old.uid()), Some(old.gid()))?;
+        }
+    }
+    temporary
+        .as_file()
+        .set_permissions(fs::Permissions::from_mode(mode))?;
+    temporary.as_file().sync_all()?;
+    if let Some(read) = read {
+        match fs::metadata(path) {
+            Ok(now) if Stamp::of(&now) == *read => {}
+            _ => return Ok(false),
+        }
+    }
+    temporary.persist(path).map_err(|error| error.error)?;
+    File::open(&directory)?.sync_all()?;
+    Ok(true)
+}
+
+/// The umask, asked of the kernel by making a file: reading it would mean setting it.
+fn umask(directory: &Path) -> io::Result<u32> {
+    let probe = tempfile::Builder::new()
+        .prefix(TEMPORARY_PREFIX)
+        .make_in(directory, |name| {
+            OpenOptions::new()
+                .write(true)
+                .create_new(true)
+                .mode(0o666)
+                .open(name)
+        })?;
+    Ok(0o666 & !(probe.as_file().metadata()?.mode() & 0o666))
+}
+
+/// Follows symbolic links of the file itself, so that the link stays and its target is replaced.
+fn resolve(path: &Path) -> PathBuf {
+    fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf())
+}
+
+fn parent(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
+        _ => PathBuf::from("."),
+    }
+}
+
+fn cannot(what: &str, path: &Path, error: &io::Error) -> Error {
+    let code = if what == "write" {
+        Code::Failed
+    } else {
+        Code::Input
+    };
+    Error::new(
+        code,
+        format!("cannot {what} {}: {}", path.display(), plain(error)),
+    )
+}
+
+/// The system's words without the number.
+pub fn plain(error: &io::Error) -> String {
+    let text = error.to_string();
+    match text.find(" (os error") {
+        Some(end) => text.get(..end).unwrap_or(&text).to_lowercase(),
+        None => text,
+    }
+}

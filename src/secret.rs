@@ -1,0 +1,145 @@
+//! Cleartext in memory: zeroed on drop, never cloned, never shown.
+//!
+//! There is one way out, [`Secret::expose`], and `tests/architecture.rs` lists the files that may
+//! call it. The surprise: comparing goes through [`Secret::ct_eq`], because `==` on bytes stops at
+//! the first difference and so tells how much of a guess was right.
+
+use std::fmt;
+
+use subtle::ConstantTimeEq;
+use zeroize::Zeroize;
+
+/// A value that is zeroed when it goes out of scope and prints as `[redacted]`.
+pub struct Secret<T: Zeroize>(T);
+
+/// Bytes of one value: what is sealed, and what is delivered.
+pub type SecretBytes = Secret<Vec<u8>>;
+
+impl<T: Zeroize> Secret<T> {
+    /// Takes a value into custody; the caller keeps no copy.
+    pub fn new(inner: T) -> Self {
+        Self(inner)
+    }
+
+    /// Lends the cleartext. Call it as late as possible and bind the result to no name that
+    /// outlives the statement.
+    pub fn expose(&self) -> &T {
+        &self.0
+    }
+}
+
+impl SecretBytes {
+    /// Copies bytes into custody.
+    pub fn copy_of(bytes: &[u8]) -> Self {
+        Self(bytes.to_vec())
+    }
+
+    /// Number of bytes.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Compares in a time that depends on the lengths only.
+    pub fn ct_eq(&self, other: &Self) -> bool {
+        self.0.as_slice().ct_eq(other.0.as_slice()).into()
+    }
+
+    /// Makes a second custody of the same bytes; named, so that a copy is never an accident.
+    #[must_use]
+    pub fn duplicate(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<T: Zeroize> Drop for Secret<T> {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+impl<T: Zeroize> fmt::Debug for Secret<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[redacted]")
+    }
+}
+
+/// The 32 random bytes that seal every value of one file; master keys wrap it.
+pub struct DataKey(Box<[u8; DataKey::LEN]>);
+
+impl DataKey {
+    /// Bytes of a data key (AES-256).
+    pub const LEN: usize = 32;
+
+    /// Takes exactly [`DataKey::LEN`] bytes; anything else is no data key.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let mut key = Box::new([0; Self::LEN]);
+        if bytes.len() != Self::LEN {
+            return None;
+        }
+        key.copy_from_slice(bytes);
+        Some(Self(key))
+    }
+
+    /// Draws a key from the operating system.
+    pub fn generate() -> Result<Self, getrandom::Error> {
+        let mut key = Box::new([0; Self::LEN]);
+        getrandom::fill(key.as_mut_slice())?;
+        Ok(Self(key))
+    }
+
+    /// Lends the key bytes.
+    pub fn expose(&self) -> &[u8; Self::LEN] {
+        &self.0
+    }
+
+    /// Compares in constant time.
+    pub fn ct_eq(&self, other: &Self) -> bool {
+        self.0.as_slice().ct_eq(other.0.as_slice()).into()
+    }
+}
+
+impl Drop for DataKey {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+impl fmt::Debug for DataKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DataKey([redacted])")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_prints_nothing_of_itself() {
+        assert_eq!(
+            format!("{:?}", SecretBytes::copy_of(b"hunter2")),
+            "[redacted]"
+        );
+        let key = DataKey::from_bytes(&[7; 32]).unwrap();
+        assert_eq!(format!("{key:?}"), "DataKey([redacted])");
+    }
+
+    #[test]
+    fn equal_bytes_are_equal_and_others_are_not() {
+        let a = SecretBytes::copy_of(b"abc");
+        assert!(a.ct_eq(&SecretBytes::copy_of(b"abc")));
+        assert!(!a.ct_eq(&SecretBytes::copy_of(b"abd")));
+        assert!(!a.ct_eq(&SecretBytes::copy_of(b"ab")));
+    }
+
+    #[test]
+    fn a_data_key_has_32_bytes() {
+        assert!(DataKey::from_bytes(&[0; 31]).is_none());
+        assert!(DataKey::from_bytes(&[0; 33]).is_none());
+    }
+}

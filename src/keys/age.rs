@@ -100,6 +100,9 @@ impl<'a> AgeKey<'a> {
     }
 
     fn open(&self, wrapped: &str) -> Result<DataKey, KeyError> {
+        if self.recipient.starts_with("age1pq1") {
+            return Err(malformed(&self.recipient, HYBRID));
+        }
         let identities = &self.connections.identities;
         let ask: Option<&dyn Ask> = self.connections.ask.as_deref();
         let mut opened = None;
@@ -161,10 +164,7 @@ impl Public {
             ));
         }
         if text.starts_with("age1pq1") {
-            return Err(malformed(
-                text,
-                "hybrid (post-quantum) keys are not supported yet",
-            ));
+            return Err(malformed(text, HYBRID));
         }
         if let Ok(key) = text.parse() {
             return Ok(Self::X25519(key));
@@ -250,6 +250,8 @@ fn no_plugin(name: &str) -> KeyError {
         )),
     }
 }
+
+const HYBRID: &str = "hybrid (post-quantum) keys are not supported yet";
 
 #[cfg(test)]
 mod tests;

@@ -6,6 +6,8 @@
 //! tree → format, cipher → metadata → keys → envelope → config, chainlink → scan, sync → cli
 //! ```
 
+pub mod cipher;
+pub mod envelope;
 pub mod error;
 pub mod format;
 pub mod fs;

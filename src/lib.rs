@@ -6,6 +6,7 @@
 //! tree → format, cipher → metadata → keys → envelope → config, chainlink → scan, sync → cli
 //! ```
 
+pub mod config;
 pub mod error;
 pub mod format;
 pub mod fs;

@@ -7,6 +7,7 @@
 //! ```
 
 pub mod cipher;
+pub mod config;
 pub mod envelope;
 pub mod error;
 pub mod format;

@@ -3,9 +3,16 @@
 //! Only here are environment, terminal and working directory read, and only `ui` prints. A command
 //! is a struct of arguments and a `run` that answers with an exit status or an [`Error`].
 
+mod decrypt;
+mod encrypt;
+mod input;
+mod legacy;
+mod onto;
+mod opening;
+mod sealing;
+mod set;
 mod ui;
 
-use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -27,7 +34,11 @@ struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {}
+enum Command {
+    Encrypt(Box<encrypt::Args>),
+    Decrypt(Box<decrypt::Args>),
+    Set(Box<set::Args>),
+}
 
 /// What every command gets besides its arguments.
 #[derive(Debug)]
@@ -48,7 +59,7 @@ pub(crate) fn main() -> ExitCode {
         Ok(settings) => settings,
         Err(error) => return ExitCode::from(ui.fail(&error)),
     };
-    let cli = match Cli::try_parse_from(std::env::args_os().collect::<Vec<OsString>>()) {
+    let cli = match Cli::try_parse_from(legacy::subcommand_form(std::env::args_os().collect())) {
         Ok(cli) => cli,
         Err(error) => {
             let _ = error.print();
@@ -56,14 +67,18 @@ pub(crate) fn main() -> ExitCode {
         }
     };
     let context = Context { settings, ui };
-    match run(cli.command, &context) {
+    match run(&cli.command, &context) {
         Ok(status) => ExitCode::from(status),
         Err(error) => ExitCode::from(context.ui.fail(&error)),
     }
 }
 
-fn run(command: Command, _context: &Context) -> Outcome {
-    match command {}
+fn run(command: &Command, context: &Context) -> Outcome {
+    match command {
+        Command::Encrypt(args) => encrypt::run(args, context),
+        Command::Decrypt(args) => decrypt::run(args, context),
+        Command::Set(args) => set::run(args, context),
+    }
 }
 
 #[expect(

@@ -71,6 +71,33 @@ impl Draft {
     }
 }
 
+impl Draft {
+    /// Seals this document onto an opened one: its recipients, rule and data key, and the tokens of
+    /// unchanged values. `None` when the sealed file says exactly this already.
+    pub fn reseal(
+        &self,
+        onto: &Opened,
+        key: &DataKey,
+        nonces: &mut dyn Nonces,
+        now: i64,
+        allow_cleartext: bool,
+        reuse: &HashMap<Site, String>,
+    ) -> Result<Option<Text>, EnvelopeError> {
+        let metadata = onto.metadata().clone();
+        let text = self.seal(metadata, key, nonces, now, allow_cleartext, reuse)?;
+        let body = |bytes: &[u8]| -> Result<Zeroizing<Vec<u8>>, EnvelopeError> {
+            let document = self.format.parse(Zeroizing::new(bytes.to_vec()))?;
+            let edits = Edits {
+                metadata: MetadataEdit::Remove,
+                ..Edits::default()
+            };
+            Ok(self.format.apply(&document, &edits)?)
+        };
+        let is_same = *body(&text.bytes)? == *body(onto.sealed_text())?;
+        Ok((!is_same).then_some(text))
+    }
+}
+
 impl Opened {
     /// Seals what has changed; everything else keeps its bytes. `allow_cleartext` takes new values
     /// that a positive rule leaves in clear.

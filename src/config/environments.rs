@@ -19,7 +19,7 @@ pub struct Environments {
     path: PathBuf,
     /// The prefix of object names where a profile uses one.
     pub name: Option<String>,
-    environments: Vec<Environment>,
+    all: Vec<Environment>,
 }
 
 /// One environment; its paths are absolute.
@@ -68,11 +68,11 @@ impl Environments {
         let mut this = Self {
             path,
             name: raw.name,
-            environments: Vec::new(),
+            all: Vec::new(),
         };
         for (name, raw) in raw.environments {
             let environment = this.check(name, raw)?;
-            this.environments.push(environment);
+            this.all.push(environment);
         }
         Ok(this)
     }
@@ -89,22 +89,18 @@ impl Environments {
 
     /// All of them, sorted by name.
     pub fn all(&self) -> &[Environment] {
-        &self.environments
+        &self.all
     }
 
     /// The environment of this name.
     pub fn environment(&self, name: &str) -> Result<&Environment, ConfigError> {
-        self.environments
+        self.all
             .iter()
             .find(|environment| environment.name == name)
             .ok_or_else(|| ConfigError::UnknownEnvironment {
                 path: self.path.clone(),
                 name: name.to_owned(),
-                known: self
-                    .environments
-                    .iter()
-                    .map(|one| one.name.clone())
-                    .collect(),
+                known: self.all.iter().map(|one| one.name.clone()).collect(),
             })
     }
 
@@ -113,7 +109,7 @@ impl Environments {
     pub fn owner_of(&self, file: &Path) -> Option<&Environment> {
         let written = normal(file);
         let resolved = std::fs::canonicalize(&written).unwrap_or_else(|_| written.clone());
-        self.environments.iter().find(|environment| {
+        self.all.iter().find(|environment| {
             environment
                 .sealed
                 .iter()
@@ -153,7 +149,7 @@ impl Environments {
             return refuse("clear has to name one file for each sealed file");
         }
         let mut named: Vec<&PathBuf> = sealed.iter().chain(&clear).collect();
-        let others = self.environments.iter();
+        let others = self.all.iter();
         named.extend(others.flat_map(|other| other.sealed.iter().chain(&other.clear)));
         named.sort();
         let twice = named.windows(2).find(|pair| pair.first() == pair.get(1));

@@ -70,10 +70,9 @@ fn by_identity(recipients: &[Recipient]) -> BTreeMap<String, String> {
         .collect()
 }
 
-fn only_in(these: &BTreeMap<String, String>, those: &BTreeMap<String, String>) -> Vec<String> {
-    these
-        .iter()
-        .filter(|(identity, _)| !those.contains_key(*identity))
+fn only_in(one: &BTreeMap<String, String>, other: &BTreeMap<String, String>) -> Vec<String> {
+    one.iter()
+        .filter(|(identity, _)| !other.contains_key(*identity))
         .map(|(_, label)| label.clone())
         .collect()
 }

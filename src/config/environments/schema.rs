@@ -41,7 +41,7 @@ pub(super) struct RawEnvironment {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Profile {
-    /// The objects of the TrackIt sample.
+    /// The objects of the `TrackIt` sample.
     Trackit,
     /// Configuration and secrets of a node from version 2 on.
     NodeV2,
@@ -73,7 +73,7 @@ pub struct Database {
     pub port: Option<u16>,
     /// The name of the database.
     pub name: Option<String>,
-    /// How the connection is protected, in the words of PostgreSQL.
+    /// How the connection is protected, in the words of `libpq`.
     pub sslmode: Option<String>,
     /// Where the password comes from, if not from the sealed file.
     pub password_from: Option<PasswordFrom>,

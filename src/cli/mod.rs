@@ -3,6 +3,7 @@
 //! Only here are environment, terminal and working directory read, and only `ui` prints. A command
 //! is a struct of arguments and a `run` that answers with an exit status or an [`Error`].
 
+mod hook;
 mod ui;
 
 use std::ffi::OsString;
@@ -27,7 +28,9 @@ struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {}
+enum Command {
+    Hook(hook::Args),
+}
 
 /// What every command gets besides its arguments.
 #[derive(Debug)]
@@ -52,7 +55,11 @@ pub(crate) fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => {
             let _ = error.print();
-            return ExitCode::from(if error.use_stderr() { 1 } else { 0 });
+            return ExitCode::from(if error.use_stderr() {
+                usage_status()
+            } else {
+                0
+            });
         }
     };
     let context = Context { settings, ui };
@@ -62,8 +69,20 @@ pub(crate) fn main() -> ExitCode {
     }
 }
 
-fn run(command: Command, _context: &Context) -> Outcome {
-    match command {}
+fn run(command: Command, context: &Context) -> Outcome {
+    match command {
+        Command::Hook(arguments) => hook::run(&arguments, context),
+    }
+}
+
+/// The status of a usage error; the guarding commands keep 1 for findings.
+fn usage_status() -> u8 {
+    let guards = std::env::args_os().nth(1).is_some_and(|word| {
+        ["hook", "scan", "check", "validate"]
+            .iter()
+            .any(|name| word == *name)
+    });
+    if guards { 3 } else { 1 }
 }
 
 #[expect(

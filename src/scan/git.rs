@@ -61,7 +61,7 @@ pub(super) struct Objects {
 /// Deletions are not in it, and files that are only intended to be added neither.
 pub(super) fn staged(directory: &Path) -> Result<Vec<Entry>, SourceError> {
     // Without rename detection a renamed file is an added one, and is read whole.
-    let output = run(
+    let listed = run(
         directory,
         &[
             "diff",
@@ -76,8 +76,12 @@ pub(super) fn staged(directory: &Path) -> Result<Vec<Entry>, SourceError> {
             "--ignore-submodules=none",
             "--diff-filter=ACMRTUXB",
         ],
-    )?;
-    parse_diff(&output)
+    );
+    match listed {
+        Ok(output) => parse_diff(&output),
+        // Outside of a repository `diff` compares any two files, and complains of its options.
+        Err(error) => run(directory, &["rev-parse", "--git-dir"]).and(Err(error)),
+    }
 }
 
 /// All that is in the index.
@@ -288,7 +292,7 @@ mod tests {
 
     #[test]
     fn the_stages_of_a_conflict_are_one_entry() {
-        let output = b"100644 1111 0\ta\0100644 2222 1\tb\0100644 3333 2\tb\0";
+        let output = b"100644 1111 0\ta\x00100644 2222 1\tb\x00100644 3333 2\tb\x00";
         let entries = parse_listing(output).unwrap();
 
         assert_eq!(entries.len(), 2);

@@ -258,12 +258,13 @@ impl fmt::Display for Clear {
 
 /// The path that a copy was made of: `a.yaml~`, `a.yaml.bak`, `.a.yaml.swp`.
 pub(super) fn original(path: &str) -> Option<String> {
-    let stem = COPIES.iter().find_map(|ending| path.strip_suffix(ending))?;
+    let (ending, stem) = COPIES
+        .iter()
+        .find_map(|ending| Some((*ending, path.strip_suffix(ending)?)))?;
     let (directory, name) = split(stem);
-    let name = if path.ends_with(".swp") || path.ends_with(".swo") {
-        name.strip_prefix('.').unwrap_or(name)
-    } else {
-        name
+    let name = match ending {
+        ".swp" | ".swo" => name.strip_prefix('.').unwrap_or(name),
+        _ => name,
     };
     Some(join(directory, name)).filter(|stem| !stem.is_empty())
 }

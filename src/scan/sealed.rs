@@ -139,9 +139,8 @@ impl Sealing {
 /// The format that reads a name. JSON is read as the YAML that it is, until it has its own reader.
 fn reader(name: &str) -> Option<&'static dyn Format> {
     format::by_extension(name).or_else(|| {
-        name.ends_with(".json")
-            .then(|| format::by_name("yaml"))
-            .flatten()
+        let is_json = name.strip_suffix(".json").is_some();
+        is_json.then(|| format::by_name("yaml")).flatten()
     })
 }
 

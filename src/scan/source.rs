@@ -187,7 +187,7 @@ impl Source for Index {
                 Object::Bytes(bytes) => each(Blob::new(&path, &bytes)),
                 Object::TooBig => each(Blob::absent(&path, "it has more than 64 MiB")),
                 Object::Missing => {
-                    each(Blob::absent(&path, "its content is not in the repository"))
+                    each(Blob::absent(&path, "its content is not in the repository"));
                 }
             }
         }

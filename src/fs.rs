@@ -154,6 +154,11 @@ pub fn create_private_dir(path: &Path) -> Result<()> {
         .map_err(|error| cannot("create", path, &error))
 }
 
+/// Makes a directory as the umask says, with its parents.
+pub fn create_dir(path: &Path) -> Result<()> {
+    fs::create_dir_all(path).map_err(|error| cannot("create", path, &error))
+}
+
 /// Gives a file another name in the same directory; a symbolic link itself, not what it points to.
 /// Nothing that has this name already is lost.
 pub fn rename(path: &Path, name: &Path) -> Result<()> {

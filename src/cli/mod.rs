@@ -4,6 +4,7 @@
 //! is a struct of arguments and a `run` that answers with an exit status or an [`Error`].
 
 mod hook;
+mod init;
 mod ui;
 
 use std::ffi::OsString;
@@ -30,6 +31,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Hook(hook::Args),
+    Init(init::Args),
 }
 
 /// What every command gets besides its arguments.
@@ -72,6 +74,7 @@ pub(crate) fn main() -> ExitCode {
 fn run(command: Command, context: &Context) -> Outcome {
     match command {
         Command::Hook(arguments) => hook::run(&arguments, context),
+        Command::Init(arguments) => init::run(&arguments, context),
     }
 }
 

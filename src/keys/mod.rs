@@ -4,6 +4,9 @@
 //! credentials, only this module opens connections. Async behind boxed futures, so that the rest
 //! of the library is not.
 
+#[cfg(feature = "age")]
+pub mod identity_file;
+
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;

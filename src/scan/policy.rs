@@ -177,6 +177,13 @@ impl Policy {
             .map(|rules| Governor::Rule(rules.path.clone()))
     }
 
+    /// Whether a creation rule matches this file, be it one that matches every file.
+    pub fn has_rule(&self, path: &str) -> bool {
+        [false, true]
+            .into_iter()
+            .any(|is_replaced| self.first_match(path, is_replaced).is_some())
+    }
+
     /// Why this path is one that holds cleartext.
     pub fn clear(&self, path: &str) -> Option<Clear> {
         if let Some(named) = self.named(path, Role::Clear) {
@@ -208,8 +215,14 @@ impl Policy {
             .find(|named| named.role == role && named.path == path)
     }
 
-    /// The nearest file upward of one version, if its first rule that matches names paths.
+    /// The file whose first rule that matches names paths.
     fn rule(&self, path: &str, is_replaced: bool) -> Option<&Rules> {
+        let (rules, pattern) = self.first_match(path, is_replaced)?;
+        pattern.filter(|regex| !regex.is_match("")).map(|_| rules)
+    }
+
+    /// The first rule that matches, of the nearest file upward of one version.
+    fn first_match(&self, path: &str, is_replaced: bool) -> Option<(&Rules, Option<&Regex>)> {
         let nearest = self
             .rules
             .iter()
@@ -219,13 +232,10 @@ impl Policy {
             .strip_prefix(nearest.directory.as_str())
             .unwrap_or(path)
             .trim_start_matches('/');
-        nearest
-            .patterns
-            .iter()
-            .find(|pattern| pattern.as_ref().is_none_or(|regex| regex.is_match(inside)))?
-            .as_ref()
-            .filter(|regex| !regex.is_match(""))
-            .map(|_| nearest)
+        let matches =
+            |pattern: &&Option<Regex>| pattern.as_ref().is_none_or(|regex| regex.is_match(inside));
+        let pattern = nearest.patterns.iter().find(matches)?;
+        Some((nearest, pattern.as_ref()))
     }
 }
 

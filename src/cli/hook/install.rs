@@ -40,7 +40,7 @@ enum Present {
 pub(crate) fn install(directory: &Path) -> Result<Vec<String>, Error> {
     let hooks = Hooks::find(directory)?;
     if !hooks.directory.is_dir() {
-        fs::create_private_dir(&hooks.directory)?;
+        fs::create_dir(&hooks.directory)?;
     }
     let block = block();
     let mut told = hooks.notes.clone();

@@ -13,6 +13,8 @@ use clsecrets::{Code, Error};
 
 use super::{Context, Outcome};
 
+pub(super) use install::install;
+
 /// Refuse cleartext in what is about to be committed.
 ///
 /// Reads the index, never the working tree, and takes the rules of .sops.yaml and clsecrets.yaml

@@ -7,10 +7,10 @@
 
 use std::fmt;
 
-use regex::Regex;
 use serde::Deserialize;
 
 use crate::fs::TEMPORARY_PREFIX;
+use crate::metadata::pattern::Pattern;
 
 /// The names of the files that say it.
 pub(super) const CONFIGURATIONS: &[&str] = &[SOPS, ENVIRONMENTS];
@@ -94,7 +94,7 @@ struct Rules {
     directory: String,
     is_replaced: bool,
     /// In order; `None` matches every path.
-    patterns: Vec<Option<Regex>>,
+    patterns: Vec<Option<Pattern>>,
 }
 
 /// A path that an environment names.
@@ -222,7 +222,7 @@ impl Policy {
     }
 
     /// The first rule that matches, of the nearest file upward of one version.
-    fn first_match(&self, path: &str, is_replaced: bool) -> Option<(&Rules, Option<&Regex>)> {
+    fn first_match(&self, path: &str, is_replaced: bool) -> Option<(&Rules, Option<&Pattern>)> {
         let nearest = self
             .rules
             .iter()
@@ -232,8 +232,9 @@ impl Policy {
             .strip_prefix(nearest.directory.as_str())
             .unwrap_or(path)
             .trim_start_matches('/');
-        let matches =
-            |pattern: &&Option<Regex>| pattern.as_ref().is_none_or(|regex| regex.is_match(inside));
+        let matches = |pattern: &&Option<Pattern>| {
+            pattern.as_ref().is_none_or(|regex| regex.is_match(inside))
+        };
         let pattern = nearest.patterns.iter().find(matches)?;
         Some((nearest, pattern.as_ref()))
     }
@@ -329,7 +330,7 @@ fn join(directory: &str, path: &str) -> String {
 }
 
 // Only what is asked here; `config` reads these files strictly. To be replaced by its types once
-// both are in one tree, and the pattern by `metadata::pattern`, which translates Go's syntax.
+// both are in one tree.
 
 #[derive(Debug, Default, Deserialize)]
 struct SopsFile {
@@ -390,14 +391,14 @@ fn read<T: serde::de::DeserializeOwned + Default>(
         .map_err(|error| shape(error.location().map_or(1, |place| place.line())))
 }
 
-fn compile(file: &SopsFile) -> Result<Vec<Option<Regex>>, PolicyError> {
+fn compile(file: &SopsFile) -> Result<Vec<Option<Pattern>>, PolicyError> {
     file.creation_rules
         .iter()
         .flatten()
         .enumerate()
         .map(|(at, rule)| match rule.path_regex.as_deref() {
             None | Some("") => Ok(None),
-            Some(pattern) => Regex::new(pattern)
+            Some(pattern) => Pattern::new(pattern)
                 .map(Some)
                 .map_err(|_| PolicyError::Pattern { number: at + 1 }),
         })

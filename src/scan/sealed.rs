@@ -5,12 +5,12 @@
 
 use std::convert::Infallible;
 
-use regex::Regex;
 use zeroize::Zeroizing;
 
 use super::policy::original;
 use super::rules::token;
 use crate::format::{self, Format, Metadata};
+use crate::metadata::pattern::Pattern;
 use crate::tree::{Element, Fields, Path, Site, Step, Tree, Value, walk};
 
 /// Whether a file is sealed.
@@ -254,8 +254,8 @@ impl Place {
 enum Selection {
     ClearSuffix(String),
     SealedSuffix(String),
-    ClearPattern(Regex),
-    SealedPattern(Regex),
+    ClearPattern(Pattern),
+    SealedPattern(Pattern),
 }
 
 impl Selection {
@@ -267,7 +267,7 @@ impl Selection {
             }
         }
         let pattern = |name: &str, text: &str| {
-            Regex::new(text).map_err(|_| format!("its {name} does not compile"))
+            Pattern::new(text).map_err(|_| format!("its {name} does not compile"))
         };
         let given = [
             "unencrypted_suffix",

@@ -5,21 +5,22 @@
 //! reference would seal any file with it, so it would refuse every README; only a rule that
 //! names paths, an environment, or a name that begins with `encrypted-` governs.
 
-use std::fmt;
+mod files;
+mod names;
 
-use serde::Deserialize;
+use std::fmt;
 
 use crate::fs::TEMPORARY_PREFIX;
 use crate::metadata::pattern::Pattern;
+use files::{Environment, EnvironmentsFile, Paths, SopsFile, read};
+pub(super) use names::original;
+use names::{below, file_name, is_documentation, is_example, join, says_clear, split};
 
 /// The names of the files that say it.
 pub(super) const CONFIGURATIONS: &[&str] = &[SOPS, ENVIRONMENTS];
 
 const SOPS: &str = ".sops.yaml";
 const ENVIRONMENTS: &str = "clsecrets.yaml";
-
-/// Endings that mark a copy which a program leaves beside a file.
-const COPIES: &[&str] = &[".bak", ".orig", ".swp", ".swo", "~"];
 
 /// Endings of files whose name alone can say that they are to be sealed.
 const DATA: &[&str] = &[".yaml", ".yml", ".json", ".env", ".ini"];
@@ -265,130 +266,6 @@ impl fmt::Display for Clear {
             Self::Name => f.write_str("a file of cleartext, by its name"),
         }
     }
-}
-
-/// The path that a copy was made of: `a.yaml~`, `a.yaml.bak`, `.a.yaml.swp`.
-pub(super) fn original(path: &str) -> Option<String> {
-    let (ending, stem) = COPIES
-        .iter()
-        .find_map(|ending| Some((*ending, path.strip_suffix(ending)?)))?;
-    let (directory, name) = split(stem);
-    let name = match ending {
-        ".swp" | ".swo" => name.strip_prefix('.').unwrap_or(name),
-        _ => name,
-    };
-    Some(join(directory, name)).filter(|stem| !stem.is_empty())
-}
-
-fn says_clear(name: &str) -> bool {
-    let name = name.to_lowercase();
-    let ends = |endings: &[&str]| endings.iter().any(|ending| name.ends_with(ending));
-    name.starts_with("clear-secrets")
-        || (name.starts_with("clear-") && ends(&[".yaml", ".yml", ".json", ".env"]))
-        || ends(&[".dec", ".dec.yaml", ".dec.yml", ".dec.json", ".dec.env"])
-        || name.contains(".clear.")
-}
-
-fn is_example(name: &str) -> bool {
-    let name = name.to_lowercase();
-    name.contains(".example") || name.contains(".template")
-}
-
-/// A rule such as `^secrets/` means the secrets in there, not what tells of them.
-fn is_documentation(name: &str) -> bool {
-    name.to_lowercase().ends_with(".md") || name.starts_with(".git")
-}
-
-fn file_name(path: &str) -> &str {
-    split(path).1
-}
-
-fn split(path: &str) -> (&str, &str) {
-    path.rsplit_once('/').unwrap_or(("", path))
-}
-
-fn below(path: &str, directory: &str) -> bool {
-    directory.is_empty()
-        || path
-            .strip_prefix(directory)
-            .is_some_and(|rest| rest.starts_with('/'))
-}
-
-/// Joins and takes out `.` and `..`, without asking the file system.
-fn join(directory: &str, path: &str) -> String {
-    let mut parts: Vec<&str> = Vec::new();
-    for part in directory.split('/').chain(path.split('/')) {
-        match part {
-            "" | "." => {}
-            ".." => {
-                parts.pop();
-            }
-            _ => parts.push(part),
-        }
-    }
-    parts.join("/")
-}
-
-// Only what is asked here; `config` reads these files strictly. To be replaced by its types once
-// both are in one tree.
-
-#[derive(Debug, Default, Deserialize)]
-struct SopsFile {
-    creation_rules: Option<Vec<CreationRule>>,
-}
-
-#[derive(Debug, Deserialize)]
-struct CreationRule {
-    path_regex: Option<String>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-struct EnvironmentsFile {
-    environments: Option<std::collections::BTreeMap<String, Option<Environment>>>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-struct Environment {
-    sealed: Option<Paths>,
-    clear: Option<Paths>,
-    targets: Option<Vec<Target>>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Target {
-    path: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-enum Paths {
-    One(String),
-    Several(Vec<String>),
-}
-
-impl Paths {
-    fn all(&self) -> &[String] {
-        match self {
-            Self::One(path) => std::slice::from_ref(path),
-            Self::Several(paths) => paths,
-        }
-    }
-}
-
-fn read<T: serde::de::DeserializeOwned + Default>(
-    text: &[u8],
-    name: &'static str,
-) -> Result<T, PolicyError> {
-    let shape = |line| PolicyError::Shape { name, line };
-    let text = std::str::from_utf8(text).map_err(|_| shape(1))?;
-    if text
-        .lines()
-        .all(|line| line.trim_start().starts_with('#') || line.trim().is_empty())
-    {
-        return Ok(T::default());
-    }
-    serde_saphyr::from_str(text)
-        .map_err(|error| shape(error.location().map_or(1, |place| place.line())))
 }
 
 fn compile(file: &SopsFile) -> Result<Vec<Option<Pattern>>, PolicyError> {

@@ -1,6 +1,15 @@
 //! `hook` and `init` with the real `git`, each in a repository and a home of its own.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test stops at the first surprise; its files hold no secrets"
+)]
+
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -213,9 +222,6 @@ fn what_cannot_be_judged_is_refused() {
 
 #[test]
 fn odd_names_links_and_files_that_are_only_announced_do_not_confuse_it() {
-    use std::ffi::OsStr;
-    use std::os::unix::ffi::OsStrExt;
-
     let world = World::repository();
     world.stage("a b\n.yaml", "a: b\n");
     std::os::unix::fs::symlink("nowhere", world.top.join("clear-link.yaml")).unwrap();

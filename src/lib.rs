@@ -6,6 +6,9 @@
 //! tree → format, cipher → metadata → keys → envelope → config, chainlink → scan, sync → cli
 //! ```
 
+pub mod cipher;
+pub mod config;
+pub mod envelope;
 pub mod error;
 pub mod format;
 pub mod fs;

@@ -10,8 +10,8 @@ use zeroize::Zeroizing;
 use super::policy::original;
 use super::rules::token;
 use crate::format::{self, Format, Metadata};
-use crate::metadata::pattern::Pattern;
-use crate::tree::{Element, Fields, Path, Site, Step, Tree, Value, walk};
+use crate::metadata::{Rule, RuleKind, Selector};
+use crate::tree::{Field, Fields, Path, Site, Step, Trail, Tree, Value, walk};
 
 /// Whether a file is sealed.
 #[derive(Debug)]
@@ -116,9 +116,9 @@ impl Sealing {
         if !is_metadata && !contains(source, token::PREFIX) {
             return Self::Clear;
         }
-        match Selection::of(branch) {
-            Ok(selection) => Self::Sealed(Sealed {
-                leaves: leaves(tree, &selection, position),
+        match rule_of(branch) {
+            Ok(rule) => Self::Sealed(Sealed {
+                leaves: leaves(tree, &rule, position),
                 mac: branch
                     .text("mac")
                     .filter(|mac| !mac.is_empty())
@@ -144,28 +144,26 @@ fn reader(name: &str) -> Option<&'static dyn Format> {
     })
 }
 
-fn leaves(
-    tree: &Tree,
-    selection: &Selection,
-    position: &dyn Fn(Site) -> (usize, usize),
-) -> Vec<Leaf> {
+fn leaves(tree: &Tree, rule: &Rule, position: &dyn Fn(Site) -> (usize, usize)) -> Vec<Leaf> {
     let mut found = Vec::new();
-    let mut place = Place::default();
+    let mut place = Place::new(rule);
     let visited = walk::<Infallible>(tree, &mut |step| {
         match step {
             Step::EnterMap => place.enter(false),
             Step::EnterList => place.enter(true),
             Step::Leave => place.leave(),
             Step::Key(key) => place.key(key),
-            Step::Comment(_) => {}
+            Step::Comment(comment) => {
+                place.selector.comment(comment.text.expose());
+            }
             Step::Leaf(leaf) => {
-                let path = place.leaf();
+                let (path, is_selected) = place.leaf(&leaf.value);
                 let (line, column) = position(leaf.site);
                 found.push(Leaf {
-                    is_selected: selection.selects(&path),
                     path: path.to_string(),
                     line,
                     column,
+                    is_selected,
                     standing: standing(&leaf.value),
                 });
             }
@@ -209,105 +207,85 @@ fn contains(bytes: &[u8], part: &[u8]) -> bool {
     bytes.windows(part.len()).any(|window| window == part)
 }
 
-/// Where the walk is.
-#[derive(Debug, Default)]
-struct Place {
-    /// For each open container, the step to its current node, and whether it counts.
-    steps: Vec<(Element, bool)>,
+/// Where the walk is, and what the rule says of it.
+struct Place<'r> {
+    selector: Selector<'r>,
+    trail: Trail,
+    /// For each open container, whether it is a list.
+    lists: Vec<bool>,
 }
 
-impl Place {
+impl<'r> Place<'r> {
+    fn new(rule: &'r Rule) -> Self {
+        Self {
+            selector: Selector::new(rule),
+            trail: Trail::default(),
+            lists: Vec::new(),
+        }
+    }
+
     fn enter(&mut self, is_list: bool) {
-        self.advance();
-        self.steps.push((Element::Index(usize::MAX), is_list));
+        self.item();
+        self.lists.push(is_list);
+        self.selector.enter();
+        self.trail.enter();
     }
 
     fn leave(&mut self) {
-        self.steps.pop();
+        self.lists.pop();
+        self.selector.leave();
+        self.trail.leave();
     }
 
     fn key(&mut self, key: &str) {
-        if let Some((step, _)) = self.steps.last_mut() {
-            *step = Element::Key(key.to_owned());
-        }
+        self.selector.key(key);
+        self.trail.key(key);
     }
 
-    fn leaf(&mut self) -> Path {
-        self.advance();
-        let mut path = Path::root();
-        for (step, _) in &self.steps {
-            path.push(step.clone());
-        }
-        path
-    }
-
-    /// A node of a list: the next position.
-    fn advance(&mut self) {
-        if let Some((Element::Index(at), true)) = self.steps.last_mut() {
-            *at = at.wrapping_add(1);
-        }
-    }
-}
-
-/// Which values are sealed. To be replaced by `metadata::Selection`, which knows comment rules too.
-#[derive(Debug)]
-enum Selection {
-    ClearSuffix(String),
-    SealedSuffix(String),
-    ClearPattern(Pattern),
-    SealedPattern(Pattern),
-}
-
-impl Selection {
-    fn of(branch: &Fields) -> Result<Self, String> {
-        let field = |name: &str| branch.text(name).filter(|text| !text.is_empty());
-        for name in ["unencrypted_comment_regex", "encrypted_comment_regex"] {
-            if field(name).is_some() {
-                return Err(format!("{name} cannot be checked yet"));
+    fn leaf(&mut self, value: &Value) -> (Path, bool) {
+        self.item();
+        let is_selected = self.selector.value();
+        match value.as_str() {
+            // A sealed comment of a list stands as an item, and goes on ruling what follows it.
+            Some(text) if token::is_comment(text.expose()) => {
+                self.selector.comment(text.expose());
             }
+            _ => self.selector.value_done(),
         }
-        let pattern = |name: &str, text: &str| {
-            Pattern::new(text).map_err(|_| format!("its {name} does not compile"))
-        };
-        let given = [
-            "unencrypted_suffix",
-            "encrypted_suffix",
-            "unencrypted_regex",
-            "encrypted_regex",
-        ]
-        .into_iter()
-        .filter_map(|name| Some((name, field(name)?)))
-        .collect::<Vec<_>>();
-        match given.as_slice() {
-            [] => Ok(Self::ClearSuffix("_unencrypted".to_owned())),
-            [("unencrypted_suffix", text)] => Ok(Self::ClearSuffix((*text).to_owned())),
-            [("encrypted_suffix", text)] => Ok(Self::SealedSuffix((*text).to_owned())),
-            [(name @ "unencrypted_regex", text)] => Ok(Self::ClearPattern(pattern(name, text)?)),
-            [(name, text)] => Ok(Self::SealedPattern(pattern(name, text)?)),
-            _ => Err("its metadata has more than one rule about what is sealed".to_owned()),
-        }
+        (self.trail.path(), is_selected)
     }
 
-    fn selects(&self, path: &Path) -> bool {
-        let any = |matches: &dyn Fn(&str) -> bool| {
-            path.elements().iter().any(|element| match element {
-                Element::Key(key) => matches(key),
-                Element::Index(_) => false,
-            })
-        };
-        match self {
-            Self::ClearSuffix(suffix) => !any(&|key| key.ends_with(suffix)),
-            Self::SealedSuffix(suffix) => any(&|key| key.ends_with(suffix)),
-            Self::ClearPattern(regex) => !any(&|key| regex.is_match(key)),
-            Self::SealedPattern(regex) => any(&|key| regex.is_match(key)),
+    fn item(&mut self) {
+        if self.lists.last() == Some(&true) {
+            self.trail.item();
         }
     }
+}
+
+/// The file's rule. The rest of its metadata may well be broken; that is for the rules to tell.
+fn rule_of(branch: &Fields) -> Result<Rule, String> {
+    let mut rule = None;
+    for kind in RuleKind::ALL {
+        let argument = match branch.get(kind.field()) {
+            None | Some(Field::Null) => continue,
+            Some(Field::Text(text)) if text.is_empty() => continue,
+            Some(Field::Text(text)) => text,
+            Some(_) => return Err(format!("its {} is no text", kind.field())),
+        };
+        if rule.is_some() {
+            return Err("its metadata has more than one rule about what is sealed".to_owned());
+        }
+        let made = Rule::new(kind, argument);
+        rule = Some(made.map_err(|_| format!("its {} cannot be used", kind.field()))?);
+    }
+    Ok(rule.unwrap_or_default())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tree::{Field, Item, List, Map, Node};
+    use crate::secret::SecretBytes;
+    use crate::tree::{Comment, Entry, Item, List, Map, Node};
 
     const TOKEN: &str = "ENC[AES256_GCM,data:oiS/qyc=,iv:ZGVmZ2hpamtsbW5vcHFyc3R1dnd4eXp7fH1+f4CBgoM=,tag:s9jMet4pi3DzIEWdLNqE0A==,type:str]";
 
@@ -394,11 +372,31 @@ mod tests {
     }
 
     #[test]
+    fn a_rule_about_comments_is_followed() {
+        let comment = |text: &str| {
+            Entry::Comment(Comment {
+                text: SecretBytes::copy_of(text.as_bytes()),
+                inline: false,
+                site: Site::NEW,
+            })
+        };
+        let sealing = look(
+            |map| {
+                map.entries.push(comment(" seal"));
+                map.push_text("a", "x");
+                map.push_text("b", "x");
+            },
+            &[("mac", TOKEN), ("encrypted_comment_regex", "seal")],
+        );
+        let seen = seen(&sealing);
+        assert_eq!((seen[0].1, seen[1].1), (true, false));
+    }
+
+    #[test]
     fn a_rule_that_cannot_be_judged_is_no_clean_file() {
         for rule in [
             vec![("encrypted_regex", "(")],
             vec![("encrypted_regex", "a"), ("encrypted_suffix", "b")],
-            vec![("encrypted_comment_regex", "seal")],
         ] {
             let fields = [vec![("mac", TOKEN)], rule].concat();
             assert!(matches!(look(|_| {}, &fields), Sealing::Unknown { .. }));

@@ -1,7 +1,7 @@
 //! The form of a token, `ENC[AES256_GCM,data:…,iv:…,tag:…,type:…]`, judged without a key.
 //!
-//! Stricter than the reference, which reads any text that begins so: here lengths and base64 must
-//! be right, and nothing may follow. To be replaced by `cipher::token` where that says the same.
+//! Stricter than `cipher::Token`, which reads all that the reference reads: here lengths and base64
+//! must be right, because what goes into a commit should be what a tool has written.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -22,6 +22,11 @@ pub(in crate::scan) fn fault(text: &[u8]) -> Option<&'static str> {
 pub(in crate::scan) fn was_meant(text: &[u8]) -> bool {
     text.trim_ascii_start().starts_with(b"ENC[")
         || text.windows(PREFIX.len()).any(|window| window == PREFIX)
+}
+
+/// Whether it says that it holds a comment.
+pub(in crate::scan) fn is_comment(text: &[u8]) -> bool {
+    fault(text).is_none() && text.trim_ascii_end().ends_with(b",type:comment]")
 }
 
 fn parse(text: &[u8]) -> Result<(), &'static str> {

@@ -143,6 +143,38 @@ mod tests {
     }
 
     #[test]
+    fn what_is_written_is_what_the_tool_reads() {
+        use clsecrets::config::{Environments, RulesFile};
+        use std::path::Path;
+
+        let prod = Environment {
+            name: "prod".to_owned(),
+            sealed: "tf/secrets/prod/encrypted-secrets.yaml".to_owned(),
+            clear: "clear-prod-secrets.yaml".to_owned(),
+        };
+        let both = [dev(), prod];
+        let text = environments(&both, "trackit");
+        let read = Environments::parse(Path::new("/r/clsecrets.yaml"), &text).unwrap();
+        assert_eq!(read.all().len(), 2);
+
+        let recipients = Recipients {
+            kms: vec![
+                "arn:aws:kms:us-east-2:111122223333:key/a".to_owned(),
+                "arn:aws:kms:us-east-2:111122223333:alias/b".to_owned(),
+            ],
+            age: vec!["age1jatpu8f7dgccuvwm0aacalahxl4vvpvmqmedgy9ssvlkhy9pevqsp0k9rx".to_owned()],
+        };
+        let blocks: Vec<_> = both.iter().map(|one| rule(one, &recipients)).collect();
+        let read = RulesFile::parse(Path::new("/r/.sops.yaml"), &rules(&blocks)).unwrap();
+        for one in &both {
+            for path in [&one.sealed, &one.clear] {
+                let rule = read.rule_for(&Path::new("/r").join(path)).unwrap();
+                assert_eq!(rule.map(|rule| rule.recipients.len()), Some(3), "{path}");
+            }
+        }
+    }
+
+    #[test]
     fn the_template_says_nothing_that_is_a_secret() {
         let text = template(&dev());
         let values = text.lines().filter(|line| !line.starts_with('#'));

@@ -1,1 +1,4 @@
 //! The integration tests, in one binary.
+
+#[path = "cli/hook.rs"]
+mod hook;

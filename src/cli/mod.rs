@@ -5,6 +5,8 @@
 
 mod decrypt;
 mod encrypt;
+mod hook;
+mod init;
 mod input;
 mod legacy;
 mod onto;
@@ -35,9 +37,11 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Init(init::Args),
     Encrypt(Box<encrypt::Args>),
     Decrypt(Box<decrypt::Args>),
     Set(Box<set::Args>),
+    Hook(hook::Args),
 }
 
 /// What every command gets besides its arguments.
@@ -63,7 +67,11 @@ pub(crate) fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => {
             let _ = error.print();
-            return ExitCode::from(if error.use_stderr() { 1 } else { 0 });
+            return ExitCode::from(if error.use_stderr() {
+                usage_status()
+            } else {
+                0
+            });
         }
     };
     let context = Context { settings, ui };
@@ -75,10 +83,22 @@ pub(crate) fn main() -> ExitCode {
 
 fn run(command: &Command, context: &Context) -> Outcome {
     match command {
+        Command::Init(args) => init::run(args, context),
         Command::Encrypt(args) => encrypt::run(args, context),
         Command::Decrypt(args) => decrypt::run(args, context),
         Command::Set(args) => set::run(args, context),
+        Command::Hook(args) => hook::run(args, context),
     }
+}
+
+/// The status of a usage error; the guarding commands keep 1 for findings.
+fn usage_status() -> u8 {
+    let guards = std::env::args_os().nth(1).is_some_and(|word| {
+        ["hook", "scan", "check", "validate"]
+            .iter()
+            .any(|name| word == *name)
+    });
+    if guards { 3 } else { 1 }
 }
 
 #[expect(

@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use crate::cipher::{Cipher, Mac, Nonces, Token, Type, with_plain};
 use crate::format::{Change, Document, Edits, MetadataEdit};
-use crate::metadata::{Metadata, Selector};
+use crate::metadata::{Metadata, RuleKind, Selector};
 use crate::secret::DataKey;
 use crate::tree::{Comment, Leaf, Site, Step, Trail, Tree, Value, time, walk};
 
@@ -52,7 +52,9 @@ impl Draft {
         walk(&self.document.tree, &mut |step| pass.step(step))?;
         let (places, counts, last_modified, mac) = pass.finish(now)?;
         (metadata.last_modified, metadata.mac) = (last_modified, Some(mac));
-        if counts.sealed == 0 && counts.clear > 0 && !allow_cleartext {
+        // A key that carries an unencrypted suffix says so itself; the other rules can be mistyped.
+        let says_so = metadata.rule.kind() == RuleKind::UnencryptedSuffix;
+        if counts.sealed == 0 && counts.clear > 0 && !says_so && !allow_cleartext {
             let (field, argument) = (
                 metadata.rule.kind().field(),
                 metadata.rule.argument().to_owned(),

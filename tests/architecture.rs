@@ -275,7 +275,7 @@ fn forbid(pattern: &str, allowed: &[&str], what: &str) {
         let is_allowed = |entry: &&str| {
             source.path == **entry || entry.ends_with('/') && source.path.starts_with(*entry)
         };
-        if allowed.iter().any(|entry| is_allowed(entry)) {
+        if allowed.iter().any(is_allowed) {
             return vec![];
         }
         pattern

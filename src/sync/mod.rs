@@ -4,14 +4,20 @@
 //! nowhere to put one, nor a digest of one. In sync means that the values were compared, in
 //! constant time, in memory. No text of a server is relayed: it can quote a request.
 
+#[cfg(feature = "aws")]
+mod aws;
 mod config;
 pub mod directory;
 mod engine;
 mod guard;
 mod json;
+#[cfg(feature = "kubernetes")]
+mod kubernetes;
 mod limits;
 mod observed;
 mod report;
+#[cfg(feature = "aws")]
+mod secrets_manager;
 mod surveyed;
 mod verdict;
 
@@ -66,7 +72,13 @@ pub struct TargetKind {
 
 /// Every kind that this build has, in the order in which they are written: what is local first,
 /// then Secrets Manager, then the clusters that may read it.
-pub const TARGET_KINDS: &[&TargetKind] = &[&directory::KIND];
+pub const TARGET_KINDS: &[&TargetKind] = &[
+    &directory::KIND,
+    #[cfg(feature = "aws")]
+    &secrets_manager::KIND,
+    #[cfg(feature = "kubernetes")]
+    &kubernetes::KIND,
+];
 
 /// Connects a target.
 pub async fn connect(

@@ -297,21 +297,24 @@ impl Plan {
     ) -> Result<(), TargetError> {
         self.phase = Phase::Failed;
         let written = match target.apply(&self.step(desired)).await {
-            // Once more from a fresh look. Not where the wallet password is: what the guard
-            // compared is no longer there.
-            Err(error) if error.fault == Fault::Conflict && !holds_wallet => {
-                self.seen = one(target, &desired.name).await?;
-                self.judged = verdict(desired, self.seen.as_ref(), self.adopts);
+            Ok(written) => written,
+            Err(error) if error.fault == Fault::Conflict => {
+                self.look_again(target, desired).await?;
                 if let Some(refusal) = self.judged.verdict.refusal(&desired.name) {
                     return Err(refusal);
                 }
                 if !self.is_write() {
-                    self.phase = Phase::Observed;
+                    // Our own write, whose answer was lost, or the same by somebody else.
+                    self.phase = Phase::Verified;
                     return Ok(());
+                }
+                if holds_wallet {
+                    // What the guard has compared is no longer there.
+                    return Err(error);
                 }
                 target.apply(&self.step(desired)).await?
             }
-            other => other?,
+            Err(error) => return Err(error),
         };
         self.after = Some(written.version);
         let now = one(target, &desired.name).await?;
@@ -323,6 +326,16 @@ impl Plan {
             .hint("run the command again"));
         }
         self.phase = Phase::Verified;
+        Ok(())
+    }
+
+    async fn look_again(
+        &mut self,
+        target: &dyn Target,
+        desired: &Desired,
+    ) -> Result<(), TargetError> {
+        self.seen = one(target, &desired.name).await?;
+        self.judged = verdict(desired, self.seen.as_ref(), self.adopts);
         Ok(())
     }
 

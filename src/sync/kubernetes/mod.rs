@@ -235,6 +235,8 @@ struct Metadata {
 #[derive(serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct ObjectMeta {
+    /// A dry run that would create has none.
+    #[serde(default)]
     resource_version: String,
 }
 

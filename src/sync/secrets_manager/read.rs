@@ -56,7 +56,7 @@ impl SecretsManager {
         }
     }
 
-    /// Up to twenty objects; `None` if the caller may not ask so.
+    /// Up to twenty objects; `None` if they have to be asked for one by one.
     async fn read_batch(
         &self,
         names: &[String],
@@ -68,7 +68,11 @@ impl SecretsManager {
             .await;
         let answer = match answer {
             Ok(answer) => answer,
-            Err(error) if aws::code(&error) == Some("AccessDeniedException") => return Ok(None),
+            Err(error)
+                if matches!(aws::code(&error), Some("AccessDeniedException" | NOT_FOUND)) =>
+            {
+                return Ok(None);
+            }
             Err(error) => return Err(aws::explain(&error, BATCH_GET, "")),
         };
         let mut found = BTreeMap::new();

@@ -5,7 +5,7 @@
 
 use super::ChainlinkError;
 use crate::secret::SecretBytes;
-use crate::tree::{Node, Tree, Value};
+use crate::tree::{Map, Node, Tree, Value};
 
 const API_KEY: &str = "_api_key";
 
@@ -42,7 +42,7 @@ impl Credentials {
         let mut problems = Vec::new();
         let mut seen: Vec<(&str, &str)> = Vec::new();
         for (file, tree) in files {
-            for pair in tree.documents.iter().flat_map(|map| map.pairs()) {
+            for pair in tree.documents.iter().flat_map(Map::pairs) {
                 let key = pair.key.as_str();
                 if let Some((_, first)) = seen.iter().find(|(name, _)| *name == key) {
                     problems.push(ChainlinkError::Twice {

@@ -12,7 +12,7 @@ use zeroize::{Zeroize, Zeroizing};
 use super::ChainlinkError;
 use crate::secret::SecretBytes;
 
-/// What PostgreSQL knows as `sslmode`.
+/// What `PostgreSQL` knows as `sslmode`.
 pub const SSL_MODES: &[&str] = &[
     "disable",
     "allow",

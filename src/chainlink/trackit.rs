@@ -1,4 +1,4 @@
-//! Profile `trackit`: the objects that the TrackIt layout's charts mount, with the same names and
+//! Profile `trackit`: the objects that the `TrackIt` layout's charts mount, with the same names and
 //! the same bytes.
 //!
 //! No labels, annotations or tags belong to it, so that Terraform sees no drift. What has no

@@ -7,7 +7,7 @@
 use std::fs::Metadata;
 use std::io;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::limits::admit_data;
 use super::observed::{Content, Item, Observed, Writer};
@@ -216,7 +216,7 @@ fn write_key(
     fs::replace(path, value.expose(), Privacy::Private, stamp).map_err(local)
 }
 
-fn read(path: &PathBuf) -> Result<SecretBytes, TargetError> {
+fn read(path: &Path) -> Result<SecretBytes, TargetError> {
     let mut content = fs::read(path).map_err(|error| cannot("read", path, &error))?;
     Ok(SecretBytes::new(std::mem::take(&mut *content.bytes)))
 }

@@ -256,13 +256,11 @@ impl Surveyed {
 
     fn seen(&self, place: &Place) -> Option<&Observed> {
         let planned = self.each().find(|(object, _)| object.name == place.object);
-        match planned {
-            Some((_, plan)) => plan.seen.as_ref(),
-            None => {
-                let (_, seen) = self.beside.iter().find(|(other, _)| other == place)?;
-                seen.as_ref()
-            }
+        if let Some((_, plan)) = planned {
+            return plan.seen.as_ref();
         }
+        let (_, seen) = self.beside.iter().find(|(other, _)| other == place)?;
+        seen.as_ref()
     }
 
     fn holds_wallet(&self, object: &Desired) -> bool {

@@ -48,9 +48,8 @@ impl SecretsManager {
             .secret_string(text(payload)?)
             .client_request_token(token)
             .set_kms_key_id(self.config.kms_key.clone());
-        let error = match request.send().await {
-            Ok(_) => return Ok(()),
-            Err(error) => error,
+        let Err(error) = request.send().await else {
+            return Ok(());
         };
         if aws::code(&error) == Some("ResourceExistsException")
             && let Some(described) = self.describe(name).await?

@@ -10,7 +10,7 @@ use std::fmt;
 use zeroize::Zeroizing;
 
 use crate::secret::SecretBytes;
-use crate::tree::{Fields, Map, Site, Tree, Value};
+use crate::tree::{Fields, Node, Site, Tree, Value};
 
 /// Every format, in the order of `--help`. Adding one is one line here and one file.
 pub const FORMATS: &[&dyn Format] = &[&yaml::Yaml];
@@ -26,7 +26,7 @@ pub trait Format: fmt::Debug + Send + Sync {
     /// Writes edits into the source of a document; all else stays byte for byte.
     fn apply(&self, document: &Document, edits: &Edits) -> Result<Zeroizing<Vec<u8>>, FormatError>;
     /// Writes one node as a text of its own: what `--extract` prints of a map or a list.
-    fn emit(&self, map: &Map) -> Result<Zeroizing<Vec<u8>>, FormatError>;
+    fn emit(&self, node: &Node) -> Result<Zeroizing<Vec<u8>>, FormatError>;
 }
 
 /// A file that was read: its text, what it holds, and where.

@@ -2,7 +2,31 @@
 //!
 //! A recipient is data, a master key is a connection: reading or rewriting a file never needs
 //! credentials, only this module opens connections. Async behind boxed futures, so that the rest
-//! of the library is not.
+//! of the library is not. The surprise: a connection is made per recipient, but what is dear about
+//! it (clients, identities, answers to prompts) lives in [`Connections`] and is shared in a run.
+
+#[cfg(feature = "age")]
+mod age;
+#[cfg(feature = "aws")]
+pub(crate) mod aws;
+#[cfg(feature = "aws")]
+mod aws_kms;
+mod connections;
+mod failure;
+mod keyring;
+mod recipients;
+mod runtime;
+#[cfg(feature = "age")]
+mod words;
+
+pub use connections::{Ask, Connections};
+pub use failure::{Failure, KeysError};
+pub use keyring::{Keyring, decryption_order, wrap_all};
+pub use recipients::{
+    apply_context, apply_profile, deduplicate, identity, is_supported, kind, label, parse_context,
+    recipients_from,
+};
+pub use runtime::block_on;
 
 use std::fmt;
 use std::future::Future;
@@ -16,8 +40,11 @@ use crate::settings::Settings;
 pub type Task<'a, T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send + 'a>>;
 
 /// Makes a master key of a recipient.
-pub type Connect =
-    for<'a> fn(&'a Recipient, &'a Settings) -> Task<'a, Box<dyn MasterKey>, KeyError>;
+pub type Connect = for<'a> fn(
+    &'a Recipient,
+    &'a Settings,
+    &'a Connections,
+) -> Task<'a, Box<dyn MasterKey + 'a>, KeyError>;
 
 /// A connected recipient.
 pub trait MasterKey: fmt::Debug + Send + Sync {
@@ -38,6 +65,10 @@ pub struct KeyKind {
     pub flag: &'static str,
     /// Its environment variable.
     pub env: &'static str,
+    /// The field of an entry that people know it by.
+    pub name: &'static str,
+    /// Whether an entry says when it was made.
+    pub is_dated: bool,
     /// Reads one entry of the option, the variable or the creation rule.
     pub parse: fn(&str) -> Result<Recipient, KeyError>,
     /// Makes the connection.
@@ -45,10 +76,15 @@ pub struct KeyKind {
 }
 
 /// Every kind, in the order of a group in the file.
-pub const KEY_KINDS: &[&KeyKind] = &[];
+pub const KEY_KINDS: &[&KeyKind] = &[
+    #[cfg(feature = "aws")]
+    &aws_kms::KIND,
+    #[cfg(feature = "age")]
+    &age::KIND,
+];
 
 /// Why a master key cannot be used.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyError {
     /// The text is no recipient of this kind.
@@ -74,12 +110,24 @@ pub enum KeyError {
         reason: String,
     },
     /// No identity for it was given.
-    #[error("no identity for it was given")]
+    #[error("no identity for it was given{searched}")]
     NoIdentity {
+        /// Where one was looked for, in brackets; or nothing.
+        searched: String,
         /// What to do next.
         hint: Option<String>,
     },
     /// It answered with something that is no data key.
     #[error("answered without a data key")]
     NoDataKey,
+}
+
+impl KeyError {
+    /// What to do next, if anything can be said.
+    pub fn hint(&self) -> Option<&str> {
+        match self {
+            Self::Refused { hint, .. } | Self::NoIdentity { hint, .. } => hint.as_deref(),
+            Self::Malformed { .. } | Self::Unreachable { .. } | Self::NoDataKey => None,
+        }
+    }
 }

@@ -3,6 +3,8 @@
 //! Parsing needs no credentials. A recipient is data in the words of the file; a kind that this
 //! build does not know stays an ordinary record that no one claims, kept by every command.
 
+pub mod pattern;
+
 use crate::tree::Fields;
 
 /// One entry of the metadata: who may open the file, in the words of the file.

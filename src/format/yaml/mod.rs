@@ -1,32 +1,32 @@
 //! YAML: spans over the source text and splices into it.
+//!
+//! From text to tree: [`tokens`] splits, [`comments`] attaches, [`grammar`] nests, [`compose`]
+//! types; back: [`splice`] edits the text, [`emit`] writes what is new. What is not supported yet
+//! is refused with its line.
+
+mod comments;
+mod compose;
+mod emit;
+mod extents;
+mod grammar;
+mod layout;
+mod lines;
+mod resolve;
+mod scalar;
+mod splice;
+mod time;
+mod tokens;
 
 use zeroize::Zeroizing;
 
 use super::{Document, Edits, Fault, Format, FormatError};
-use crate::tree::{Map, Site};
+use crate::tree::Node;
+
+pub(crate) use layout::Layout;
 
 /// The YAML format.
 #[derive(Debug)]
 pub struct Yaml;
-
-/// Where each site of a YAML document stands.
-#[derive(Debug, Default)]
-pub(crate) struct Layout {}
-
-impl Layout {
-    pub(crate) fn position(&self, _source: &[u8], _site: Site) -> (usize, usize) {
-        (1, 1)
-    }
-}
-
-fn later() -> FormatError {
-    FormatError {
-        fault: Fault::Unsupported,
-        line: 1,
-        column: 1,
-        reason: "not yet".to_owned(),
-    }
-}
 
 impl Format for Yaml {
     fn name(&self) -> &'static str {
@@ -37,19 +37,86 @@ impl Format for Yaml {
         &[".yaml", ".yml"]
     }
 
-    fn parse(&self, _source: Zeroizing<Vec<u8>>) -> Result<Document, FormatError> {
-        Err(later())
+    fn parse(&self, source: Zeroizing<Vec<u8>>) -> Result<Document, FormatError> {
+        let text = checked(&source)?;
+        let parsed = grammar::parse(text)?;
+        if parsed.documents.is_empty() {
+            let fault = if source.is_empty() {
+                Fault::Empty
+            } else {
+                Fault::Syntax
+            };
+            return Err(FormatError::at(text, 0, fault, "no document in it"));
+        }
+        if parsed.documents.len() > 1 {
+            let end = parsed.documents.first().map_or(0, |document| document.end);
+            let reason = "several documents in one file are not supported yet";
+            return Err(FormatError::at(text, end, Fault::Unsupported, reason));
+        }
+        let composed = compose::compose(text, &parsed)?;
+        Ok(Document {
+            tree: composed.tree,
+            metadata: composed.metadata,
+            layout: composed.layout,
+            source,
+        })
     }
 
-    fn apply(
-        &self,
-        _document: &Document,
-        _edits: &Edits,
-    ) -> Result<Zeroizing<Vec<u8>>, FormatError> {
-        Err(later())
+    fn apply(&self, document: &Document, edits: &Edits) -> Result<Zeroizing<Vec<u8>>, FormatError> {
+        splice::splice(document, edits)
     }
 
-    fn emit(&self, _map: &Map) -> Result<Zeroizing<Vec<u8>>, FormatError> {
-        Err(later())
+    fn emit(&self, node: &Node) -> Result<Zeroizing<Vec<u8>>, FormatError> {
+        let mut emitter = emit::Emitter::new("\n");
+        match node {
+            Node::Map(map) if !map.entries.is_empty() => emitter.map(map, 0, false),
+            Node::List(list) if !list.items.is_empty() => emitter.list(list, 0, false),
+            Node::Leaf(leaf) => emitter.scalar(&leaf.value, 0),
+            Node::Map(_) => emitter.text.push_str("{}\n"),
+            Node::List(_) => emitter.text.push_str("[]\n"),
+        }
+        Ok(Zeroizing::new(emitter.text.as_bytes().to_vec()))
+    }
+}
+
+/// The text, if it holds only characters that YAML 1.1 and 1.2 read alike.
+fn checked(source: &[u8]) -> Result<&str, FormatError> {
+    let at_byte = |at: usize, fault, reason: &str| {
+        let (line, column) = lines::position(source, at);
+        FormatError {
+            fault,
+            line,
+            column,
+            reason: reason.to_owned(),
+        }
+    };
+    let text = std::str::from_utf8(source)
+        .map_err(|error| at_byte(error.valid_up_to(), Fault::Syntax, "not valid UTF-8"))?;
+    for (at, c) in text.char_indices() {
+        match c {
+            '\n' | '\t' | ' '..='\u{7E}' => {}
+            '\r' if source.get(at + 1) == Some(&b'\n') => {}
+            '\u{FEFF}' if at == 0 => {}
+            '\r' | '\u{85}' | '\u{2028}' | '\u{2029}' => {
+                return Err(at_byte(
+                    at,
+                    Fault::Unsupported,
+                    "a line end that is neither LF nor CRLF",
+                ));
+            }
+            '\0'..='\u{1F}' | '\u{7F}'..='\u{9F}' | '\u{FEFF}' | '\u{FFFE}' | '\u{FFFF}' => {
+                return Err(at_byte(at, Fault::Syntax, "a control character"));
+            }
+            _ => {}
+        }
+    }
+    Ok(text)
+}
+
+impl Document {
+    /// Lines of comments that no value is near enough to own; the reference drops them.
+    pub fn stray_comments(&self) -> Vec<usize> {
+        let line = |at: &usize| lines::position(&self.source, *at).0;
+        self.layout.unattached.iter().map(line).collect()
     }
 }

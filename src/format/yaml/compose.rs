@@ -1,0 +1,612 @@
+//! Nodes to a tree: types, keys, and comments in the order in which the reference walks them.
+//!
+//! The order around a pair is: head and line comment of the key, head and line comment of a scalar
+//! value, the pair, the foot of the value, the foot of the key. Comments of a collection stand
+//! inside it (getsops 3.13.3, the YAML store).
+
+use std::collections::HashSet;
+use std::ops::Range;
+
+use crate::secret::SecretBytes;
+use crate::tree::{Comment, Entry, Field, Fields, Item, Leaf, List, Map, Node, Pair, Tree, Value};
+
+use super::super::{Fault, FormatError, Metadata};
+use super::grammar::{Content, Parsed, Raw, RawDocument};
+use super::layout::{
+    DocumentPlace, EntryPlace, Layout, ListPlace, MapPlace, Place, RootPlace, ScalarPlace,
+};
+use super::lines::{is_first_on_line, line_start, next_line};
+use super::resolve::{Resolved, resolve};
+use super::tokens::Style;
+
+/// The key of the metadata entry.
+pub(super) const METADATA_KEY: &str = "sops";
+
+/// What a text holds.
+pub(super) struct Composed {
+    pub(super) tree: Tree,
+    pub(super) metadata: Option<Metadata>,
+    pub(super) layout: Layout,
+}
+
+/// Makes a tree of a parsed text.
+pub(super) fn compose(text: &str, parsed: &Parsed) -> Result<Composed, FormatError> {
+    let mut composer = Composer {
+        text,
+        comments: &parsed.comments,
+        taken: vec![false; parsed.comments.len()],
+        layout: Layout::default(),
+        metadata: None,
+        checks_keys: true,
+    };
+    let mut tree = Tree::default();
+    for document in &parsed.documents {
+        tree.documents.push(composer.document(document)?);
+        // The reference looks for duplicate keys in the first document only.
+        composer.checks_keys = false;
+    }
+    let unattached = composer
+        .taken
+        .iter()
+        .enumerate()
+        .filter(|(_, taken)| !**taken);
+    composer.layout.unattached = unattached
+        .filter_map(|(index, _)| parsed.comments.get(index))
+        .filter(|span| span.len() > 1)
+        .map(|span| span.start)
+        .collect();
+    Ok(Composed {
+        tree,
+        metadata: composer.metadata,
+        layout: composer.layout,
+    })
+}
+
+struct Composer<'a> {
+    text: &'a str,
+    comments: &'a [Range<usize>],
+    taken: Vec<bool>,
+    layout: Layout,
+    metadata: Option<Metadata>,
+    checks_keys: bool,
+}
+
+/// What surrounds a node.
+#[derive(Debug, Clone, Copy)]
+struct Around {
+    is_in_flow: bool,
+    indent: isize,
+    dash: Option<usize>,
+    behind_indicator: usize,
+}
+
+impl Composer<'_> {
+    fn fail<T>(&self, at: usize, fault: Fault, reason: &str) -> Result<T, FormatError> {
+        Err(FormatError::at(self.text, at, fault, reason))
+    }
+
+    fn comment(&mut self, index: usize, inline: bool) -> Option<Comment> {
+        let span = self.comments.get(index)?.clone();
+        *self.taken.get_mut(index)? = true;
+        let text = self.text.get(span.start + 1..span.end)?;
+        let text = SecretBytes::copy_of(text.as_bytes());
+        Some(Comment {
+            text,
+            inline,
+            site: self.layout.add(Place::Comment(span)),
+        })
+    }
+
+    fn document(&mut self, document: &RawDocument) -> Result<Map, FormatError> {
+        let bytes = self.text.as_bytes();
+        let number = self.layout.documents.len();
+        let block = |indent| RootPlace::Block {
+            indent,
+            end: document.end,
+        };
+        let (mut map, root) = match &document.root.content {
+            Content::Map { pairs, is_flow } => {
+                let first = pairs
+                    .first()
+                    .map_or(document.root.span.start, |(key, _)| key.span.start);
+                let root = if *is_flow {
+                    RootPlace::Flow {
+                        close: document.root.span.end - 1,
+                        is_empty: pairs.is_empty(),
+                    }
+                } else {
+                    block(first - line_start(bytes, first))
+                };
+                if !*is_flow && !is_first_on_line(bytes, first) {
+                    return self.fail(first, Fault::Unsupported, "content behind '---'");
+                }
+                self.layout
+                    .documents
+                    .push(DocumentPlace { root, entry: None });
+                let indent = isize::try_from(first - line_start(bytes, first)).unwrap_or_default();
+                let around = Around {
+                    is_in_flow: *is_flow,
+                    indent,
+                    dash: None,
+                    behind_indicator: first,
+                };
+                (
+                    self.map(&document.root, pairs, *is_flow, around, Some(number))?,
+                    None,
+                )
+            }
+            Content::Absent => (Map::default(), Some(block(0))),
+            Content::Scalar {
+                style: Style::Plain,
+                text,
+                ..
+            } if matches!(resolve(text), Resolved::Value(Value::Null)) => {
+                return self.fail(
+                    document.root.span.start,
+                    Fault::Unsupported,
+                    "a document that is null",
+                );
+            }
+            _ => {
+                let reason = "the top level must be a map (key: value)";
+                return self.fail(document.root.span.start, Fault::Syntax, reason);
+            }
+        };
+        if let Some(root) = root {
+            self.layout
+                .documents
+                .push(DocumentPlace { root, entry: None });
+        }
+        for index in &document.foot {
+            map.entries
+                .extend(self.comment(*index, false).map(Entry::Comment));
+        }
+        Ok(map)
+    }
+
+    fn map(
+        &mut self,
+        raw: &Raw,
+        pairs: &[(Raw, Raw)],
+        is_flow: bool,
+        around: Around,
+        root_of: Option<usize>,
+    ) -> Result<Map, FormatError> {
+        let bytes = self.text.as_bytes();
+        let first = pairs
+            .first()
+            .map_or(raw.span.start, |(key, _)| key.span.start);
+        let column = first - line_start(bytes, first);
+        let insert_at = self.last_line_end(raw);
+        let place = MapPlace {
+            start: raw.span.start,
+            insert_at,
+            indent: column,
+            is_block: !is_flow,
+        };
+        let mut map = Map {
+            entries: Vec::new(),
+            site: self.layout.add(Place::Map(place)),
+        };
+        let inner = Around {
+            is_in_flow: around.is_in_flow || is_flow,
+            indent: isize::try_from(column).unwrap_or(isize::MAX),
+            dash: None,
+            behind_indicator: 0,
+        };
+        let mut seen = HashSet::new();
+        let mut previous_end = None;
+        for (key, value) in pairs {
+            let name = self.key(key)?;
+            if self.checks_keys && !seen.insert(name.clone()) {
+                return self.fail(key.span.start, Fault::Syntax, "this key stands here twice");
+            }
+            for index in key.head.iter().chain(&key.line) {
+                map.entries
+                    .extend(self.comment(*index, false).map(Entry::Comment));
+            }
+            if let Some(document) = root_of.filter(|_| name == METADATA_KEY) {
+                self.entry(key, value, document, previous_end, is_flow)?;
+                for index in &key.foot {
+                    map.entries
+                        .extend(self.comment(*index, false).map(Entry::Comment));
+                }
+                continue;
+            }
+            previous_end = Some(value.span.end.max(key.span.end));
+            let is_scalar = matches!(value.content, Content::Scalar { .. } | Content::Absent);
+            if is_scalar {
+                for index in &value.head {
+                    map.entries
+                        .extend(self.comment(*index, false).map(Entry::Comment));
+                }
+                for index in &value.line {
+                    map.entries
+                        .extend(self.comment(*index, true).map(Entry::Comment));
+                }
+            }
+            let behind = self.behind_colon(key, value);
+            let node = self.node(
+                value,
+                Around {
+                    behind_indicator: behind,
+                    ..inner
+                },
+                is_scalar,
+            )?;
+            map.entries.push(Entry::Pair(Pair {
+                key: name,
+                value: node,
+            }));
+            let feet = if is_scalar {
+                value.foot.as_slice()
+            } else {
+                &[]
+            };
+            for index in feet.iter().chain(&key.foot) {
+                map.entries
+                    .extend(self.comment(*index, false).map(Entry::Comment));
+            }
+        }
+        Ok(map)
+    }
+
+    /// Behind the `:` of a pair.
+    fn behind_colon(&self, key: &Raw, value: &Raw) -> usize {
+        let between = self
+            .text
+            .get(key.span.end..value.span.start)
+            .unwrap_or_default();
+        between
+            .find(':')
+            .map_or(key.span.end, |at| key.span.end + at + 1)
+    }
+
+    fn node(
+        &mut self,
+        raw: &Raw,
+        around: Around,
+        comments_taken: bool,
+    ) -> Result<Node, FormatError> {
+        if let (Some((tag, span)), false) =
+            (&raw.tag, matches!(raw.content, Content::Scalar { .. }))
+        {
+            let fits = match &raw.content {
+                Content::Map { .. } => tag == "!!map",
+                Content::List { .. } => tag == "!!seq",
+                _ => false,
+            };
+            if !fits {
+                return self.fail(span.start, Fault::Unsupported, "a tag is not supported yet");
+            }
+        }
+        match &raw.content {
+            Content::Absent | Content::Scalar { .. } => Ok(Node::Leaf(self.scalar(raw, around)?)),
+            Content::Map { pairs, is_flow } => {
+                let mut heads = Vec::new();
+                if !comments_taken {
+                    for index in raw.head.iter().chain(&raw.line) {
+                        heads.extend(self.comment(*index, false).map(Entry::Comment));
+                    }
+                }
+                let mut map = self.map(raw, pairs, *is_flow, around, None)?;
+                map.entries.splice(0..0, heads);
+                if !comments_taken {
+                    for index in &raw.foot {
+                        map.entries
+                            .extend(self.comment(*index, false).map(Entry::Comment));
+                    }
+                }
+                Ok(Node::Map(map))
+            }
+            Content::List { items, is_flow } => Ok(Node::List(self.list(
+                raw,
+                items,
+                *is_flow,
+                around,
+                comments_taken,
+            )?)),
+        }
+    }
+
+    fn list(
+        &mut self,
+        raw: &Raw,
+        items: &[Raw],
+        is_flow: bool,
+        around: Around,
+        comments_taken: bool,
+    ) -> Result<List, FormatError> {
+        let bytes = self.text.as_bytes();
+        let mut list = List::default();
+        if !comments_taken {
+            for index in raw.head.iter().chain(&raw.line) {
+                list.items
+                    .extend(self.comment(*index, false).map(Item::Comment));
+            }
+        }
+        let column = isize::try_from(raw.span.start - line_start(bytes, raw.span.start));
+        let mut from = raw.span.start;
+        let mut sites = Vec::with_capacity(items.len());
+        for item in items {
+            for index in &item.head {
+                list.items
+                    .extend(self.comment(*index, false).map(Item::Comment));
+            }
+            for index in &item.line {
+                list.items
+                    .extend(self.comment(*index, true).map(Item::Comment));
+            }
+            let dash = (!is_flow).then(|| self.dash(from)).flatten();
+            let inner = Around {
+                is_in_flow: around.is_in_flow || is_flow,
+                indent: column.unwrap_or(isize::MAX),
+                dash,
+                behind_indicator: dash.map_or(from, |dash| dash + 1),
+            };
+            let node = self.node(item, inner, true)?;
+            sites.push(match &node {
+                Node::Leaf(leaf) => Some(leaf.site),
+                _ => None,
+            });
+            list.items.push(Item::Node(node));
+            for index in &item.foot {
+                list.items
+                    .extend(self.comment(*index, false).map(Item::Comment));
+            }
+            from = item.span.end.max(dash.map_or(from, |dash| dash + 1));
+        }
+        if !comments_taken {
+            for index in &raw.foot {
+                list.items
+                    .extend(self.comment(*index, false).map(Item::Comment));
+            }
+        }
+        list.site = self.layout.add(Place::List(ListPlace {
+            start: raw.span.start,
+            behind_indicator: around.behind_indicator,
+            items: sites,
+        }));
+        Ok(list)
+    }
+
+    /// The next dash, over blanks and comments.
+    fn dash(&self, mut at: usize) -> Option<usize> {
+        let bytes = self.text.as_bytes();
+        loop {
+            match bytes.get(at)? {
+                b'-' => return Some(at),
+                b'#' => at = next_line(bytes, at),
+                _ => at += 1,
+            }
+        }
+    }
+
+    fn scalar(&mut self, raw: &Raw, around: Around) -> Result<Leaf, FormatError> {
+        let (value, style, block, tag) = self.value(raw)?;
+        let place = ScalarPlace {
+            span: raw.span.clone(),
+            style,
+            block,
+            tag,
+            is_in_flow: around.is_in_flow,
+            parent_indent: around.indent,
+            dash: around.dash,
+        };
+        Ok(Leaf {
+            value,
+            site: self.layout.add(Place::Scalar(place)),
+        })
+    }
+
+    fn value(&self, raw: &Raw) -> Result<Typed, FormatError> {
+        let Content::Scalar { style, text, block } = &raw.content else {
+            return match &raw.tag {
+                Some((tag, _)) if tag == "!!str" => Ok((Value::text(""), Style::Plain, None, None)),
+                Some((_, span)) => {
+                    self.fail(span.start, Fault::Unsupported, "a tag is not supported yet")
+                }
+                None => Ok((Value::Null, Style::Plain, None, None)),
+            };
+        };
+        let string = || Value::Str(SecretBytes::copy_of(text.as_bytes()));
+        let at = raw.span.start;
+        let (value, tag) = match &raw.tag {
+            Some((tag, _)) if tag == "!!str" => (string(), None),
+            Some((tag, span)) if tag == "!!binary" => (self.binary(text, at)?, Some(span.clone())),
+            Some((_, span)) => {
+                return self.fail(span.start, Fault::Unsupported, "a tag is not supported yet");
+            }
+            None if *style == Style::Plain => match resolve(text) {
+                Resolved::Value(value) => (value, None),
+                Resolved::Merge => (string(), None),
+                Resolved::TooLarge => {
+                    let reason = "an integer beyond 64 bits with sign; put it in quotes";
+                    return self.fail(at, Fault::NotSealable, reason);
+                }
+            },
+            None => (string(), None),
+        };
+        Ok((value, *style, block.clone(), tag))
+    }
+
+    fn binary(&self, text: &str, at: usize) -> Result<Value, FormatError> {
+        use base64::Engine as _;
+        let packed: String = text.chars().filter(|c| !c.is_whitespace()).collect();
+        match base64::engine::general_purpose::STANDARD.decode(packed) {
+            Ok(bytes) => Ok(Value::Str(SecretBytes::new(bytes))),
+            Err(_) => self.fail(at, Fault::Syntax, "!!binary holds no base64"),
+        }
+    }
+
+    fn key(&self, raw: &Raw) -> Result<String, FormatError> {
+        let at = raw.span.start;
+        let Content::Scalar { style, text, .. } = &raw.content else {
+            return match raw.content {
+                Content::Absent => self.fail(at, Fault::NotSealable, NOT_A_STRING),
+                _ => self.fail(at, Fault::Syntax, "a collection cannot be a key"),
+            };
+        };
+        match &raw.tag {
+            Some((tag, _)) if tag == "!!str" => return Ok(text.to_string()),
+            Some((_, span)) => {
+                return self.fail(span.start, Fault::Unsupported, "a tag is not supported yet");
+            }
+            None => {}
+        }
+        if *style != Style::Plain {
+            return match text.as_str() {
+                // The reference writes a quoted `<<` as a merge key and cannot read it again.
+                "<<" => self.fail(at, Fault::Unsupported, "a key called << in quotes"),
+                _ => Ok(text.to_string()),
+            };
+        }
+        match resolve(text) {
+            Resolved::Value(Value::Str(_)) => Ok(text.to_string()),
+            Resolved::Merge => self.fail(
+                at,
+                Fault::Unsupported,
+                "a merge key (<<) is not supported yet",
+            ),
+            _ => self.fail(at, Fault::NotSealable, NOT_A_STRING),
+        }
+    }
+
+    /// The metadata entry of a document.
+    fn entry(
+        &mut self,
+        key: &Raw,
+        value: &Raw,
+        document: usize,
+        previous_end: Option<usize>,
+        is_flow: bool,
+    ) -> Result<(), FormatError> {
+        let bytes = self.text.as_bytes();
+        let start = line_start(bytes, key.span.start);
+        let span = if is_flow {
+            previous_end.unwrap_or(key.span.start)..value.span.end
+        } else {
+            start
+                ..self
+                    .last_line_end(value)
+                    .max(next_line(bytes, key.span.end))
+        };
+        for (index, comment) in self.comments.iter().enumerate() {
+            if span.contains(&comment.start)
+                && let Some(taken) = self.taken.get_mut(index)
+            {
+                *taken = true;
+            }
+        }
+        let mut scalars = Vec::new();
+        if let Content::Map { pairs, is_flow } = &value.content {
+            for (name, raw) in pairs {
+                if let Content::Scalar { style, block, .. } = &raw.content {
+                    let column = name.span.start - line_start(bytes, name.span.start);
+                    let place = ScalarPlace {
+                        span: raw.span.clone(),
+                        style: *style,
+                        block: block.clone(),
+                        tag: None,
+                        is_in_flow: *is_flow,
+                        parent_indent: isize::try_from(column).unwrap_or(isize::MAX),
+                        dash: None,
+                    };
+                    scalars.push((self.key(name)?.to_ascii_lowercase(), place));
+                }
+            }
+        }
+        // Of several documents, the first one's metadata counts.
+        if document == 0 {
+            self.metadata = Some(match self.field(value)? {
+                Field::Map(fields) => Metadata::Branch(fields),
+                _ => Metadata::NotAMap,
+            });
+        }
+        if let Some(place) = self.layout.documents.get_mut(document) {
+            place.entry = Some(EntryPlace { span, scalars });
+        }
+        Ok(())
+    }
+
+    fn field(&self, raw: &Raw) -> Result<Field, FormatError> {
+        Ok(match &raw.content {
+            Content::Map { pairs, .. } => {
+                let mut fields = Fields::default();
+                for (key, value) in pairs {
+                    let name = self.key(key)?;
+                    if fields.get(&name).is_some() {
+                        let reason = "this field of the metadata stands here twice";
+                        return self.fail(key.span.start, Fault::Syntax, reason);
+                    }
+                    fields.0.push((name, self.field(value)?));
+                }
+                Field::Map(fields)
+            }
+            Content::List { items, .. } => Field::List(
+                items
+                    .iter()
+                    .map(|item| self.field(item))
+                    .collect::<Result<_, _>>()?,
+            ),
+            Content::Scalar { .. } | Content::Absent => match &self.value(raw)?.0 {
+                Value::Null => Field::Null,
+                // Metadata is public; see `Fields`.
+                Value::Str(_) => match &raw.content {
+                    Content::Scalar { text, .. } => Field::Text(text.to_string()),
+                    _ => Field::Text(String::new()),
+                },
+                Value::Int(number) => Field::Int(*number),
+                Value::Float(number) => Field::Float(*number),
+                Value::Bool(flag) => Field::Bool(*flag),
+                Value::Time(time) => Field::Time(time.clone()),
+            },
+        })
+    }
+
+    /// Behind the last line that a node stands on.
+    fn last_line_end(&self, raw: &Raw) -> usize {
+        let bytes = self.text.as_bytes();
+        match &raw.content {
+            Content::Map {
+                pairs,
+                is_flow: false,
+            } => pairs.last().map_or(raw.span.end, |(key, value)| {
+                self.last_line_end(value)
+                    .max(next_line(bytes, key.span.end))
+            }),
+            Content::List {
+                items,
+                is_flow: false,
+            } => items.last().map_or(raw.span.end, |item| {
+                match item.content {
+                    // A dash without a value: the line that it stands on.
+                    Content::Absent => {
+                        next_line(bytes, self.last_dash(raw.span.start, item.span.start))
+                    }
+                    _ => self.last_line_end(item),
+                }
+            }),
+            Content::Scalar {
+                block: Some(block), ..
+            } => block.body_end,
+            // An absent value is marked at the token that follows it, which may be lines below.
+            Content::Absent => raw.span.start.min(line_start(bytes, raw.span.start)),
+            _ => next_line(bytes, raw.span.end),
+        }
+    }
+
+    fn last_dash(&self, from: usize, to: usize) -> usize {
+        let between = self.text.get(from..to).unwrap_or_default();
+        between.rfind('-').map_or(to, |at| from + at)
+    }
+}
+
+type Typed = (
+    Value,
+    Style,
+    Option<super::extents::Block>,
+    Option<Range<usize>>,
+);
+
+const NOT_A_STRING: &str = "this key is no string; put it in quotes";

@@ -1,0 +1,553 @@
+//! Tokens to nodes, with the comments that each node takes.
+//!
+//! The grammar is that of YAML's block and flow collections; what is not supported yet is refused
+//! with its line. The surprise: a node takes what is pending when its first token is *looked at*,
+//! so the order of looking is part of the rules (go.yaml.in/yaml/v3 3.0.4).
+
+use std::ops::Range;
+
+use super::super::{Fault, FormatError};
+use super::comments::{Attached, Role, attach};
+use super::extents::Block;
+use super::tokens::{DEPTH_LIMIT, Kind, Style, Token, tokens};
+use zeroize::Zeroizing;
+
+/// A node of the text with its comments, as indexes into [`Parsed::comments`].
+#[derive(Debug)]
+pub(super) struct Raw {
+    pub(super) content: Content,
+    /// The whole node without properties.
+    pub(super) span: Range<usize>,
+    /// An explicit tag: its text and where it stands.
+    pub(super) tag: Option<(String, Range<usize>)>,
+    /// Where an anchor stands.
+    pub(super) anchor: Option<Range<usize>>,
+    pub(super) head: Vec<usize>,
+    pub(super) line: Vec<usize>,
+    pub(super) foot: Vec<usize>,
+}
+
+/// What a node holds.
+#[derive(Debug)]
+pub(super) enum Content {
+    Scalar {
+        style: Style,
+        text: Zeroizing<String>,
+        block: Option<Block>,
+    },
+    /// Nothing stands there.
+    Absent,
+    Map {
+        pairs: Vec<(Raw, Raw)>,
+        is_flow: bool,
+    },
+    List {
+        items: Vec<Raw>,
+        is_flow: bool,
+    },
+}
+
+/// One document of a text.
+#[derive(Debug)]
+pub(super) struct RawDocument {
+    pub(super) root: Raw,
+    /// Where a block that is appended goes: before `...`, the next `---`, or the end.
+    pub(super) end: usize,
+    pub(super) foot: Vec<usize>,
+    /// Whether `---` or `...` stands in it.
+    pub(super) is_explicit: bool,
+}
+
+/// A text taken apart.
+#[derive(Debug)]
+pub(super) struct Parsed {
+    pub(super) documents: Vec<RawDocument>,
+    /// From `#` to the end of the line.
+    pub(super) comments: Vec<Range<usize>>,
+}
+
+/// Takes a text apart.
+pub(super) fn parse(text: &str) -> Result<Parsed, FormatError> {
+    let tokens = tokens(text)?;
+    let attached = attach(text, &tokens);
+    let mut parser = Parser::new(text, tokens, attached);
+    let documents = parser.stream()?;
+    Ok(Parsed {
+        documents,
+        comments: parser.attached.spans,
+    })
+}
+
+struct Parser<'a> {
+    text: &'a str,
+    tokens: std::iter::Peekable<std::vec::IntoIter<Token>>,
+    attached: Attached,
+    next_run: usize,
+    next_block_end: usize,
+    head: Vec<usize>,
+    line: Vec<usize>,
+    foot: Vec<usize>,
+    /// Heads of a dash that go to the whole collection behind it.
+    stem: Vec<usize>,
+    depth: usize,
+}
+
+/// What the grammar asks of the next token; an owned copy, so that looking does not borrow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    Directive,
+    DocumentStart,
+    DocumentEnd,
+    BlockSequence,
+    BlockMapping,
+    BlockEnd,
+    FlowSequence,
+    FlowSequenceEnd,
+    FlowMapping,
+    FlowMappingEnd,
+    BlockEntry,
+    FlowEntry,
+    Key,
+    Value,
+    Alias,
+    Property,
+    Scalar,
+    End,
+}
+
+impl<'a> Parser<'a> {
+    fn new(text: &'a str, tokens: Vec<Token>, attached: Attached) -> Self {
+        Self {
+            text,
+            tokens: tokens.into_iter().peekable(),
+            attached,
+            next_run: 0,
+            next_block_end: 0,
+            head: Vec::new(),
+            line: Vec::new(),
+            foot: Vec::new(),
+            stem: Vec::new(),
+            depth: 0,
+        }
+    }
+
+    /// Looks at the next token and takes the comments that wait for it.
+    fn peek(&mut self) -> Next {
+        let Some(token) = self.tokens.peek() else {
+            return Next::End;
+        };
+        let next = match token.kind {
+            Kind::Directive { .. } => Next::Directive,
+            Kind::DocumentStart => Next::DocumentStart,
+            Kind::DocumentEnd => Next::DocumentEnd,
+            Kind::BlockSequenceStart => Next::BlockSequence,
+            Kind::BlockMappingStart => Next::BlockMapping,
+            Kind::BlockEnd => Next::BlockEnd,
+            Kind::FlowSequenceStart => Next::FlowSequence,
+            Kind::FlowSequenceEnd => Next::FlowSequenceEnd,
+            Kind::FlowMappingStart => Next::FlowMapping,
+            Kind::FlowMappingEnd => Next::FlowMappingEnd,
+            Kind::BlockEntry => Next::BlockEntry,
+            Kind::FlowEntry => Next::FlowEntry,
+            Kind::Key => Next::Key,
+            Kind::Value => Next::Value,
+            Kind::Alias => Next::Alias,
+            Kind::Anchor | Kind::Tag { .. } => Next::Property,
+            Kind::Scalar { .. } => Next::Scalar,
+            Kind::StreamEnd => Next::End,
+        };
+        let start = match next {
+            Next::BlockEnd => self
+                .attached
+                .block_ends
+                .get(self.next_block_end)
+                .copied()
+                .unwrap_or(token.start),
+            _ => token.start,
+        };
+        while let Some(run) = self.attached.runs.get(self.next_run) {
+            if start < run.anchor || (run.role == Role::Head && next == Next::BlockEnd) {
+                break;
+            }
+            match run.role {
+                Role::Head => self.head.extend(run.lines.clone()),
+                Role::Line => self.line.extend(run.lines.clone()),
+                Role::Foot => self.foot.extend(run.lines.clone()),
+            }
+            self.next_run += 1;
+        }
+        next
+    }
+
+    fn take(&mut self) -> Option<Token> {
+        let token = self.tokens.next();
+        if matches!(
+            token,
+            Some(Token {
+                kind: Kind::BlockEnd,
+                ..
+            })
+        ) {
+            self.next_block_end += 1;
+        }
+        token
+    }
+
+    /// Where the next token stands.
+    fn offset(&mut self) -> usize {
+        self.tokens
+            .peek()
+            .map_or(self.text.len(), |token| token.start)
+    }
+
+    fn refuse<T>(&mut self, fault: Fault, reason: &str) -> Result<T, FormatError> {
+        let at = self.offset();
+        Err(FormatError::at(self.text, at, fault, reason))
+    }
+
+    /// A node that takes the pending comments.
+    fn node(&mut self, content: Content, span: Range<usize>) -> Raw {
+        self.stem.clear();
+        Raw {
+            content,
+            span,
+            tag: None,
+            anchor: None,
+            head: std::mem::take(&mut self.head),
+            line: std::mem::take(&mut self.line),
+            foot: std::mem::take(&mut self.foot),
+        }
+    }
+
+    fn stream(&mut self) -> Result<Vec<RawDocument>, FormatError> {
+        let mut documents = Vec::new();
+        loop {
+            let mut next = self.peek();
+            while next == Next::DocumentEnd && !documents.is_empty() {
+                self.take();
+                next = self.peek();
+            }
+            if next == Next::End {
+                return Ok(documents);
+            }
+            documents.push(self.document(documents.is_empty())?);
+        }
+    }
+
+    fn document(&mut self, is_first: bool) -> Result<RawDocument, FormatError> {
+        let mut is_explicit = !is_first;
+        while self.peek() == Next::Directive {
+            if !matches!(
+                self.tokens.peek(),
+                Some(Token {
+                    kind: Kind::Directive {
+                        is_version_1_1: true
+                    },
+                    ..
+                })
+            ) {
+                return self.refuse(Fault::Unsupported, "only %YAML 1.1 is read");
+            }
+            is_explicit = true;
+            self.take();
+        }
+        if self.peek() == Next::DocumentStart {
+            is_explicit = true;
+            self.take();
+        } else if is_explicit {
+            return self.refuse(Fault::Syntax, "expected '---'");
+        }
+        let root = match self.peek() {
+            Next::Directive | Next::DocumentStart | Next::DocumentEnd | Next::End => {
+                let at = self.offset();
+                absent(at)
+            }
+            _ => self.value(true, false)?,
+        };
+        let next = self.peek();
+        let end = match next {
+            Next::End => self.text.len(),
+            Next::Directive | Next::DocumentStart | Next::DocumentEnd => self.offset(),
+            _ => return self.refuse(Fault::Syntax, "expected the end of the document"),
+        };
+        if next == Next::DocumentEnd {
+            is_explicit = true;
+            self.take();
+        }
+        let mut foot = std::mem::take(&mut self.foot);
+        if foot.is_empty() {
+            foot = std::mem::take(&mut self.head);
+        }
+        self.head.clear();
+        self.line.clear();
+        self.stem.clear();
+        Ok(RawDocument {
+            root,
+            end,
+            foot,
+            is_explicit,
+        })
+    }
+
+    fn value(&mut self, in_block: bool, may_be_indentless: bool) -> Result<Raw, FormatError> {
+        self.depth += 1;
+        if self.depth > DEPTH_LIMIT {
+            return self.refuse(Fault::Unsupported, "nested too deeply");
+        }
+        let (mut tag, mut anchor) = (None, None);
+        let mut next = self.peek();
+        while next == Next::Property {
+            if let Some(token) = self.take() {
+                let span = token.start..token.end;
+                match token.kind {
+                    Kind::Tag { handle, suffix } if tag.is_none() => {
+                        tag = Some((format!("{handle}{suffix}"), span));
+                    }
+                    Kind::Anchor if anchor.is_none() => anchor = Some(span),
+                    _ => return self.refuse(Fault::Syntax, "a second tag or anchor"),
+                }
+            }
+            next = self.peek();
+        }
+        let mut node = match next {
+            Next::Alias => {
+                return self.refuse(Fault::Unsupported, "an alias (*name) is not supported yet");
+            }
+            Next::BlockEntry if may_be_indentless => self.indentless_list()?,
+            Next::Scalar => self.scalar()?,
+            Next::FlowSequence => self.flow_list()?,
+            Next::FlowMapping => self.flow_map()?,
+            Next::BlockSequence if in_block => self.block_list()?,
+            Next::BlockMapping if in_block => self.block_map()?,
+            _ if tag.is_some() || anchor.is_some() => {
+                let at = self.offset();
+                absent(at)
+            }
+            _ => return self.refuse(Fault::Syntax, "expected a value"),
+        };
+        node.tag = tag;
+        node.anchor = anchor;
+        self.depth -= 1;
+        Ok(node)
+    }
+
+    fn scalar(&mut self) -> Result<Raw, FormatError> {
+        match self.take() {
+            Some(Token {
+                kind: Kind::Scalar { style, text, block },
+                start,
+                end,
+            }) => Ok(self.node(Content::Scalar { style, text, block }, start..end)),
+            _ => self.refuse(Fault::Syntax, "expected a value"),
+        }
+    }
+
+    /// What stands behind an indicator: nothing, if the next token ends it.
+    fn value_or_absent(&mut self, ends: &[Next], block: bool) -> Result<Raw, FormatError> {
+        if ends.contains(&self.peek()) {
+            let at = self.offset();
+            return Ok(absent(at));
+        }
+        self.value(block, block && ends.contains(&Next::Key))
+    }
+
+    /// Goes over a dash; the heads that wait for it go to a whole collection behind it.
+    fn dash(&mut self) {
+        let before = self.head.len();
+        self.take();
+        if before > 0 && matches!(self.peek(), Next::BlockSequence | Next::BlockMapping) {
+            let rest = self.head.split_off(before);
+            self.stem = std::mem::replace(&mut self.head, rest);
+        }
+    }
+
+    fn block_list(&mut self) -> Result<Raw, FormatError> {
+        let start = self.offset();
+        let mut node = absent(start);
+        node.head = std::mem::take(&mut self.stem);
+        self.take();
+        let mut items = Vec::new();
+        loop {
+            match self.peek() {
+                Next::BlockEntry => {
+                    self.dash();
+                    items.push(self.value_or_absent(&[Next::BlockEntry, Next::BlockEnd], true)?);
+                }
+                Next::BlockEnd => break,
+                _ => return self.refuse(Fault::Syntax, "expected '- '"),
+            }
+        }
+        node.span.end = self.offset();
+        self.take();
+        node.content = Content::List {
+            items,
+            is_flow: false,
+        };
+        Ok(node)
+    }
+
+    fn indentless_list(&mut self) -> Result<Raw, FormatError> {
+        const ENDS: [Next; 4] = [Next::BlockEntry, Next::Key, Next::Value, Next::BlockEnd];
+        let mut node = absent(self.offset());
+        let mut items = Vec::new();
+        while self.peek() == Next::BlockEntry {
+            self.dash();
+            if ENDS.contains(&self.peek()) {
+                items.push(absent(self.offset()));
+            } else {
+                items.push(self.value(true, false)?);
+            }
+        }
+        node.span.end = self.offset();
+        node.content = Content::List {
+            items,
+            is_flow: false,
+        };
+        Ok(node)
+    }
+
+    fn block_map(&mut self) -> Result<Raw, FormatError> {
+        const ENDS: [Next; 3] = [Next::Key, Next::Value, Next::BlockEnd];
+        let start = self.offset();
+        let mut node = absent(start);
+        node.head = std::mem::take(&mut self.stem);
+        self.take();
+        let mut pairs: Vec<(Raw, Raw)> = Vec::new();
+        loop {
+            let mut key = match self.peek() {
+                Next::Key => {
+                    self.take();
+                    self.value_or_absent(&ENDS, true)?
+                }
+                Next::Value => absent(self.offset()),
+                Next::BlockEnd => break,
+                _ => return self.refuse(Fault::Syntax, "expected a key"),
+            };
+            // A foot that was found at a key stands below what comes before it.
+            if !key.foot.is_empty()
+                && let Some((previous, _)) = pairs.last_mut()
+            {
+                previous.foot = std::mem::take(&mut key.foot);
+            }
+            let mut value = if self.peek() == Next::Value {
+                self.take();
+                self.value_or_absent(&ENDS, true)?
+            } else {
+                absent(self.offset())
+            };
+            if key.foot.is_empty() {
+                key.foot = std::mem::take(&mut value.foot);
+            }
+            pairs.push((key, value));
+        }
+        node.span.end = self.offset();
+        let end = self.node(Content::Absent, 0..0);
+        self.take();
+        node.line = end.line;
+        match pairs.last_mut() {
+            Some((last, _)) if !end.foot.is_empty() => last.foot = end.foot,
+            _ => node.foot = end.foot,
+        }
+        node.content = Content::Map {
+            pairs,
+            is_flow: false,
+        };
+        Ok(node)
+    }
+
+    fn flow_list(&mut self) -> Result<Raw, FormatError> {
+        let mut node = self.open_flow();
+        let mut items = Vec::new();
+        while self.peek() != Next::FlowSequenceEnd {
+            self.separator(items.is_empty())?;
+            match self.peek() {
+                Next::FlowSequenceEnd => break,
+                Next::Key => {
+                    return self.refuse(Fault::Unsupported, "a '?' pair in a flow sequence");
+                }
+                _ => items.push(self.value(false, false)?),
+            }
+        }
+        self.close_flow(&mut node);
+        node.content = Content::List {
+            items,
+            is_flow: true,
+        };
+        Ok(node)
+    }
+
+    fn flow_map(&mut self) -> Result<Raw, FormatError> {
+        const ENDS: [Next; 3] = [Next::Value, Next::FlowEntry, Next::FlowMappingEnd];
+        let mut node = self.open_flow();
+        let mut pairs = Vec::new();
+        while self.peek() != Next::FlowMappingEnd {
+            self.separator(pairs.is_empty())?;
+            let key = match self.peek() {
+                Next::FlowMappingEnd => break,
+                Next::Key => {
+                    self.take();
+                    self.value_or_absent(&ENDS, false)?
+                }
+                Next::Value => absent(self.offset()),
+                _ => self.value(false, false)?,
+            };
+            let value = if self.peek() == Next::Value {
+                self.take();
+                self.value_or_absent(&ENDS, false)?
+            } else {
+                absent(self.offset())
+            };
+            pairs.push((key, value));
+        }
+        for (key, value) in &mut pairs {
+            if key.foot.is_empty() {
+                key.foot = std::mem::take(&mut value.foot);
+            }
+        }
+        self.close_flow(&mut node);
+        node.content = Content::Map {
+            pairs,
+            is_flow: true,
+        };
+        Ok(node)
+    }
+
+    fn open_flow(&mut self) -> Raw {
+        let start = self.offset();
+        let node = self.node(Content::Absent, start..start);
+        self.take();
+        node
+    }
+
+    fn close_flow(&mut self, node: &mut Raw) {
+        let end = self.node(Content::Absent, 0..0);
+        node.line = end.line;
+        node.foot = end.foot;
+        node.span.end = self.take().map_or(self.text.len(), |token| token.end);
+    }
+
+    fn separator(&mut self, is_first: bool) -> Result<(), FormatError> {
+        if is_first {
+            return Ok(());
+        }
+        if self.peek() != Next::FlowEntry {
+            return self.refuse(Fault::Syntax, "expected ',' or the end of the collection");
+        }
+        self.take();
+        self.peek();
+        Ok(())
+    }
+}
+
+/// A node without text, where a value could stand; it takes no comments.
+fn absent(at: usize) -> Raw {
+    Raw {
+        content: Content::Absent,
+        span: at..at,
+        tag: None,
+        anchor: None,
+        head: Vec::new(),
+        line: Vec::new(),
+        foot: Vec::new(),
+    }
+}

@@ -1,0 +1,114 @@
+//! Where each site of a YAML document stands in its text.
+
+use std::ops::Range;
+
+use crate::tree::Site;
+
+use super::extents::Block;
+use super::lines::position;
+use super::tokens::Style;
+
+/// The places of a document, by site number, and those of its metadata.
+#[derive(Debug, Default)]
+pub(crate) struct Layout {
+    pub(super) places: Vec<Place>,
+    pub(super) documents: Vec<DocumentPlace>,
+    /// Comments that no node takes: the reference does not see them either.
+    pub(super) unattached: Vec<usize>,
+}
+
+/// A place in the text.
+#[derive(Debug)]
+pub(super) enum Place {
+    Scalar(ScalarPlace),
+    /// From `#` to the end of the line.
+    Comment(Range<usize>),
+    Map(MapPlace),
+    List(ListPlace),
+}
+
+/// A scalar in the text.
+#[derive(Debug, Clone)]
+pub(super) struct ScalarPlace {
+    pub(super) span: Range<usize>,
+    pub(super) style: Style,
+    pub(super) block: Option<Block>,
+    /// A tag that goes when the value is sealed.
+    pub(super) tag: Option<Range<usize>>,
+    pub(super) is_in_flow: bool,
+    /// Columns of the collection around it; -1 when it is the whole document.
+    pub(super) parent_indent: isize,
+    /// The dash before it, when it is an item of a block list.
+    pub(super) dash: Option<usize>,
+}
+
+/// A map in the text.
+#[derive(Debug)]
+pub(super) struct MapPlace {
+    pub(super) start: usize,
+    /// Where the line of a new pair goes.
+    pub(super) insert_at: usize,
+    /// Blanks before the keys.
+    pub(super) indent: usize,
+    /// A flow map, or one without text.
+    pub(super) is_block: bool,
+}
+
+/// A list in the text.
+#[derive(Debug)]
+pub(super) struct ListPlace {
+    pub(super) start: usize,
+    /// Behind the `:` or `-` that it stands behind.
+    pub(super) behind_indicator: usize,
+    /// The items that stand at these sites.
+    pub(super) items: Vec<Option<Site>>,
+}
+
+/// One document of the text.
+#[derive(Debug)]
+pub(super) struct DocumentPlace {
+    pub(super) root: RootPlace,
+    /// The metadata entry, if there is one.
+    pub(super) entry: Option<EntryPlace>,
+}
+
+/// How the top level of a document is written.
+#[derive(Debug)]
+pub(super) enum RootPlace {
+    /// Block pairs at this column; a new entry goes to this byte.
+    Block { indent: usize, end: usize },
+    /// A flow map; a new entry goes before its closing brace.
+    Flow { close: usize, is_empty: bool },
+}
+
+/// The metadata entry of a document.
+#[derive(Debug)]
+pub(super) struct EntryPlace {
+    /// What goes when the entry is removed.
+    pub(super) span: Range<usize>,
+    /// Its scalars by name.
+    pub(super) scalars: Vec<(String, ScalarPlace)>,
+}
+
+impl Layout {
+    pub(super) fn add(&mut self, place: Place) -> Site {
+        let number = u32::try_from(self.places.len()).unwrap_or(u32::MAX - 1);
+        self.places.push(place);
+        Site(number)
+    }
+
+    pub(super) fn place(&self, site: Site) -> Option<&Place> {
+        self.places.get(usize::try_from(site.0).ok()?)
+    }
+
+    pub(in crate::format) fn position(&self, source: &[u8], site: Site) -> (usize, usize) {
+        let offset = match self.place(site) {
+            Some(Place::Scalar(place)) => place.span.start,
+            Some(Place::Comment(span)) => span.start,
+            Some(Place::Map(place)) => place.start,
+            Some(Place::List(place)) => place.start,
+            None => 0,
+        };
+        position(source, offset)
+    }
+}

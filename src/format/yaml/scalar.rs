@@ -1,0 +1,306 @@
+//! Values to YAML text that is read again as the same type and value.
+//!
+//! A string is written so that readers of YAML 1.1 and of 1.2 both take it for that string. The
+//! surprise: what looks plain can be a boolean, a number in base 60 or a date to one of them.
+
+use base64::Engine as _;
+use zeroize::Zeroizing;
+
+use crate::tree::Value;
+
+use super::resolve::{Resolved, resolve};
+use super::tokens::Style;
+
+/// The text of a value.
+pub(super) enum Written {
+    /// On one line.
+    Inline(Zeroizing<String>),
+    /// Lines below a header; the lines have no indentation yet.
+    Block(Lines),
+}
+
+/// The lines of a block scalar.
+pub(super) struct Lines {
+    /// `|` or `>`.
+    pub(super) indicator: char,
+    /// The first line begins with a blank, so that the indentation must be told.
+    pub(super) tells_indent: bool,
+    /// `-`, nothing or `+`.
+    pub(super) chomping: &'static str,
+    /// Each with its line feed.
+    pub(super) text: Zeroizing<String>,
+}
+
+/// Writes a value in the wanted style where that can hold it, else in one that can.
+pub(super) fn write(value: &Value, wanted: Style, is_in_flow: bool, keeps_plain: bool) -> Written {
+    let bytes = match value {
+        Value::Null => return inline("null"),
+        Value::Bool(flag) => return inline(if *flag { "true" } else { "false" }),
+        Value::Int(number) => return inline(&number.to_string()),
+        Value::Float(number) => return inline(&float(*number)),
+        Value::Time(time) => return inline(time),
+        Value::Str(bytes) => bytes.expose(),
+    };
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        let packed = base64::engine::general_purpose::STANDARD.encode(bytes);
+        return inline(&format!("!!binary {packed}"));
+    };
+    if wanted.is_block() || (wanted == Style::Plain && text.contains('\n')) {
+        if !is_in_flow && let Some(lines) = lines(text, wanted) {
+            return Written::Block(lines);
+        }
+    }
+    Written::Inline(match wanted {
+        Style::SingleQuoted if fits_single_quotes(text) => single_quoted(text),
+        Style::Plain if is_plain(text, is_in_flow) && (keeps_plain || !is_ambiguous(text)) => {
+            Zeroizing::new(text.to_owned())
+        }
+        Style::Plain if is_string(text) && fits_single_quotes(text) && !is_ambiguous(text) => {
+            single_quoted(text)
+        }
+        _ => double_quoted(text),
+    })
+}
+
+/// A key that no text holds yet.
+pub(super) fn write_key(key: &str) -> Zeroizing<String> {
+    match write(&Value::text(key), Style::Plain, true, false) {
+        Written::Inline(text) => text,
+        Written::Block(_) => double_quoted(key),
+    }
+}
+
+fn inline(text: &str) -> Written {
+    Written::Inline(Zeroizing::new(text.to_owned()))
+}
+
+/// Whether go-yaml takes a plain scalar for a string.
+fn is_string(text: &str) -> bool {
+    matches!(resolve(text), Resolved::Value(Value::Str(_)))
+}
+
+/// A string to the reference that another reader, or an older one, takes for something else.
+pub(super) fn is_ambiguous(text: &str) -> bool {
+    const OLD_BOOLEANS: [&str; 18] = [
+        "y", "Y", "yes", "Yes", "YES", "on", "On", "ON", "n", "N", "no", "No", "NO", "off", "Off",
+        "OFF", "=", "<<",
+    ];
+    let is_numeric =
+        text.starts_with(|first: char| first.is_ascii_digit() || "+-.".contains(first));
+    let digits = text.trim_start_matches(['+', '-']);
+    let is_base_60 = is_numeric
+        && digits.contains(':')
+        && digits
+            .chars()
+            .all(|c| c.is_ascii_digit() || matches!(c, ':' | '.' | '_'));
+    let is_date = digits.len() > 7
+        && digits.as_bytes().get(4) == Some(&b'-')
+        && digits.bytes().take(4).all(|byte| byte.is_ascii_digit())
+        && digits
+            .chars()
+            .all(|c| c.is_ascii_digit() || "-+:., \tTtZz".contains(c));
+    OLD_BOOLEANS.contains(&text) || is_base_60 || is_date
+}
+
+/// Whether the syntax allows a plain scalar here and it stays a string.
+fn is_plain(text: &str, is_in_flow: bool) -> bool {
+    let mut chars = text.chars();
+    let Some(first) = chars.next() else {
+        return false;
+    };
+    let second = chars.next();
+    let opens = match first {
+        '-' | '?' | ':' => second.is_some_and(|second| second != ' ' && !is_in_flow),
+        _ => !"#,[]{}&*!|>'\"%@`".contains(first),
+    };
+    opens
+        && is_string(text)
+        && !text.starts_with(char::is_whitespace)
+        && !text.ends_with(char::is_whitespace)
+        && !text.ends_with(':')
+        && !text.contains(": ")
+        && !text.contains(" #")
+        && !text.starts_with("---")
+        && !text.starts_with("...")
+        && !(is_in_flow && text.contains([',', '[', ']', '{', '}', ':', '?']))
+        && text.chars().all(is_printable)
+}
+
+fn fits_single_quotes(text: &str) -> bool {
+    text.chars().all(is_printable)
+}
+
+/// Can stand in a text as it is; tabs and line ends cannot everywhere.
+fn is_printable(c: char) -> bool {
+    match c {
+        '\u{20}'..='\u{7E}' => true,
+        '\u{2028}' | '\u{2029}' | '\u{FEFF}' | '\u{FFFE}' | '\u{FFFF}' => false,
+        _ => c >= '\u{A0}',
+    }
+}
+
+fn single_quoted(text: &str) -> Zeroizing<String> {
+    Zeroizing::new(format!("'{}'", text.replace('\'', "''")))
+}
+
+fn double_quoted(text: &str) -> Zeroizing<String> {
+    use std::fmt::Write as _;
+    let mut quoted = Zeroizing::new(String::with_capacity(text.len() + 2));
+    quoted.push('"');
+    for c in text.chars() {
+        match c {
+            '"' => quoted.push_str("\\\""),
+            '\\' => quoted.push_str("\\\\"),
+            '\n' => quoted.push_str("\\n"),
+            '\t' => quoted.push_str("\\t"),
+            '\r' => quoted.push_str("\\r"),
+            '\0' => quoted.push_str("\\0"),
+            '\u{7}' => quoted.push_str("\\a"),
+            '\u{8}' => quoted.push_str("\\b"),
+            '\u{B}' => quoted.push_str("\\v"),
+            '\u{C}' => quoted.push_str("\\f"),
+            '\u{1B}' => quoted.push_str("\\e"),
+            '\u{85}' => quoted.push_str("\\N"),
+            '\u{2028}' => quoted.push_str("\\L"),
+            '\u{2029}' => quoted.push_str("\\P"),
+            c if is_printable(c) => quoted.push(c),
+            c if u32::from(c) < 0x100 => {
+                let _ = write!(quoted, "\\x{:02X}", u32::from(c));
+            }
+            c => {
+                let _ = write!(quoted, "\\u{:04X}", u32::from(c));
+            }
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+/// The text as lines below a header, if they keep it.
+fn lines(text: &str, wanted: Style) -> Option<Lines> {
+    let body = text.trim_end_matches('\n');
+    let feet = text.len() - body.len();
+    let fits = !body.is_empty()
+        && body.chars().all(|c| c == '\n' || c == '\t' || is_printable(c))
+        // A tab at the start of a line could be taken for indentation by some reader.
+        && !body.starts_with('\t')
+        && body.split('\n').all(|line| line.is_empty() || !line.trim_matches([' ', '\t']).is_empty());
+    if !fits {
+        return None;
+    }
+    let begins_blank = |line: &str| line.starts_with([' ', '\t']);
+    let folds = wanted == Style::Folded
+        && !body
+            .split('\n')
+            .any(|line| line.is_empty() || begins_blank(line));
+    let mut written = Zeroizing::new(String::with_capacity(text.len() + 8));
+    for line in body.split('\n') {
+        if folds && !written.is_empty() {
+            written.push('\n');
+        }
+        written.push_str(line);
+        written.push('\n');
+    }
+    for _ in 1..feet {
+        written.push('\n');
+    }
+    Some(Lines {
+        indicator: if folds { '>' } else { '|' },
+        tells_indent: body.starts_with([' ', '\n']),
+        chomping: match feet {
+            0 => "-",
+            1 => "",
+            _ => "+",
+        },
+        text: written,
+    })
+}
+
+/// As the reference spells a float, but one without a fraction keeps a `.0`, so that it stays a
+/// float: shortest digits, with an exponent below 1e-4 and from 1e6 on.
+fn float(number: f64) -> String {
+    if number.is_nan() {
+        return ".nan".to_owned();
+    }
+    if number.is_infinite() {
+        return if number > 0.0 { ".inf" } else { "-.inf" }.to_owned();
+    }
+    let scientific = format!("{number:e}");
+    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or_default();
+    if (-4..6).contains(&exponent) {
+        let plain = number.to_string();
+        return if plain.contains('.') {
+            plain
+        } else {
+            format!("{plain}.0")
+        };
+    }
+    let sign = if exponent < 0 { '-' } else { '+' };
+    format!("{mantissa}e{sign}{:02}", exponent.abs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(value: &Value, style: Style) -> String {
+        match write(value, style, false, false) {
+            Written::Inline(text) => text.to_string(),
+            Written::Block(lines) => {
+                format!("{}{}\n{}", lines.indicator, lines.chomping, *lines.text)
+            }
+        }
+    }
+
+    #[test]
+    fn strings_stay_strings_for_every_reader() {
+        for (text, expected) in [
+            ("plain", "plain"),
+            ("two words", "two words"),
+            ("yes", "\"yes\""),
+            ("12:30:45", "\"12:30:45\""),
+            ("2024-01-02 03:04:05Z", "\"2024-01-02 03:04:05Z\""),
+            ("true", "\"true\""),
+            ("12", "\"12\""),
+            ("", "\"\""),
+            ("- dash", "'- dash'"),
+            ("a: b", "'a: b'"),
+            ("it's", "it's"),
+            ("#hash", "'#hash'"),
+            (" pad ", "' pad '"),
+            ("tab\there", "\"tab\\there\""),
+            ("a#b", "a#b"),
+            ("é😀", "é😀"),
+            ("\u{85}", "\"\\N\""),
+            ("a\nb", "|-\na\nb\n"),
+            ("a\n", "|\na\n"),
+            ("a\n\n\n", "|+\na\n\n\n"),
+            ("a \n \nb", "\"a \\n \\nb\""),
+        ] {
+            assert_eq!(
+                written(&Value::text(text), Style::Plain),
+                expected,
+                "{text:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_float_stays_a_float() {
+        for (number, expected) in [
+            (2.0, "2.0"),
+            (3.14, "3.14"),
+            (100_000.25, "100000.25"),
+            (1e6, "1e+06"),
+            (1_000_000.5, "1.0000005e+06"),
+            (1e21, "1e+21"),
+            (0.0001, "0.0001"),
+            (1e-5, "1e-05"),
+            (-0.0, "-0.0"),
+            (f64::NEG_INFINITY, "-.inf"),
+        ] {
+            assert_eq!(float(number), expected);
+        }
+    }
+}

@@ -1,0 +1,317 @@
+//! Edits into the text of a document: every byte that no edit names stays.
+//!
+//! A token takes the style of what stood there, and a value the style of its token. The surprise: a
+//! plain string that old readers take for something else is sealed with one blank behind its
+//! token, so that opening knows that it stood there without quotes.
+
+use std::ops::Range;
+
+use zeroize::Zeroizing;
+
+use crate::tree::{Fields, Pair, Site, Value};
+
+use super::super::{Change, Document, Edits, Fault, FormatError, MetadataEdit};
+use super::compose::METADATA_KEY;
+use super::emit::{Emitter, INDENT, flow_of, map_of};
+use super::layout::{Place, RootPlace, ScalarPlace};
+use super::lines::{line_end, next_line, position};
+use super::scalar::{Written, is_ambiguous, write};
+use super::tokens::Style;
+
+/// Writes edits into the source of a document.
+pub(super) fn splice(
+    document: &Document,
+    edits: &Edits,
+) -> Result<Zeroizing<Vec<u8>>, FormatError> {
+    let source = document.source();
+    let mut splice = Splice {
+        document,
+        source,
+        end: line_end(source),
+        cuts: Vec::new(),
+    };
+    for (site, change) in &edits.places {
+        splice.place(*site, change)?;
+    }
+    splice.lists_of_comments(edits);
+    for (site, pair) in &edits.added {
+        splice.add(*site, pair)?;
+    }
+    match &edits.metadata {
+        MetadataEdit::Keep => {}
+        MetadataEdit::Remove => splice.remove_metadata(),
+        MetadataEdit::Write(fields) => {
+            splice.remove_metadata();
+            splice.write_metadata(fields);
+        }
+        MetadataEdit::Update(texts) => splice.update_metadata(texts)?,
+    }
+    splice.finish()
+}
+
+struct Splice<'a> {
+    document: &'a Document,
+    source: &'a [u8],
+    end: &'static str,
+    cuts: Vec<(Range<usize>, Zeroizing<String>)>,
+}
+
+impl Splice<'_> {
+    fn cut(&mut self, range: Range<usize>, text: impl Into<String>) {
+        self.cuts.push((range, Zeroizing::new(text.into())));
+    }
+
+    fn fail<T>(&self, at: usize, fault: Fault, reason: &str) -> Result<T, FormatError> {
+        let (line, column) = position(self.source, at);
+        Err(FormatError {
+            fault,
+            line,
+            column,
+            reason: reason.to_owned(),
+        })
+    }
+
+    fn place(&mut self, site: Site, change: &Change) -> Result<(), FormatError> {
+        let document = self.document;
+        match (document.layout.place(site), change) {
+            (Some(Place::Scalar(place)), Change::Seal(token)) => self.seal(place, token),
+            (Some(Place::Scalar(place)), Change::Open(value)) => self.open(place, value),
+            (Some(Place::Scalar(place)), Change::OpenComment(text)) => {
+                return self.item_to_comment(place, &String::from_utf8_lossy(text.expose()));
+            }
+            (Some(Place::Comment(span)), Change::Seal(token)) => {
+                self.cut(span.start + 1..span.end, token.as_str());
+            }
+            (Some(Place::Comment(span)), Change::OpenComment(text)) => {
+                let text = String::from_utf8_lossy(text.expose());
+                if text.contains(['\n', '\r']) {
+                    return self.fail(
+                        span.start,
+                        Fault::Unrepresentable,
+                        "a comment of several lines",
+                    );
+                }
+                self.cut(span.start + 1..span.end, text);
+            }
+            _ => return self.fail(0, Fault::Unrepresentable, "an edit of a place that is none"),
+        }
+        Ok(())
+    }
+
+    fn seal(&mut self, place: &ScalarPlace, token: &str) {
+        if let Some(tag) = &place.tag {
+            self.cut(tag.start..place.span.start, "");
+        }
+        if let Some(block) = &place.block {
+            let line = format!("{}{token}{}", " ".repeat(block.indent), self.end);
+            self.cut(block.body_start..block.body_end, line);
+            return;
+        }
+        let text = match place.style {
+            Style::SingleQuoted => format!("'{token}'"),
+            Style::DoubleQuoted => format!("\"{token}\""),
+            _ if place.is_in_flow => format!("\"{token}\""),
+            _ => {
+                let old = self.source.get(place.span.clone()).unwrap_or_default();
+                let was_ambiguous = std::str::from_utf8(old).is_ok_and(is_ambiguous);
+                format!("{token}{}", if was_ambiguous { " " } else { "" })
+            }
+        };
+        // A value that stood at its key without text has no blank before it.
+        let needs_blank = place.span.is_empty()
+            && !matches!(
+                self.source.get(place.span.start.wrapping_sub(1)),
+                Some(b' ')
+            );
+        self.cut(
+            place.span.clone(),
+            if needs_blank {
+                format!(" {text}")
+            } else {
+                text
+            },
+        );
+    }
+
+    fn open(&mut self, place: &ScalarPlace, value: &Value) {
+        let mut span = place.span.clone();
+        let marked = place.style == Style::Plain
+            && self.source.get(span.end) == Some(&b' ')
+            && matches!(value, Value::Str(text) if std::str::from_utf8(text.expose()).is_ok_and(is_ambiguous));
+        if marked {
+            span.end += 1;
+        }
+        match (
+            write(value, place.style, place.is_in_flow, marked),
+            &place.block,
+        ) {
+            (Written::Inline(text), None) => self.cuts.push((span, text)),
+            (Written::Inline(text), Some(block)) => {
+                self.cuts.push((place.span.start..block.header_end, text));
+                self.cut(block.body_start..block.body_end, "");
+            }
+            (Written::Block(lines), block) => {
+                let parent = usize::try_from(place.parent_indent).unwrap_or_default();
+                let indent = match block {
+                    Some(block) if block.indent > 0 => block.indent,
+                    _ if place.dash.is_some() => parent + 2,
+                    _ => parent + INDENT,
+                };
+                let told = if lines.tells_indent {
+                    (indent - parent).to_string()
+                } else {
+                    String::new()
+                };
+                let header = format!("{}{told}{}", lines.indicator, lines.chomping);
+                let mut body = Zeroizing::new(String::with_capacity(lines.text.len() * 2));
+                for line in lines.text.lines() {
+                    if !line.is_empty() {
+                        body.extend(std::iter::repeat_n(' ', indent));
+                        body.push_str(line);
+                    }
+                    body.push_str(self.end);
+                }
+                match block {
+                    Some(block) => {
+                        self.cut(place.span.start..block.header_end, header);
+                        self.cuts.push((block.body_start..block.body_end, body));
+                    }
+                    None => {
+                        self.cut(span.clone(), header);
+                        let below = next_line(self.source, span.end);
+                        if self.source.get(below.wrapping_sub(1)) != Some(&b'\n') {
+                            body.insert_str(0, self.end);
+                        }
+                        self.cuts.push((below..below, body));
+                    }
+                }
+            }
+        }
+    }
+
+    /// `- ENC[…]` that holds a comment becomes `#…` at the place of the dash.
+    fn item_to_comment(&mut self, place: &ScalarPlace, text: &str) -> Result<(), FormatError> {
+        match place.dash {
+            Some(dash) if !text.contains(['\n', '\r']) => {
+                self.cut(dash..place.span.end, format!("#{text}"));
+                Ok(())
+            }
+            _ => self.fail(
+                place.span.start,
+                Fault::Unrepresentable,
+                "a comment inside a flow list",
+            ),
+        }
+    }
+
+    /// A list whose items all become comments stays a list: an empty one.
+    fn lists_of_comments(&mut self, edits: &Edits) {
+        let opened: std::collections::HashSet<Site> = edits
+            .places
+            .iter()
+            .filter(|(_, change)| matches!(change, Change::OpenComment(_)))
+            .map(|(site, _)| *site)
+            .collect();
+        let document = self.document;
+        for place in &document.layout.places {
+            if let Place::List(list) = place
+                && !list.items.is_empty()
+                && list
+                    .items
+                    .iter()
+                    .all(|item| item.is_some_and(|site| opened.contains(&site)))
+            {
+                self.cut(list.behind_indicator..list.behind_indicator, " []");
+            }
+        }
+    }
+
+    fn add(&mut self, site: Site, pair: &Pair) -> Result<(), FormatError> {
+        let document = self.document;
+        let (at, column) = match document.layout.place(site) {
+            Some(Place::Map(place)) if place.is_block => (place.insert_at, place.indent),
+            _ => return self.fail(0, Fault::Unsupported, "a new key in a flow map"),
+        };
+        let mut emitter = Emitter::new(self.end);
+        if at > 0 && self.source.get(at - 1) != Some(&b'\n') {
+            emitter.text.push_str(self.end);
+        }
+        emitter.text.extend(std::iter::repeat_n(' ', column));
+        emitter.text.push_str(&super::scalar::write_key(&pair.key));
+        emitter.text.push(':');
+        emitter.behind_colon(&pair.value, column);
+        self.cuts.push((at..at, emitter.text));
+        Ok(())
+    }
+
+    fn remove_metadata(&mut self) {
+        let document = self.document;
+        for place in &document.layout.documents {
+            if let Some(entry) = &place.entry {
+                self.cut(entry.span.clone(), "");
+            }
+        }
+    }
+
+    fn write_metadata(&mut self, fields: &Fields) {
+        let document = self.document;
+        for place in &document.layout.documents {
+            match place.root {
+                RootPlace::Flow { close, is_empty } => {
+                    let comma = if is_empty { "" } else { ", " };
+                    let key = format!("{comma}\"{METADATA_KEY}\": {}", flow_of(fields));
+                    self.cut(close..close, key);
+                }
+                RootPlace::Block { indent, end } => {
+                    let mut emitter = Emitter::new(self.end);
+                    if end > 0 && self.source.get(end - 1) != Some(&b'\n') {
+                        emitter.text.push_str(self.end);
+                    }
+                    emitter.text.extend(std::iter::repeat_n(' ', indent));
+                    emitter.text.push_str(METADATA_KEY);
+                    emitter.text.push(':');
+                    emitter.behind_colon(&crate::tree::Node::Map(map_of(fields)), indent);
+                    self.cuts.push((end..end, emitter.text));
+                }
+            }
+        }
+    }
+
+    fn update_metadata(&mut self, texts: &[(&'static str, String)]) -> Result<(), FormatError> {
+        let document = self.document;
+        for place in &document.layout.documents {
+            let Some(entry) = &place.entry else { continue };
+            for (name, text) in texts {
+                match entry.scalars.iter().find(|(field, _)| field == name) {
+                    // The reference's reader wants these quoted or plain as it writes them.
+                    Some((_, place)) => self.open(place, &Value::text(text)),
+                    None => {
+                        return self.fail(
+                            entry.span.start,
+                            Fault::Unsupported,
+                            "a field is missing",
+                        );
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<Zeroizing<Vec<u8>>, FormatError> {
+        self.cuts.sort_by_key(|(range, _)| (range.start, range.end));
+        let added: usize = self.cuts.iter().map(|(_, text)| text.len()).sum();
+        let mut text = Zeroizing::new(Vec::with_capacity(self.source.len() + added));
+        let mut at = 0;
+        for (range, new) in &self.cuts {
+            match self.source.get(at..range.start) {
+                Some(kept) => text.extend_from_slice(kept),
+                None => return self.fail(range.start, Fault::Unrepresentable, "edits overlap"),
+            }
+            text.extend_from_slice(new.as_bytes());
+            at = range.end;
+        }
+        text.extend_from_slice(self.source.get(at..).unwrap_or_default());
+        Ok(text)
+    }
+}

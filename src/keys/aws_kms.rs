@@ -1,0 +1,339 @@
+//! The `kms` kind: keys of AWS KMS, given as `arn` or `arn+role`.
+//!
+//! The region is the key's, never the environment's. Recipients of one account share a client.
+
+use std::collections::{BTreeMap, HashMap};
+
+use aws_sdk_kms::Client;
+use aws_sdk_kms::primitives::Blob;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use regex::Regex;
+use std::sync::LazyLock;
+use tokio::sync::Mutex;
+use zeroize::Zeroizing;
+
+use super::aws::{Account, Fault};
+use super::{Connections, KeyError, KeyKind, MasterKey, Task};
+use crate::metadata::Recipient;
+use crate::secret::DataKey;
+use crate::settings::Settings;
+use crate::tree::{Field, Fields};
+
+/// The `kms` list of a file.
+pub(super) static KIND: KeyKind = KeyKind {
+    field: "kms",
+    flag: "kms",
+    env: "SOPS_KMS_ARN",
+    name: "arn",
+    is_dated: true,
+    parse,
+    connect: |recipient, settings, connections| {
+        Box::pin(async move {
+            let key = KmsKey::connect(recipient, settings, connections).await?;
+            Ok(Box::new(key) as Box<dyn MasterKey>)
+        })
+    },
+};
+
+/// Clients of one run, by account.
+#[derive(Debug, Default)]
+pub(super) struct Clients(Mutex<BTreeMap<Account, Client>>);
+
+#[derive(Debug)]
+struct KmsKey {
+    arn: String,
+    account: Account,
+    context: HashMap<String, String>,
+    client: Client,
+}
+
+impl KmsKey {
+    async fn connect(
+        recipient: &Recipient,
+        settings: &Settings,
+        connections: &Connections,
+    ) -> Result<Self, KeyError> {
+        let fields = &recipient.fields;
+        let text = |name| fields.text(name).filter(|text| !text.is_empty());
+        let arn = text("arn").unwrap_or_default().to_owned();
+        let account = Account {
+            profile: text("aws_profile").map(str::to_owned),
+            region: region(&arn)?,
+            role: text("role").map(str::to_owned),
+        };
+        let context = context(fields)?;
+        let client = connections
+            .kms
+            .client(&account, settings, connections)
+            .await
+            .map_err(|fault| failed(&account, "assume its role", &fault))?;
+        Ok(Self {
+            arn,
+            account,
+            context,
+            client,
+        })
+    }
+
+    async fn seal(&self, data_key: &DataKey) -> Result<String, KeyError> {
+        let answer = self
+            .client
+            .encrypt()
+            .key_id(&self.arn)
+            .plaintext(Blob::new(data_key.expose().to_vec()))
+            .set_encryption_context(self.context())
+            .send()
+            .await
+            .map_err(|error| failed(&self.account, "wrap the data key", &Fault::of(&error)))?;
+        match answer.ciphertext_blob() {
+            Some(blob) if !blob.as_ref().is_empty() => Ok(STANDARD.encode(blob.as_ref())),
+            _ => Err(KeyError::NoDataKey),
+        }
+    }
+
+    async fn open(&self, wrapped: &str) -> Result<DataKey, KeyError> {
+        let blob = STANDARD
+            .decode(wrapped.trim())
+            .map_err(|_| refused("its wrapped key is no base64"))?;
+        let answer = self
+            .client
+            .decrypt()
+            .key_id(&self.arn)
+            .ciphertext_blob(Blob::new(blob))
+            .set_encryption_context(self.context())
+            .send()
+            .await
+            .map_err(|error| failed(&self.account, "unwrap the data key", &Fault::of(&error)))?;
+        let plain = answer.plaintext.ok_or(KeyError::NoDataKey)?;
+        let plain = Zeroizing::new(plain.into_inner());
+        DataKey::from_bytes(&plain).ok_or(KeyError::NoDataKey)
+    }
+
+    fn context(&self) -> Option<HashMap<String, String>> {
+        (!self.context.is_empty()).then(|| self.context.clone())
+    }
+}
+
+impl MasterKey for KmsKey {
+    fn label(&self) -> String {
+        self.arn.clone()
+    }
+
+    fn wrap<'a>(&'a self, data_key: &'a DataKey) -> Task<'a, String, KeyError> {
+        Box::pin(self.seal(data_key))
+    }
+
+    fn unwrap<'a>(&'a self, wrapped: &'a str) -> Task<'a, DataKey, KeyError> {
+        Box::pin(self.open(wrapped))
+    }
+}
+
+impl Clients {
+    async fn client(
+        &self,
+        account: &Account,
+        settings: &Settings,
+        connections: &Connections,
+    ) -> Result<Client, Fault> {
+        let mut clients = self.0.lock().await;
+        if let Some(client) = clients.get(account) {
+            return Ok(client.clone());
+        }
+        let config = connections.aws.config(account, settings).await?;
+        let client = Client::new(&config);
+        clients.insert(account.clone(), client.clone());
+        Ok(client)
+    }
+}
+
+/// `arn` or `arn+role`; blanks are dropped.
+fn parse(text: &str) -> Result<Recipient, KeyError> {
+    let text: String = text.split_whitespace().collect();
+    let (arn, role) = match text.split_once("+arn:") {
+        Some((arn, role)) => (arn, format!("arn:{role}")),
+        None => (text.as_str(), String::new()),
+    };
+    region(arn)?;
+    if !role.is_empty()
+        && !ROLE
+            .as_ref()
+            .is_some_and(|role_arn| role_arn.is_match(&role))
+    {
+        return Err(malformed(
+            &text,
+            "the part behind '+' is no role, such as arn:aws:iam::111122223333:role/name",
+        ));
+    }
+    let mut fields = Fields::from([("arn", arn), ("aws_profile", "")]);
+    if !role.is_empty() {
+        fields.set("role", Field::Text(role));
+    }
+    Ok(Recipient {
+        kind: KIND.field.to_owned(),
+        fields,
+    })
+}
+
+fn region(arn: &str) -> Result<String, KeyError> {
+    ARN.as_ref()
+        .and_then(|pattern| pattern.captures(arn))
+        .and_then(|captures| captures.get(1))
+        .map(|region| region.as_str().to_owned())
+        .ok_or_else(|| {
+            malformed(
+                arn,
+                "the form is arn:aws:kms:REGION:ACCOUNT:key/ID or …:alias/NAME",
+            )
+        })
+}
+
+/// The encryption context as texts; numbers and booleans of an unquoted file become texts as the
+/// reference makes them.
+fn context(fields: &Fields) -> Result<HashMap<String, String>, KeyError> {
+    let pairs = match fields.get("context") {
+        None | Some(Field::Null) => return Ok(HashMap::new()),
+        Some(Field::Map(map)) => &map.0,
+        Some(_) => return Err(refused("its encryption context is no map")),
+    };
+    pairs
+        .iter()
+        .map(|(key, field)| {
+            let text = match field {
+                Field::Text(text) => text.clone(),
+                Field::Int(number) => number.to_string(),
+                Field::Bool(flag) => u8::from(*flag).to_string(),
+                _ => return Err(refused("its encryption context holds more than texts")),
+            };
+            Ok((key.clone(), text))
+        })
+        .collect()
+}
+
+fn failed(account: &Account, what: &str, fault: &Fault) -> KeyError {
+    let reason = match fault {
+        Fault::Denied(code) => format!("refused to {what}: {code}"),
+        Fault::Absent(code) => format!("the key does not exist: {code}"),
+        Fault::Answer(code) => match code.as_str() {
+            "DisabledException" => format!("the key is disabled: {code}"),
+            "KMSInvalidStateException" | "KeyUnavailableException" => {
+                format!("the key is not in a usable state: {code}")
+            }
+            "InvalidCiphertextException" | "IncorrectKeyException" => {
+                format!("the wrapped key is not of this key and encryption context: {code}")
+            }
+            _ => format!("refused to {what}: {code}"),
+        },
+        other => other.reason(),
+    };
+    let hint = match fault {
+        Fault::Denied(_) | Fault::Absent(_) | Fault::Invalid(_) => Some(account.who_am_i()),
+        Fault::Expired(_) | Fault::NoCredentials(_) => Some(match &account.profile {
+            Some(profile) => format!("aws sso login --profile {profile}, or renew its keys"),
+            None => "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY".to_owned(),
+        }),
+        _ => None,
+    };
+    match fault {
+        Fault::Unreachable(_) => KeyError::Unreachable {
+            reason: format!("AWS KMS in {} {reason}", account.region),
+        },
+        _ => KeyError::Refused { reason, hint },
+    }
+}
+
+fn refused(reason: &str) -> KeyError {
+    KeyError::Refused {
+        reason: reason.to_owned(),
+        hint: None,
+    }
+}
+
+fn malformed(label: &str, reason: &str) -> KeyError {
+    KeyError::Malformed {
+        label: label.to_owned(),
+        reason: reason.to_owned(),
+    }
+}
+
+/// What the reference takes for the ARN of a key.
+static ARN: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(r"^arn:aws[0-9A-Za-z_-]*:kms:(.+):[0-9]+:(key|alias)/.+$").ok());
+
+static ROLE: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(r"^arn:aws[0-9A-Za-z_-]*:iam::[0-9]+:role/.+$").ok());
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ARN_TEXT: &str = "arn:aws:kms:eu-west-1:111122223333:key/4f-1";
+
+    #[test]
+    fn an_arn_gives_its_region_and_may_bring_a_role() {
+        let plain = parse(ARN_TEXT).unwrap();
+        assert_eq!(
+            plain.fields,
+            Fields::from([("arn", ARN_TEXT), ("aws_profile", "")])
+        );
+        let role = "arn:aws:iam::111122223333:role/opener";
+        let with_role = parse(&format!(" {ARN_TEXT} + {role}")).unwrap();
+        assert_eq!(with_role.fields.text("arn"), Some(ARN_TEXT));
+        assert_eq!(with_role.fields.text("role"), Some(role));
+        assert_eq!(region(ARN_TEXT).unwrap(), "eu-west-1");
+        let china = "arn:aws-cn:kms:cn-north-1:1:alias/chainlink";
+        assert_eq!(region(china).unwrap(), "cn-north-1");
+    }
+
+    #[test]
+    fn what_is_no_key_of_kms_is_refused() {
+        for text in [
+            "",
+            "alias/x",
+            "arn:aws:kms:REGION:ACCOUNT_ID:key/x",
+            "arn:aws:s3:::bucket",
+            "arn:aws:kms:eu-west-1:1:key/",
+            "arn:aws:kms:eu-west-1:1:key/x+arn:aws:s3:::b",
+        ] {
+            assert!(
+                matches!(parse(text), Err(KeyError::Malformed { .. })),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_context_of_texts_is_sent_and_anything_else_refused() {
+        let mut fields = Fields::from([("arn", ARN_TEXT)]);
+        assert!(context(&fields).unwrap().is_empty());
+        let pairs = vec![
+            ("env".to_owned(), Field::Text("dev".to_owned())),
+            ("n".to_owned(), Field::Int(7)),
+        ];
+        fields.set("context", Field::Map(Fields(pairs)));
+        let sent = context(&fields).unwrap();
+        assert_eq!(sent["env"], "dev");
+        assert_eq!(sent["n"], "7");
+        fields.set("context", Field::Text("env:dev".to_owned()));
+        assert!(context(&fields).is_err());
+    }
+
+    #[test]
+    fn a_refusal_names_the_code_and_the_next_step() {
+        let account = Account {
+            profile: Some("node-dev".to_owned()),
+            region: "eu-west-1".to_owned(),
+            role: None,
+        };
+        let denied = Fault::Denied("AccessDeniedException".to_owned());
+        let error = failed(&account, "unwrap the data key", &denied);
+        assert_eq!(
+            error.to_string(),
+            "refused to unwrap the data key: AccessDeniedException"
+        );
+        assert_eq!(
+            error.hint(),
+            Some("aws sts get-caller-identity --profile node-dev")
+        );
+    }
+}

@@ -5,7 +5,9 @@
 
 #![allow(
     clippy::disallowed_methods,
-    reason = "tests are told where the servers are"
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test is told where the servers are, and stops at the first surprise"
 )]
 
 mod kubernetes;

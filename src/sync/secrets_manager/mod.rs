@@ -17,6 +17,7 @@ use super::{
 };
 use crate::chainlink::{Desired, Form};
 use crate::keys::Task;
+use crate::keys::aws::Account;
 use crate::secret::SecretBytes;
 use crate::settings::Settings;
 
@@ -45,13 +46,18 @@ impl std::fmt::Debug for SecretsManager {
 
 fn connect<'a>(
     config: &'a TargetConfig,
-    _settings: &'a Settings,
+    settings: &'a Settings,
 ) -> Task<'a, Box<dyn Target>, TargetError> {
     Box::pin(async move {
         let TargetConfig::SecretsManager(config) = config else {
             return Err(TargetError::new(Fault::Configuration, "no region"));
         };
-        let loaded = aws::load(&config.region, config.profile.as_deref()).await;
+        let account = Account {
+            profile: config.profile.clone(),
+            region: config.region.clone(),
+            role: None,
+        };
+        let loaded = aws::load(&account, settings).await?;
         Ok(Box::new(SecretsManager {
             config: config.clone(),
             sts: aws_sdk_sts::Client::new(&loaded),

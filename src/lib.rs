@@ -7,6 +7,7 @@
 //! ```
 
 pub mod chainlink;
+pub mod config;
 pub mod error;
 pub mod format;
 pub mod fs;

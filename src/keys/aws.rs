@@ -14,7 +14,9 @@ use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_sdk_kms::config::{Credentials, SharedCredentialsProvider, SharedHttpClient};
+use aws_sdk_kms::config::{
+    Credentials, RuntimeComponents, SharedCredentialsProvider, SharedHttpClient,
+};
 use aws_sdk_kms::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
@@ -284,7 +286,7 @@ fn http_client(settings: &Settings) -> Result<SharedHttpClient, Fault> {
                 .tls_provider(Provider::Rustls(CryptoMode::Ring))
                 .tls_context(tls.clone());
             builder.set_connector_settings(settings.cloned());
-            builder.set_sleep_impl(components.and_then(|components| components.sleep_impl()));
+            builder.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
             builder.build()
         }),
     )

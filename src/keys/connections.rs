@@ -15,6 +15,7 @@ pub trait Ask: fmt::Debug + Send + Sync {
 #[derive(Debug, Default)]
 pub struct Connections {
     /// Who can be asked for a passphrase.
+    #[cfg_attr(not(feature = "age"), allow(dead_code, reason = "only identities ask"))]
     pub(super) ask: Option<Arc<dyn Ask>>,
     #[cfg(feature = "age")]
     pub(super) identities: super::age::Identities,
@@ -26,6 +27,10 @@ pub struct Connections {
 
 impl Connections {
     /// Connections that can ask for passphrases.
+    #[allow(
+        clippy::needless_update,
+        reason = "without features there is no other field"
+    )]
     pub fn asking(ask: Arc<dyn Ask>) -> Self {
         Self {
             ask: Some(ask),

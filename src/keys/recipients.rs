@@ -62,7 +62,18 @@ pub fn identity(recipient: &Recipient) -> String {
                 .any(|other| name.eq_ignore_ascii_case(other));
             !is_about_the_entry && !is_empty(field)
         })
-        .map(|(name, field)| format!("{}={}", name.to_ascii_lowercase(), canonical(field)))
+        .map(|(name, field)| {
+            let value = match field {
+                // The comment behind an SSH key is no part of it.
+                Field::Text(text) if text.starts_with("ssh-") => text
+                    .split_whitespace()
+                    .take(2)
+                    .collect::<Vec<_>>()
+                    .join(" "),
+                field => canonical(field),
+            };
+            format!("{}={value}", name.to_ascii_lowercase())
+        })
         .collect();
     parts.sort();
     format!("{}:{}", recipient.kind, parts.join(";"))
@@ -186,6 +197,19 @@ mod tests {
         let mut all = vec![a.clone(), b, c.clone()];
         deduplicate(&mut all);
         assert_eq!(all, [a, c]);
+    }
+
+    #[test]
+    fn the_comment_of_an_ssh_key_does_not_make_another_recipient() {
+        let ssh = |text: &str| entry("age", Fields::from([("recipient", text)]));
+        assert_eq!(
+            identity(&ssh("ssh-ed25519 AAAA me@host")),
+            identity(&ssh("ssh-ed25519 AAAA"))
+        );
+        assert_ne!(
+            identity(&ssh("ssh-ed25519 AAAA")),
+            identity(&ssh("ssh-ed25519 AAAB"))
+        );
     }
 
     #[test]

@@ -175,7 +175,7 @@ impl Translator {
         if !self.open.is_empty() {
             return Err(Fault::Invalid("a group is not closed"));
         }
-        Ok(join(self.group).text)
+        Ok(join(&self.group).text)
     }
 
     fn push(&mut self, text: String) {
@@ -353,7 +353,7 @@ impl Translator {
         };
         let group = std::mem::replace(&mut self.group, outer);
         self.flags = group.outer;
-        let inner = join(group);
+        let inner = join(&group);
         self.group.current.push(Atom {
             text: format!("(?:{})", inner.text),
             weight: inner.weight,
@@ -416,7 +416,7 @@ fn is_group_name(name: &str) -> bool {
             .all(|letter| letter == '_' || letter.is_ascii_alphanumeric())
 }
 
-fn join(group: Group) -> Atom {
+fn join(group: &Group) -> Atom {
     let mut text = String::new();
     let mut weight = 1;
     for (position, branch) in group.branches.iter().chain([&group.current]).enumerate() {

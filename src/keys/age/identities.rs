@@ -6,7 +6,7 @@
 
 use std::fmt;
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 
@@ -18,6 +18,9 @@ use crate::keys::{Ask, KeyError, words};
 use crate::secret::{Secret, SecretBytes};
 use crate::settings::Settings;
 
+/// A private key that needs no passphrase any more.
+type Key = Box<dyn age::Identity + Send + Sync>;
+
 /// The identities of a run; read when the first age recipient is to be opened.
 #[derive(Default)]
 pub(in crate::keys) struct Identities {
@@ -27,7 +30,7 @@ pub(in crate::keys) struct Identities {
 /// What the sources gave.
 #[derive(Default)]
 pub(super) struct Found {
-    ready: Vec<Box<dyn age::Identity + Send + Sync>>,
+    ready: Vec<Key>,
     locked: Vec<Locked>,
     /// Names of the sources, in the order of the search.
     searched: Vec<String>,
@@ -75,9 +78,7 @@ impl Identities {
                 Unlocked::NobodyToAsk => answered.is_locked_out = true,
                 Unlocked::Fault(fault) => answered.faults.push(fault),
                 Unlocked::Open(identities) => {
-                    let candidates: Vec<&dyn age::Identity> =
-                        identities.iter().map(plain).collect();
-                    if try_open(&candidates) {
+                    if try_open(&borrowed(&identities)) {
                         found.ready.extend(identities);
                         return Found::default();
                     }
@@ -98,13 +99,15 @@ impl fmt::Debug for Identities {
     }
 }
 
-fn plain(identity: &Box<dyn age::Identity + Send + Sync>) -> &dyn age::Identity {
-    identity.as_ref()
+fn borrowed(keys: &[Key]) -> Vec<&dyn age::Identity> {
+    keys.iter()
+        .map(|key| key.as_ref() as &dyn age::Identity)
+        .collect()
 }
 
 impl Found {
     fn candidates(&self) -> Vec<&dyn age::Identity> {
-        self.ready.iter().map(plain).collect()
+        borrowed(&self.ready)
     }
 
     fn of_variables_and_files(settings: &Settings) -> Self {
@@ -159,7 +162,7 @@ impl Found {
     }
 
     /// A file in a default place may be missing.
-    fn default_file(&mut self, place: &str, path: &PathBuf) {
+    fn default_file(&mut self, place: &str, path: &Path) {
         match read(path) {
             Ok(content) => self.take(place, content),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -193,7 +196,7 @@ impl Found {
         } else if text.starts_with("-----BEGIN ") {
             self.ssh(place, text);
         } else {
-            let faults = parse_lines(text, &mut self.ready, NoCallbacks);
+            let faults = parse_lines(text, &mut self.ready);
             self.faults
                 .extend(faults.into_iter().map(|fault| format!("{place}: {fault}")));
         }
@@ -249,7 +252,7 @@ enum Unlocked {
     Irrelevant,
     NobodyToAsk,
     Fault(String),
-    Open(Vec<Box<dyn age::Identity + Send + Sync>>),
+    Open(Vec<Key>),
 }
 
 impl Locked {
@@ -324,10 +327,7 @@ fn is_key_of(key: &age::ssh::Identity, recipient: &str) -> bool {
         .eq(recipient.split_whitespace().take(2))
 }
 
-fn open_file(
-    content: &SecretBytes,
-    passphrase: &Secret<String>,
-) -> Result<Vec<Box<dyn age::Identity + Send + Sync>>, String> {
+fn open_file(content: &SecretBytes, passphrase: &Secret<String>) -> Result<Vec<Key>, String> {
     let no_file = |_| "it is no age file".to_owned();
     let decryptor =
         Decryptor::new(ArmoredReader::new(content.expose().as_slice())).map_err(no_file)?;
@@ -342,10 +342,7 @@ fn open_file(
         .read_to_string(&mut text)
         .map_err(|_| "it holds no identities".to_owned())?;
     let mut identities = Vec::new();
-    match parse_lines(&text, &mut identities, NoCallbacks)
-        .into_iter()
-        .next()
-    {
+    match parse_lines(&text, &mut identities).into_iter().next() {
         Some(fault) if identities.is_empty() => Err(fault),
         _ => Ok(identities),
     }
@@ -353,11 +350,7 @@ fn open_file(
 
 /// One identity a line, or several with blanks between them (as variables often hold them). Faults
 /// name the line, never its text.
-fn parse_lines<C: Callbacks>(
-    text: &str,
-    ready: &mut Vec<Box<dyn age::Identity + Send + Sync>>,
-    callbacks: C,
-) -> Vec<String> {
+fn parse_lines(text: &str, ready: &mut Vec<Key>) -> Vec<String> {
     let mut faults = Vec::new();
     for (number, line) in text.lines().enumerate() {
         let line = line.trim();
@@ -372,7 +365,7 @@ fn parse_lines<C: Callbacks>(
                 "hybrid (post-quantum) identities are not supported yet"
             } else if let Ok(identity) = word.parse::<age::plugin::Identity>() {
                 let name = identity.plugin().to_owned();
-                match age::plugin::IdentityPluginV1::new(&name, &[identity], callbacks.clone()) {
+                match age::plugin::IdentityPluginV1::new(&name, &[identity], NoCallbacks) {
                     Ok(plugin) => {
                         ready.push(Box::new(plugin));
                         continue;

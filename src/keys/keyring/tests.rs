@@ -4,6 +4,7 @@ use super::*;
 use crate::keys::block_on;
 use crate::tree::Fields;
 
+#[cfg(feature = "age")]
 const IDENTITY: &str = "AGE-SECRET-KEY-1V74GU4CLWGUFHRRT2P0URMJSKNTFML6SD9CKXZT4M6C95629UG3QV9UXWF";
 
 fn settings(vars: &[(&str, &str)]) -> Settings {

@@ -1,0 +1,219 @@
+//! `clsecrets.yaml`: the environments, where their secrets lie and where they go.
+//!
+//! No secrets and no recipients stand in it. Unlike the creation rules every key is known: a
+//! mistyped `protected` that is silently ignored would cost a production environment its guard.
+
+mod schema;
+
+pub use schema::{Database, Node, PasswordFrom, Profile, Target};
+
+use std::path::{Path, PathBuf};
+
+use super::search::normal;
+use super::{ConfigError, yaml};
+use schema::{RawEnvironment, RawFile};
+
+/// A file of environments that was read and checked.
+#[derive(Debug)]
+pub struct Environments {
+    path: PathBuf,
+    /// The prefix of object names where a profile uses one.
+    pub name: Option<String>,
+    all: Vec<Environment>,
+}
+
+/// One environment; its paths are absolute.
+#[derive(Debug)]
+pub struct Environment {
+    /// What `--env` calls it.
+    pub name: String,
+    /// What its secrets are made into.
+    pub profile: Profile,
+    /// The sealed files.
+    pub sealed: Vec<PathBuf>,
+    /// Their clear forms, in the same order, or none.
+    pub clear: Vec<PathBuf>,
+    /// Whether a person has to confirm by name.
+    pub is_protected: bool,
+    /// What the node is.
+    pub node: Node,
+    /// Where its database is.
+    pub database: Option<Database>,
+    /// The external adapters; without a list those that the sealed file has.
+    pub adapters: Option<Vec<String>>,
+    /// Where the secrets go; paths of directories are absolute.
+    pub targets: Vec<Target>,
+}
+
+impl Environments {
+    /// Reads a file.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        Self::parse(path, &yaml::read(path)?)
+    }
+
+    /// Reads a text; `path` says what it is the text of, and is where relative paths begin.
+    pub fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
+        let raw: Option<RawFile> = yaml::parse(path, text)?;
+        let path = normal(path);
+        let Some(raw) = raw else {
+            return Err(refuse(&path, "the file", "it is empty", None));
+        };
+        if raw.version != VERSION {
+            let reason = format!(
+                "version {} is not known; this build reads {VERSION}",
+                raw.version
+            );
+            return Err(refuse(&path, "version", &reason, None));
+        }
+        let mut this = Self {
+            path,
+            name: raw.name,
+            all: Vec::new(),
+        };
+        for (name, raw) in raw.environments {
+            let environment = this.check(name, raw)?;
+            this.all.push(environment);
+        }
+        Ok(this)
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where relative paths begin.
+    pub fn directory(&self) -> &Path {
+        self.path.parent().unwrap_or(Path::new("/"))
+    }
+
+    /// All of them, sorted by name.
+    pub fn all(&self) -> &[Environment] {
+        &self.all
+    }
+
+    /// The environment of this name.
+    pub fn environment(&self, name: &str) -> Result<&Environment, ConfigError> {
+        self.all
+            .iter()
+            .find(|environment| environment.name == name)
+            .ok_or_else(|| ConfigError::UnknownEnvironment {
+                path: self.path.clone(),
+                name: name.to_owned(),
+                known: self.all.iter().map(|one| one.name.clone()).collect(),
+            })
+    }
+
+    /// The environment that names this file (absolute) as sealed or clear, also through a symbolic
+    /// link.
+    pub fn owner_of(&self, file: &Path) -> Option<&Environment> {
+        let written = normal(file);
+        let resolved = std::fs::canonicalize(&written).unwrap_or_else(|_| written.clone());
+        self.all.iter().find(|environment| {
+            environment
+                .sealed
+                .iter()
+                .chain(&environment.clear)
+                .any(|named| {
+                    *named == written
+                        || std::fs::canonicalize(named).is_ok_and(|named| named == resolved)
+                })
+        })
+    }
+
+    fn check(&self, name: String, raw: RawEnvironment) -> Result<Environment, ConfigError> {
+        let refuse = |reason: &str| {
+            let what = format!("environment {name}");
+            Err(refuse(&self.path, &what, reason, None))
+        };
+        if !is_name(&name) {
+            return refuse("a name has lower-case letters, digits and '-' only");
+        }
+        if raw.profile != Profile::Trackit {
+            let reason = format!("profile {} is not supported yet", raw.profile.name());
+            return refuse(&reason);
+        }
+        if !raw.nodes.is_empty() || !raw.objects.is_empty() {
+            return refuse("profile trackit has neither nodes nor objects");
+        }
+        let paths = |list: Option<yaml::OneOrMany>| -> Vec<PathBuf> {
+            let list = list.map(yaml::OneOrMany::list).unwrap_or_default();
+            list.iter().map(|path| self.absolute(path)).collect()
+        };
+        let sealed = paths(Some(raw.sealed));
+        let clear = paths(raw.clear);
+        if sealed.is_empty() {
+            return refuse("sealed names no file");
+        }
+        if !clear.is_empty() && clear.len() != sealed.len() {
+            return refuse("clear has to name one file for each sealed file");
+        }
+        let mut named: Vec<&PathBuf> = sealed.iter().chain(&clear).collect();
+        let others = self.all.iter();
+        named.extend(others.flat_map(|other| other.sealed.iter().chain(&other.clear)));
+        named.sort();
+        let twice = named.windows(2).find(|pair| pair.first() == pair.get(1));
+        if let Some(path) = twice.and_then(|pair| pair.first()) {
+            let reason = format!("{} is named twice", path.display());
+            return refuse(&reason);
+        }
+        let targets = raw
+            .targets
+            .into_iter()
+            .map(|target| target.below(self.directory()))
+            .collect();
+        Ok(Environment {
+            name,
+            profile: raw.profile,
+            sealed,
+            clear,
+            is_protected: raw.protected,
+            node: raw.node,
+            database: raw.database,
+            adapters: raw.adapters,
+            targets,
+        })
+    }
+
+    fn absolute(&self, path: &str) -> PathBuf {
+        normal(&self.directory().join(path))
+    }
+}
+
+impl Environment {
+    /// The sealed file that belongs to a clear one.
+    pub fn sealed_of(&self, clear: &Path) -> Option<&Path> {
+        let at = self.clear.iter().position(|named| named == clear)?;
+        self.sealed.get(at).map(PathBuf::as_path)
+    }
+
+    /// The clear file that belongs to a sealed one.
+    pub fn clear_of(&self, sealed: &Path) -> Option<&Path> {
+        let at = self.sealed.iter().position(|named| named == sealed)?;
+        self.clear.get(at).map(PathBuf::as_path)
+    }
+}
+
+fn refuse(path: &Path, what: &str, reason: &str, hint: Option<String>) -> ConfigError {
+    ConfigError::Refused {
+        path: path.to_path_buf(),
+        what: what.to_owned(),
+        reason: reason.to_owned(),
+        hint,
+    }
+}
+
+fn is_name(name: &str) -> bool {
+    let is_inner = |letter: u8| letter.is_ascii_lowercase() || letter.is_ascii_digit();
+    !name.is_empty()
+        && !name.starts_with('-')
+        && !name.ends_with('-')
+        && name
+            .bytes()
+            .all(|letter| is_inner(letter) || letter == b'-')
+}
+
+const VERSION: u32 = 1;
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,9 @@
 //! Only here are environment, terminal and working directory read, and only `ui` prints. A command
 //! is a struct of arguments and a `run` that answers with an exit status or an [`Error`].
 
+mod delivery;
+mod render;
+mod sync;
 mod ui;
 
 use std::ffi::OsString;

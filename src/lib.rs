@@ -7,7 +7,9 @@
 //! ```
 
 pub mod chainlink;
+pub mod cipher;
 pub mod config;
+pub mod envelope;
 pub mod error;
 pub mod format;
 pub mod fs;

@@ -3,9 +3,37 @@
 //! Parsing needs no credentials. A recipient is data in the words of the file; a kind that this
 //! build does not know stays an ordinary record that no one claims, kept by every command.
 
+mod parse;
 pub mod pattern;
+mod render;
+mod selection;
+
+pub use parse::MetadataError;
+pub use selection::{Rule, RuleKind, Selector};
 
 use crate::tree::Fields;
+
+/// The version that we write into files: the reference whose form they have.
+pub const FORMAT_VERSION: &str = "3.13.3";
+
+/// What the branch says.
+#[derive(Debug, Clone)]
+pub struct Metadata {
+    /// Who can open the file: every one of them holds the data key (one key group).
+    pub recipients: Vec<Recipient>,
+    /// When values were last sealed, RFC 3339 in seconds: bound into the MAC.
+    pub last_modified: String,
+    /// The sealed MAC; `None` when the file has none.
+    pub mac: Option<String>,
+    /// Which values are sealed.
+    pub rule: Rule,
+    /// Whether clear values are left out of the MAC.
+    pub mac_only_encrypted: bool,
+    /// The version of the tool that made the file; it changes nothing.
+    pub version: String,
+    /// Every field as it stands in the file, unknown ones included.
+    fields: Fields,
+}
 
 /// One entry of the metadata: who may open the file, in the words of the file.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,5 +48,20 @@ impl Recipient {
     /// The wrapped data key, if there is one.
     pub fn wrapped(&self) -> Option<&str> {
         self.fields.text("enc")
+    }
+}
+
+impl Metadata {
+    /// Metadata of a file that is sealed for the first time.
+    pub fn new(recipients: Vec<Recipient>, rule: Rule, mac_only_encrypted: bool) -> Self {
+        Self {
+            recipients,
+            last_modified: String::new(),
+            mac: None,
+            rule,
+            mac_only_encrypted,
+            version: FORMAT_VERSION.to_owned(),
+            fields: Fields::default(),
+        }
     }
 }

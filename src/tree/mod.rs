@@ -6,10 +6,15 @@
 
 mod branch;
 mod path;
+mod rewrite;
+pub mod time;
+mod trail;
 mod walk;
 
 pub use branch::{Field, Fields};
 pub use path::{Element, Path, PathError};
+pub use rewrite::{Rewrite, rewrite};
+pub use trail::Trail;
 pub use walk::{Step, walk};
 
 use std::fmt;
@@ -231,6 +236,12 @@ impl Value {
             Self::Str(bytes) => Some(bytes),
             _ => None,
         }
+    }
+
+    /// Takes the value out, leaving null.
+    #[must_use]
+    pub fn take(&mut self) -> Self {
+        std::mem::replace(self, Self::Null)
     }
 
     /// The name of the type, as people say it.

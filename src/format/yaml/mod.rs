@@ -14,7 +14,7 @@ mod lines;
 mod resolve;
 mod scalar;
 mod splice;
-mod time;
+
 mod tokens;
 
 use zeroize::Zeroizing;

@@ -7,7 +7,7 @@
 use crate::secret::SecretBytes;
 use crate::tree::Value;
 
-use super::time;
+use crate::tree::time;
 
 /// What a plain scalar is.
 #[derive(Debug)]

@@ -1,0 +1,210 @@
+//! `ENC[AES256_GCM,data:…,iv:…,tag:…,type:…]`: the text of a sealed value.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+
+use super::{Cipher, CipherError, NONCE_LEN, Opened, Type, parse};
+
+const OPENING: &str = "ENC[AES256_GCM,data:";
+
+/// The reference's decoder takes any bits behind the last byte.
+const LENIENT: GeneralPurpose = GeneralPurpose::new(
+    &base64::alphabet::STANDARD,
+    GeneralPurposeConfig::new()
+        .with_decode_allow_trailing_bits(true)
+        .with_decode_padding_mode(DecodePaddingMode::RequireCanonical),
+);
+
+/// A sealed value, taken apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Token {
+    /// Ciphertext without the tag.
+    pub data: Vec<u8>,
+    /// Nonce.
+    pub nonce: Vec<u8>,
+    /// Tag.
+    pub tag: Vec<u8>,
+    /// The type that it says it has; not authenticated by the format.
+    pub kind: Type,
+}
+
+/// Why a text is no token, or does not open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TokenError {
+    /// Clear text where a token should stand.
+    #[error("it is not sealed")]
+    NotAToken,
+    /// Something stands behind the token.
+    #[error("something stands behind the closing bracket")]
+    Trailing,
+    /// A part is no base64.
+    #[error("a part of it is no base64")]
+    Base64,
+    /// A type that the format does not have.
+    #[error("it has an unknown type")]
+    UnknownType,
+    /// What it holds is no value of its type.
+    #[error("what it holds is no {0}")]
+    NotOfType(Type),
+    /// The cryptography failed.
+    #[error(transparent)]
+    Cipher(#[from] CipherError),
+}
+
+impl Token {
+    /// Reads a token. One line end behind it comes from a block scalar and is no junk.
+    pub fn parse(text: &[u8]) -> Result<Self, TokenError> {
+        let text = std::str::from_utf8(text).map_err(|_| TokenError::NotAToken)?;
+        let inner = text.strip_prefix(OPENING).ok_or(TokenError::NotAToken)?;
+        let (inner, behind) = inner.rsplit_once(']').ok_or(TokenError::NotAToken)?;
+        let (inner, kind) = inner.rsplit_once(",type:").ok_or(TokenError::NotAToken)?;
+        let (inner, tag) = inner.rsplit_once(",tag:").ok_or(TokenError::NotAToken)?;
+        let (data, nonce) = inner.rsplit_once(",iv:").ok_or(TokenError::NotAToken)?;
+        if [data, nonce, tag, kind].iter().any(|part| part.is_empty()) {
+            return Err(TokenError::NotAToken);
+        }
+        if !matches!(behind, "" | "\n") {
+            return Err(TokenError::Trailing);
+        }
+        let decode = |part: &str| LENIENT.decode(part).map_err(|_| TokenError::Base64);
+        Ok(Self {
+            data: decode(data)?,
+            nonce: decode(nonce)?,
+            tag: decode(tag)?,
+            kind: Type::of_word(kind).ok_or(TokenError::UnknownType)?,
+        })
+    }
+
+    /// Seals bytes of a type into the text of a token.
+    pub fn seal(
+        cipher: &Cipher<'_>,
+        plain: &[u8],
+        kind: Type,
+        associated: &[u8],
+        nonce: [u8; NONCE_LEN],
+    ) -> Result<String, TokenError> {
+        let sealed = cipher.seal(plain, associated, nonce)?;
+        let (data, tag) = sealed.split_at(sealed.len().saturating_sub(16));
+        let mut text = String::with_capacity(data.len() * 4 / 3 + 160);
+        text.push_str(OPENING);
+        STANDARD.encode_string(data, &mut text);
+        text.push_str(",iv:");
+        STANDARD.encode_string(nonce, &mut text);
+        text.push_str(",tag:");
+        STANDARD.encode_string(tag, &mut text);
+        text.push_str(",type:");
+        text.push_str(kind.word());
+        text.push(']');
+        Ok(text)
+    }
+
+    /// Opens it into a typed value or a comment.
+    pub fn open(self, cipher: &Cipher<'_>, associated: &[u8]) -> Result<Opened, TokenError> {
+        let mut sealed = self.data;
+        sealed.extend_from_slice(&self.tag);
+        let plain = cipher.open(sealed, associated, &self.nonce)?;
+        parse(plain, self.kind).ok_or(TokenError::NotOfType(self.kind))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secret::DataKey;
+    use crate::tree::Value;
+
+    fn key() -> DataKey {
+        DataKey::from_bytes(&(0..32).collect::<Vec<u8>>()).unwrap()
+    }
+
+    fn nonce() -> [u8; 32] {
+        std::array::from_fn(|at| 0x64 + u8::try_from(at).unwrap())
+    }
+
+    /// Fixed tokens of the SOPS format under the key 00…1f and the nonce 64…83.
+    #[test]
+    fn the_fixed_tokens_are_made_and_opened() {
+        let key = key();
+        let cipher = Cipher::new(&key);
+        for (value, bound, expected) in [
+            (
+                Value::text("hello"),
+                "a:",
+                "data:oiS/qyc=,iv:ZGVmZ2hpamtsbW5vcHFyc3R1dnd4eXp7fH1+f4CBgoM=,tag:s9jMet4pi3DzIEWdLNqE0A==,type:str]",
+            ),
+            (
+                Value::Int(42),
+                "a:",
+                "data:/nM=,iv:ZGVmZ2hpamtsbW5vcHFyc3R1dnd4eXp7fH1+f4CBgoM=,tag:+9d+0gXTAn4eh5x8sf9qVg==,type:int]",
+            ),
+            (
+                Value::Float(3.14),
+                "a:",
+                "data:+W/i8w==,iv:ZGVmZ2hpamtsbW5vcHFyc3R1dnd4eXp7fH1+f4CBgoM=,tag:Yvb08xi536ShD1wwHLhr5Q==,type:float]",
+            ),
+            (
+                Value::Float(2.0),
+                "a:",
+                "data:+A==,iv:ZGVmZ2hpamtsbW5vcHFyc3R1dnd4eXp7fH1+f4CBgoM=,tag:Lkf3sGtod8BO//LEMmuoVg==,type:float]",
+            ),
+        ] {
+            let text = super::super::with_plain(&value, |plain| {
+                Token::seal(&cipher, plain, Type::of(&value), bound.as_bytes(), nonce()).unwrap()
+            });
+            assert_eq!(text, format!("ENC[AES256_GCM,{expected}"));
+            let opened = Token::parse(text.as_bytes())
+                .unwrap()
+                .open(&cipher, bound.as_bytes());
+            assert!(matches!(opened, Ok(Opened::Value(_))));
+        }
+    }
+
+    #[test]
+    fn a_token_opens_only_at_its_place_and_unchanged() {
+        let key = key();
+        let cipher = Cipher::new(&key);
+        let text = Token::seal(&cipher, b"hello", Type::Str, b"a:", nonce()).unwrap();
+        let token = || Token::parse(text.as_bytes()).unwrap();
+        assert_eq!(
+            token().open(&cipher, b"b:").unwrap_err(),
+            CipherError::Tag.into()
+        );
+        let mut changed = token();
+        changed.data[0] ^= 1;
+        assert_eq!(
+            changed.open(&cipher, b"a:").unwrap_err(),
+            CipherError::Tag.into()
+        );
+        let mut retyped = token();
+        retyped.kind = Type::Int;
+        assert_eq!(
+            retyped.open(&cipher, b"a:").unwrap_err(),
+            TokenError::NotOfType(Type::Int)
+        );
+    }
+
+    #[test]
+    fn a_text_that_is_no_token_says_why() {
+        let key = key();
+        let text = Token::seal(&Cipher::new(&key), b"x", Type::Str, b"a:", nonce()).unwrap();
+        for (changed, expected) in [
+            ("hunter2".to_owned(), TokenError::NotAToken),
+            (format!("{text}junk"), TokenError::Trailing),
+            (format!(" {text}"), TokenError::NotAToken),
+            (
+                text.replace("type:str", "type:odd"),
+                TokenError::UnknownType,
+            ),
+            (text.replace("data:", "data:!"), TokenError::Base64),
+            (
+                "ENC[AES256_GCM,data:,iv:AA==,tag:AA==,type:str]".to_owned(),
+                TokenError::NotAToken,
+            ),
+        ] {
+            assert_eq!(Token::parse(changed.as_bytes()).unwrap_err(), expected);
+        }
+        assert!(Token::parse(format!("{text}\n").as_bytes()).is_ok());
+    }
+}

@@ -1,0 +1,285 @@
+//! The states of a document: [`Draft`] → [`Opened`] ⇄ [`Sealed`].
+//!
+//! Sealing twice, and printing an opened document by accident, do not compile. Not async: the
+//! caller gets a data key from `keys` and hands it over. The surprise: an opened document keeps
+//! every token that it was read from, so that an unchanged value keeps its ciphertext.
+
+mod open;
+mod reuse;
+mod seal;
+mod set;
+
+pub use open::OpenOptions;
+pub use reuse::Changes;
+pub use seal::{Counts, Text};
+pub use set::Edit;
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+
+use zeroize::Zeroizing;
+
+use crate::cipher::{CipherError, TokenError};
+use crate::error::{Code, Error};
+use crate::format::{Document, Edits, Fault, Format, FormatError, MetadataEdit};
+use crate::metadata::{Metadata, MetadataError};
+use crate::tree::{Path, Site, Tree};
+
+/// Cleartext that was never sealed.
+#[derive(Debug)]
+pub struct Draft {
+    document: Document,
+    format: &'static dyn Format,
+}
+
+/// A sealed file, unopened.
+#[derive(Debug)]
+pub struct Sealed {
+    document: Document,
+    format: &'static dyn Format,
+    metadata: Metadata,
+}
+
+/// A sealed file whose values are known and whose MAC agreed.
+#[derive(Debug)]
+pub struct Opened {
+    document: Document,
+    format: &'static dyn Format,
+    metadata: Metadata,
+    /// What each sealed place said in the file.
+    tokens: HashMap<Site, String>,
+    /// List items that are comments.
+    items_to_comments: HashSet<Site>,
+    /// Places whose value has changed since.
+    changed: HashSet<Site>,
+    /// Pairs that no text holds yet, with the map they go to.
+    added: Vec<(Site, String)>,
+    /// What a reader should know.
+    pub warnings: Vec<Warning>,
+}
+
+/// Something tolerated on reading and refused on writing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Warning {
+    /// Line, from 1.
+    pub line: usize,
+    /// What was found.
+    pub what: &'static str,
+}
+
+/// Why a document cannot change its state.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EnvelopeError {
+    /// The text is wrong.
+    #[error(transparent)]
+    Format(#[from] FormatError),
+    /// The metadata is wrong.
+    #[error(transparent)]
+    Metadata(#[from] MetadataError),
+    /// There is no metadata.
+    #[error("it is not sealed: it has no metadata (an entry called 'sops')")]
+    NotSealed,
+    /// There is metadata already.
+    #[error("it is sealed already, or has an entry called 'sops' of its own")]
+    AlreadySealed,
+    /// A value does not open.
+    #[error("line {line}: the value at {path} does not open: {cause}")]
+    Value {
+        /// Line, from 1.
+        line: usize,
+        /// Where it stands in the tree.
+        path: Path,
+        /// Why.
+        cause: TokenError,
+    },
+    /// A value in clear, or of a type that no token has, where a token should stand.
+    #[error("line {line}: the value at {path} is not sealed, but the file's rule says that it is")]
+    ClearValue {
+        /// Line, from 1.
+        line: usize,
+        /// Where it stands in the tree.
+        path: Path,
+    },
+    /// The MAC is missing, does not open or does not agree.
+    #[error("the MAC {0}: the file was changed without its data key")]
+    Mac(&'static str),
+    /// A rule that selects nothing.
+    #[error("the rule {field}: {argument} selects no value, so the file would stay in clear")]
+    NothingSelected {
+        /// The rule's field.
+        field: &'static str,
+        /// The suffix or pattern.
+        argument: String,
+    },
+    /// A comment that cannot be sealed where it stands.
+    #[error("line {0}: a comment here would be lost by other tools; move it to a line above a key")]
+    StrayComment(usize),
+    /// A sealed comment would change which values are sealed.
+    #[error("line {0}: this comment, once sealed, would match unencrypted_comment_regex")]
+    MisleadingComment(usize),
+    /// Something that is tolerated on reading only.
+    #[error("line {line}: {what}; it is not safe to write this file")]
+    NotWritable {
+        /// Line, from 1.
+        line: usize,
+        /// What it is.
+        what: &'static str,
+    },
+    /// A path that leads nowhere or to something that cannot be replaced.
+    #[error("{path} {problem}")]
+    Path {
+        /// The path.
+        path: Path,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// A new value that the file's rule would leave in clear.
+    #[error("{0} would stay in clear under the file's rule")]
+    WouldStayClear(Path),
+    /// Sealing failed.
+    #[error("cannot seal: {0}")]
+    Cipher(TokenError),
+    /// The text just written does not hold what it should.
+    #[error("the text just made does not read back as it should; nothing was written")]
+    SelfCheck,
+}
+
+impl From<CipherError> for EnvelopeError {
+    fn from(error: CipherError) -> Self {
+        Self::Cipher(error.into())
+    }
+}
+
+impl EnvelopeError {
+    /// As an error about a file; `reading` a sealed one, or else a clear one.
+    pub fn about(self, file: &str, reading: bool) -> Error {
+        let verb = if reading { "open" } else { "seal" };
+        let code = match &self {
+            Self::Format(fault) => match fault.fault {
+                Fault::Empty => Code::Empty,
+                Fault::NotSealable if !reading => Code::Encrypt,
+                Fault::Unrepresentable => Code::Unrepresentable,
+                _ if reading => Code::Failed,
+                _ => Code::Input,
+            },
+            Self::AlreadySealed => Code::AlreadySealed,
+            Self::Value { .. } | Self::ClearValue { .. } => Code::Token,
+            Self::Mac(_) => Code::Mac,
+            Self::NothingSelected { .. } | Self::WouldStayClear(_) => Code::Encrypt,
+            Self::Path { .. } => Code::SetValue,
+            _ => Code::Failed,
+        };
+        let error = Error::new(code, format!("cannot {verb} {file}: {self}"));
+        match self {
+            Self::NotSealed => error.hint(format!("clsecrets encrypt -i {file}")),
+            Self::AlreadySealed => error.hint(format!("clsecrets decrypt {file}")),
+            Self::Mac(_) => error
+                .hint(format!(
+                    "git log -p -- {file}    # find the last commit that is sound"
+                ))
+                .hint("after a look at every value: clsecrets decrypt --ignore-mac"),
+            Self::NothingSelected { .. } => {
+                error.hint("correct the rule, or pass --allow-cleartext if that is meant")
+            }
+            Self::WouldStayClear(_) => error.hint(
+                "pass --allow-cleartext if that is meant, or choose a key that the rule names",
+            ),
+            Self::SelfCheck => error.hint("please report this, without any secret"),
+            _ => error,
+        }
+    }
+}
+
+impl Draft {
+    /// Reads cleartext; what has metadata already is refused.
+    pub fn parse(
+        format: &'static dyn Format,
+        text: Zeroizing<Vec<u8>>,
+    ) -> Result<Self, EnvelopeError> {
+        let document = format.parse(text)?;
+        if document.metadata.is_some() {
+            return Err(EnvelopeError::AlreadySealed);
+        }
+        Ok(Self { document, format })
+    }
+
+    /// What it holds.
+    pub fn tree(&self) -> &Tree {
+        &self.document.tree
+    }
+}
+
+impl Sealed {
+    /// Reads a sealed text.
+    pub fn parse(
+        format: &'static dyn Format,
+        text: Zeroizing<Vec<u8>>,
+    ) -> Result<Self, EnvelopeError> {
+        let mut document = format.parse(text)?;
+        let fields = match document.metadata.take() {
+            None => return Err(EnvelopeError::NotSealed),
+            Some(crate::format::Metadata::Branch(fields)) => fields,
+            Some(crate::format::Metadata::NotAMap) => {
+                return Err(MetadataError::Field {
+                    field: String::new(),
+                    problem: "is no map",
+                }
+                .into());
+            }
+        };
+        Ok(Self {
+            document,
+            format,
+            metadata: Metadata::parse(fields)?,
+        })
+    }
+
+    /// Who can open it, and how.
+    pub fn metadata(&self) -> &Metadata {
+        &self.metadata
+    }
+}
+
+impl Opened {
+    /// What it holds, in clear.
+    pub fn tree(&self) -> &Tree {
+        &self.document.tree
+    }
+
+    /// Who can open it, and how.
+    pub fn metadata(&self) -> &Metadata {
+        &self.metadata
+    }
+
+    /// The sealed text that it was read from.
+    pub fn sealed_text(&self) -> &[u8] {
+        self.document.source()
+    }
+
+    /// The line of a place, from 1.
+    pub fn line(&self, site: Site) -> usize {
+        self.document.position(site).0
+    }
+
+    /// The cleartext: the sealed text with values and comments put in and the metadata taken out.
+    pub fn clear_text(&self) -> Result<Zeroizing<Vec<u8>>, EnvelopeError> {
+        let edits = Edits {
+            places: open::clear_places(self),
+            added: Vec::new(),
+            metadata: MetadataEdit::Remove,
+        };
+        Ok(self.format.apply(&self.document, &edits)?)
+    }
+
+    /// The format that it is written in.
+    pub fn format(&self) -> &'static dyn Format {
+        self.format
+    }
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}: {}", self.line, self.what)
+    }
+}

@@ -1,0 +1,229 @@
+//! Sealed to opened: every token under its path, then the MAC; nothing leaves before it agrees.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::cipher::{Cipher, Mac, Opened as Plain, Token, TokenError, with_plain};
+use crate::format::{Change, Document};
+use crate::metadata::Selector;
+use crate::secret::{DataKey, SecretBytes};
+use crate::tree::{Comment, Leaf, Rewrite, Site, Step, Trail, Tree, Value, rewrite, walk};
+
+use super::{EnvelopeError, Opened, Sealed, Warning};
+
+/// How strictly a file is opened.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct OpenOptions {
+    /// Take a wrong or missing MAC; every value still has to open.
+    pub ignore_mac: bool,
+}
+
+impl Sealed {
+    /// Opens every value and checks the MAC.
+    pub fn open(self, key: &DataKey, options: OpenOptions) -> Result<Opened, EnvelopeError> {
+        let Self {
+            mut document,
+            format,
+            metadata,
+        } = self;
+        let cipher = Cipher::new(key);
+        let mut tree = std::mem::take(&mut document.tree);
+        let mut pass = Pass {
+            document: &document,
+            cipher: &cipher,
+            selector: Selector::new(&metadata.rule),
+            trail: Trail::default(),
+            mac: Mac::new(metadata.mac_only_encrypted),
+            tokens: HashMap::new(),
+            items_to_comments: HashSet::new(),
+            warnings: Vec::new(),
+        };
+        rewrite(&mut tree, &mut pass)?;
+        let Pass {
+            mac,
+            tokens,
+            items_to_comments,
+            warnings,
+            ..
+        } = pass;
+        if !options.ignore_mac {
+            let digest = mac.finish();
+            let sealed = metadata
+                .mac
+                .as_deref()
+                .ok_or(EnvelopeError::Mac("is missing"))?;
+            let opened = Token::parse(sealed.as_bytes())
+                .and_then(|token| token.open(&cipher, metadata.last_modified.as_bytes()));
+            match opened {
+                Ok(Plain::Value(Value::Str(ref text))) if digest.agrees_with(text) => {}
+                Ok(_) => return Err(EnvelopeError::Mac("does not agree")),
+                Err(_) => return Err(EnvelopeError::Mac("does not open")),
+            }
+        }
+        document.tree = tree;
+        Ok(Opened {
+            document,
+            format,
+            metadata,
+            tokens,
+            items_to_comments,
+            changed: HashSet::new(),
+            added: Vec::new(),
+            warnings,
+        })
+    }
+}
+
+struct Pass<'a> {
+    /// Without its tree, for positions.
+    document: &'a Document,
+    cipher: &'a Cipher<'a>,
+    selector: Selector<'a>,
+    trail: Trail,
+    mac: Mac,
+    tokens: HashMap<Site, String>,
+    items_to_comments: HashSet<Site>,
+    warnings: Vec<Warning>,
+}
+
+impl Pass<'_> {
+    fn line(&self, site: Site) -> usize {
+        self.document.position(site).0
+    }
+
+    fn warn(&mut self, site: Site, what: &'static str) {
+        let line = self.line(site);
+        self.warnings.push(Warning { line, what });
+    }
+
+    fn keep(&mut self, site: Site, token: &SecretBytes) {
+        let text = String::from_utf8_lossy(token.expose());
+        self.tokens.insert(site, text.trim_end().to_owned());
+    }
+}
+
+impl Rewrite for Pass<'_> {
+    type Error = EnvelopeError;
+
+    fn enter(&mut self) {
+        self.selector.enter();
+        self.trail.enter();
+    }
+
+    fn leave(&mut self) {
+        self.selector.leave();
+        self.trail.leave();
+    }
+
+    fn key(&mut self, key: &str) {
+        self.selector.key(key);
+        self.trail.key(key);
+    }
+
+    fn item(&mut self) {
+        self.trail.item();
+    }
+
+    fn comment(&mut self, comment: &mut Comment) -> Result<(), EnvelopeError> {
+        let is_selected = self.selector.comment(comment.text.expose());
+        if !is_selected || comment.text.is_empty() {
+            return Ok(());
+        }
+        let Ok(token) = Token::parse(comment.text.expose()) else {
+            self.warn(comment.site, "a comment is not sealed");
+            return Ok(());
+        };
+        // Readers differ in which container a comment belongs to; the tag says which is right.
+        let opened = std::iter::once(self.trail.of_comment())
+            .chain(self.trail.of_containers())
+            .chain([self.trail.of_value()])
+            .find_map(|bound| token.clone().open(self.cipher, bound.as_bytes()).ok());
+        match opened {
+            Some(Plain::Comment(text)) => {
+                let sealed = std::mem::replace(&mut comment.text, text);
+                self.keep(comment.site, &sealed);
+            }
+            _ => self.warn(comment.site, "a sealed comment does not open"),
+        }
+        Ok(())
+    }
+
+    fn leaf(&mut self, leaf: &mut Leaf) -> Result<Option<SecretBytes>, EnvelopeError> {
+        let is_selected = self.selector.value();
+        let sealed = match (&leaf.value, is_selected) {
+            (Value::Null, _) => {
+                self.selector.value_done();
+                return Ok(None);
+            }
+            (Value::Str(text), true) if !text.is_empty() => text,
+            (Value::Str(_), true) => {
+                self.selector.value_done();
+                return Ok(None);
+            }
+            (value, false) => {
+                with_plain(value, |plain| self.mac.add(plain, false));
+                if matches!(value, Value::Str(text) if Token::parse(text.expose()).is_ok()) {
+                    self.warn(
+                        leaf.site,
+                        "what looks like a sealed value stands in a clear place",
+                    );
+                }
+                self.selector.value_done();
+                return Ok(None);
+            }
+            (_, true) => {
+                let (line, path) = (self.line(leaf.site), self.trail.path());
+                return Err(EnvelopeError::ClearValue { line, path });
+            }
+        };
+        let opened = Token::parse(sealed.expose())
+            .and_then(|token| token.open(self.cipher, self.trail.of_value().as_bytes()));
+        match opened {
+            Ok(Plain::Value(value)) => {
+                with_plain(&value, |plain| self.mac.add(plain, true));
+                if let Some(token) = std::mem::replace(&mut leaf.value, value).as_str() {
+                    self.keep(leaf.site, token);
+                }
+                self.selector.value_done();
+                Ok(None)
+            }
+            Ok(Plain::Comment(text)) => {
+                // A comment of a list; the reference writes it as an item.
+                let token = sealed.duplicate();
+                self.selector.comment(token.expose());
+                self.keep(leaf.site, &token);
+                self.items_to_comments.insert(leaf.site);
+                Ok(Some(text))
+            }
+            Err(TokenError::NotAToken) => {
+                let (line, path) = (self.line(leaf.site), self.trail.path());
+                Err(EnvelopeError::ClearValue { line, path })
+            }
+            Err(cause) => {
+                let (line, path) = (self.line(leaf.site), self.trail.path());
+                Err(EnvelopeError::Value { line, path, cause })
+            }
+        }
+    }
+}
+
+/// What each sealed place becomes in the cleartext.
+pub(super) fn clear_places(opened: &Opened) -> Vec<(Site, Change)> {
+    let mut places = Vec::with_capacity(opened.tokens.len());
+    let tree: &Tree = &opened.document.tree;
+    let is_sealed = |site: Site| opened.tokens.contains_key(&site);
+    let collected: Result<(), std::convert::Infallible> = walk(tree, &mut |step| {
+        match step {
+            Step::Leaf(leaf) if is_sealed(leaf.site) => {
+                places.push((leaf.site, Change::Open(leaf.value.duplicate())));
+            }
+            Step::Comment(comment) if is_sealed(comment.site) => {
+                places.push((comment.site, Change::OpenComment(comment.text.duplicate())));
+            }
+            _ => {}
+        }
+        Ok(())
+    });
+    match collected {
+        Ok(()) => places,
+    }
+}

@@ -1,0 +1,193 @@
+//! Which values of a new text are those of a sealed file, by position, so that they keep their
+//! tokens and a diff shows only what changed.
+
+use std::collections::HashMap;
+
+use crate::cipher::{Type, with_plain};
+use crate::secret::SecretBytes;
+use crate::tree::{Comment, Entry, Item, List, Map, Node, Site, Tree, Value};
+
+use super::{Draft, Opened};
+
+/// Keys of a file that a new text adds, changes or leaves out; names only.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// Paths that are new.
+    pub added: Vec<String>,
+    /// Paths whose value differs.
+    pub changed: Vec<String>,
+    /// Paths that are gone.
+    pub removed: Vec<String>,
+}
+
+impl Draft {
+    /// The tokens of `old` that this document's unchanged values and comments keep.
+    pub fn tokens_of(&self, old: &Opened) -> HashMap<Site, String> {
+        let mut matching = Matching {
+            old,
+            tokens: HashMap::new(),
+        };
+        for (new, old) in self
+            .document
+            .tree
+            .documents
+            .iter()
+            .zip(&old.document.tree.documents)
+        {
+            matching.map(new, old);
+        }
+        matching.tokens
+    }
+
+    /// What this document changes in `old`.
+    pub fn changes_of(&self, old: &Opened) -> Changes {
+        let mut changes = Changes::default();
+        for (new, old) in self
+            .document
+            .tree
+            .documents
+            .iter()
+            .zip(&old.document.tree.documents)
+        {
+            compare_maps(new, old, "", &mut changes);
+        }
+        changes
+    }
+}
+
+struct Matching<'a> {
+    old: &'a Opened,
+    tokens: HashMap<Site, String>,
+}
+
+impl Matching<'_> {
+    fn take(&mut self, new: Site, old: Site) {
+        if let Some(token) = self.old.tokens.get(&old) {
+            self.tokens.insert(new, token.clone());
+        }
+    }
+
+    fn map(&mut self, new: &Map, old: &Map) {
+        for pair in new.pairs() {
+            if let Some(value) = old.get(&pair.key) {
+                self.node(&pair.value, value);
+            }
+        }
+        fn comment(entry: &Entry) -> Option<&Comment> {
+            match entry {
+                Entry::Comment(comment) => Some(comment),
+                Entry::Pair(_) => None,
+            }
+        }
+        self.comments(
+            new.entries.iter().filter_map(comment),
+            old.entries.iter().filter_map(comment),
+        );
+    }
+
+    fn list(&mut self, new: &List, old: &List) {
+        for (new, old) in new.nodes().zip(old.nodes()) {
+            self.node(new, old);
+        }
+        fn comment(item: &Item) -> Option<&Comment> {
+            match item {
+                Item::Comment(comment) => Some(comment),
+                Item::Node(_) => None,
+            }
+        }
+        self.comments(
+            new.items.iter().filter_map(comment),
+            old.items.iter().filter_map(comment),
+        );
+    }
+
+    fn node(&mut self, new: &Node, old: &Node) {
+        match (new, old) {
+            (Node::Leaf(new), Node::Leaf(old)) if same(&new.value, &old.value) => {
+                self.take(new.site, old.site);
+            }
+            (Node::Map(new), Node::Map(old)) => self.map(new, old),
+            (Node::List(new), Node::List(old)) => self.list(new, old),
+            _ => {}
+        }
+    }
+
+    /// In order; one that is new or gone does not part the others.
+    fn comments<'c>(
+        &mut self,
+        new: impl Iterator<Item = &'c Comment>,
+        old: impl Iterator<Item = &'c Comment>,
+    ) {
+        let mut left: Vec<&Comment> = old.collect();
+        for comment in new {
+            if let Some(at) = left.iter().position(|old| old.text.ct_eq(&comment.text)) {
+                let old = left.remove(at);
+                self.take(comment.site, old.site);
+            }
+        }
+    }
+}
+
+/// Same type, same value.
+pub(super) fn same(a: &Value, b: &Value) -> bool {
+    let bytes = |value| with_plain(value, SecretBytes::copy_of);
+    matches!(a, Value::Null) == matches!(b, Value::Null)
+        && Type::of(a) == Type::of(b)
+        && bytes(a).ct_eq(&bytes(b))
+}
+
+/// Whether two trees hold the same keys, values and types, whatever their comments.
+pub(super) fn same_values(a: &Tree, b: &Tree) -> bool {
+    a.documents.len() == b.documents.len()
+        && a.documents
+            .iter()
+            .zip(&b.documents)
+            .all(|(a, b)| same_maps(a, b))
+}
+
+fn same_maps(a: &Map, b: &Map) -> bool {
+    let (mut a, mut b) = (a.pairs(), b.pairs());
+    loop {
+        match (a.next(), b.next()) {
+            (None, None) => return true,
+            (Some(a), Some(b)) if a.key == b.key && same_nodes(&a.value, &b.value) => {}
+            _ => return false,
+        }
+    }
+}
+
+fn same_nodes(a: &Node, b: &Node) -> bool {
+    match (a, b) {
+        (Node::Leaf(a), Node::Leaf(b)) => same(&a.value, &b.value),
+        (Node::Map(a), Node::Map(b)) => same_maps(a, b),
+        (Node::List(a), Node::List(b)) => {
+            a.nodes().count() == b.nodes().count()
+                && a.nodes().zip(b.nodes()).all(|(a, b)| same_nodes(a, b))
+        }
+        _ => false,
+    }
+}
+
+fn compare_maps(new: &Map, old: &Map, path: &str, changes: &mut Changes) {
+    let child = |key: &str| {
+        if path.is_empty() {
+            key.to_owned()
+        } else {
+            format!("{path}.{key}")
+        }
+    };
+    for pair in new.pairs() {
+        let at = child(&pair.key);
+        match (old.get(&pair.key), &pair.value) {
+            (None, _) => changes.added.push(at),
+            (Some(Node::Map(old)), Node::Map(new)) => compare_maps(new, old, &at, changes),
+            (Some(old), new) if !same_nodes(new, old) => changes.changed.push(at),
+            _ => {}
+        }
+    }
+    for pair in old.pairs() {
+        if new.get(&pair.key).is_none() {
+            changes.removed.push(child(&pair.key));
+        }
+    }
+}

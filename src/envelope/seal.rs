@@ -1,0 +1,277 @@
+//! Draft or opened to sealed text: tokens, the MAC under the time, metadata, and a look back.
+
+use std::collections::HashMap;
+
+use zeroize::Zeroizing;
+
+use crate::cipher::{Cipher, Mac, Nonces, Token, Type, with_plain};
+use crate::format::{Change, Document, Edits, MetadataEdit};
+use crate::metadata::{Metadata, Selector};
+use crate::secret::DataKey;
+use crate::tree::{Comment, Leaf, Site, Step, Trail, Tree, Value, time, walk};
+
+use super::{Draft, EnvelopeError, OpenOptions, Opened, Sealed};
+
+/// A sealed text and what is in it.
+#[derive(Debug)]
+pub struct Text {
+    /// The text to be written.
+    pub bytes: Zeroizing<Vec<u8>>,
+    /// What was sealed and what was not.
+    pub counts: Counts,
+}
+
+/// How many values a file holds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Sealed values, comments left out.
+    pub sealed: usize,
+    /// Values that the rule leaves in clear.
+    pub clear: usize,
+}
+
+/// Above this size the look back only reads the text, it does not open it again.
+const FULL_CHECK: usize = 1 << 20;
+
+impl Draft {
+    /// Seals a clear document. `now` is seconds since 1970; `allow_cleartext` takes a rule that
+    /// selects nothing. Tokens in `reuse` are taken instead of new ones.
+    pub fn seal(
+        &self,
+        mut metadata: Metadata,
+        key: &DataKey,
+        nonces: &mut dyn Nonces,
+        now: i64,
+        allow_cleartext: bool,
+        reuse: &HashMap<Site, String>,
+    ) -> Result<Text, EnvelopeError> {
+        if let Some(line) = self.document.stray_comments().first() {
+            return Err(EnvelopeError::StrayComment(*line));
+        }
+        let mut pass = Pass::new(&self.document, &metadata, key, nonces, reuse);
+        walk(&self.document.tree, &mut |step| pass.step(step))?;
+        let (places, counts, last_modified, mac) = pass.finish(now)?;
+        (metadata.last_modified, metadata.mac) = (last_modified, Some(mac));
+        if counts.sealed == 0 && counts.clear > 0 && !allow_cleartext {
+            let (field, argument) = (
+                metadata.rule.kind().field(),
+                metadata.rule.argument().to_owned(),
+            );
+            return Err(EnvelopeError::NothingSelected { field, argument });
+        }
+        let metadata = MetadataEdit::Write(metadata.render());
+        let edits = Edits {
+            places,
+            added: Vec::new(),
+            metadata,
+        };
+        let bytes = self.format.apply(&self.document, &edits)?;
+        look_back(self.format, &bytes, key, &self.document.tree)?;
+        Ok(Text { bytes, counts })
+    }
+}
+
+impl Opened {
+    /// Seals what has changed; everything else keeps its bytes. `allow_cleartext` takes new values
+    /// that a positive rule leaves in clear.
+    pub fn seal(
+        mut self,
+        key: &DataKey,
+        nonces: &mut dyn Nonces,
+        now: i64,
+        allow_cleartext: bool,
+    ) -> Result<Text, EnvelopeError> {
+        if let Some(warning) = self.warnings.first() {
+            return Err(EnvelopeError::NotWritable {
+                line: warning.line,
+                what: warning.what,
+            });
+        }
+        let metadata = self.metadata.clone();
+        let mut kept = std::mem::take(&mut self.tokens);
+        for site in &self.changed {
+            kept.remove(site);
+        }
+        let mut pass = Pass::new(&self.document, &metadata, key, nonces, &kept);
+        walk(&self.document.tree, &mut |step| pass.step(step))?;
+        let (mut places, counts, last_modified, mac) = pass.finish(now)?;
+        places.retain(|(site, _)| !kept.contains_key(site));
+        // Changed values that stay clear are written as they are.
+        let sealed: std::collections::HashSet<Site> =
+            places.iter().map(|(site, _)| *site).collect();
+        let changed = |site: Site| self.changed.contains(&site) && !sealed.contains(&site);
+        let collected: Result<(), std::convert::Infallible> =
+            walk(&self.document.tree, &mut |step| {
+                if let Step::Leaf(leaf) = step
+                    && changed(leaf.site)
+                {
+                    places.push((leaf.site, Change::Open(leaf.value.duplicate())));
+                }
+                Ok(())
+            });
+        match collected {
+            Ok(()) => {}
+        }
+        let added = self.added_pairs(&mut places, allow_cleartext, &metadata)?;
+        let texts = vec![("lastmodified", last_modified), ("mac", mac)];
+        let edits = Edits {
+            places,
+            added,
+            metadata: MetadataEdit::Update(texts),
+        };
+        let bytes = self.format.apply(&self.document, &edits)?;
+        look_back(self.format, &bytes, key, &self.document.tree)?;
+        Ok(Text { bytes, counts })
+    }
+}
+
+/// One walk that seals and hashes.
+pub(super) struct Pass<'a> {
+    document: &'a Document,
+    metadata: &'a Metadata,
+    cipher: Cipher<'a>,
+    nonces: &'a mut dyn Nonces,
+    reuse: &'a HashMap<Site, String>,
+    selector: Selector<'a>,
+    trail: Trail,
+    mac: Mac,
+    places: Vec<(Site, Change)>,
+    counts: Counts,
+}
+
+impl<'a> Pass<'a> {
+    pub(super) fn new(
+        document: &'a Document,
+        metadata: &'a Metadata,
+        key: &'a DataKey,
+        nonces: &'a mut dyn Nonces,
+        reuse: &'a HashMap<Site, String>,
+    ) -> Self {
+        Self {
+            document,
+            metadata,
+            cipher: Cipher::new(key),
+            nonces,
+            reuse,
+            selector: Selector::new(&metadata.rule),
+            trail: Trail::default(),
+            mac: Mac::new(metadata.mac_only_encrypted),
+            places: Vec::new(),
+            counts: Counts::default(),
+        }
+    }
+
+    pub(super) fn step(&mut self, step: Step<'_>) -> Result<(), EnvelopeError> {
+        match step {
+            Step::EnterMap | Step::EnterList => {
+                self.selector.enter();
+                self.trail.enter();
+            }
+            Step::Leave => {
+                self.selector.leave();
+                self.trail.leave();
+            }
+            Step::Key(key) => {
+                self.selector.key(key);
+                self.trail.key(key);
+            }
+            Step::Comment(comment) => self.comment(comment)?,
+            Step::Leaf(leaf) => {
+                self.leaf(leaf)?;
+                self.selector.value_done();
+            }
+        }
+        Ok(())
+    }
+
+    fn token(&mut self, site: Site, plain: &[u8], kind: Type) -> Result<String, EnvelopeError> {
+        if let Some(token) = self.reuse.get(&site) {
+            return Ok(token.clone());
+        }
+        let bound = if kind == Type::Comment {
+            self.trail.of_comment()
+        } else {
+            self.trail.of_value()
+        };
+        let nonce = self.nonces.next()?;
+        Token::seal(&self.cipher, plain, kind, bound.as_bytes(), nonce)
+            .map_err(EnvelopeError::Cipher)
+    }
+
+    fn comment(&mut self, comment: &Comment) -> Result<(), EnvelopeError> {
+        let is_selected = self.selector.comment(comment.text.expose());
+        if !is_selected || comment.text.is_empty() {
+            return Ok(());
+        }
+        let token = self.token(comment.site, comment.text.expose(), Type::Comment)?;
+        if self.metadata.rule.misleads(&token) {
+            let line = self.document.position(comment.site).0;
+            return Err(EnvelopeError::MisleadingComment(line));
+        }
+        self.places.push((comment.site, Change::Seal(token)));
+        Ok(())
+    }
+
+    fn leaf(&mut self, leaf: &Leaf) -> Result<(), EnvelopeError> {
+        let is_selected = self.selector.value();
+        if matches!(leaf.value, Value::Null) {
+            return Ok(());
+        }
+        with_plain(&leaf.value, |plain| {
+            self.mac.add(plain, is_selected);
+            if plain.is_empty() {
+                return Ok(());
+            }
+            if !is_selected {
+                self.counts.clear += 1;
+                return Ok(());
+            }
+            self.counts.sealed += 1;
+            let token = self.token(leaf.site, plain, Type::of(&leaf.value))?;
+            self.places.push((leaf.site, Change::Seal(token)));
+            Ok(())
+        })
+    }
+
+    /// Seals the MAC under the time; the metadata is complete afterwards.
+    fn finish(
+        self,
+        now: i64,
+    ) -> Result<(Vec<(Site, Change)>, Counts, String, String), EnvelopeError> {
+        let last_modified = time::from_unix(now);
+        let digest = self.mac.finish();
+        let nonce = self.nonces.next()?;
+        let bound = last_modified.as_bytes();
+        let mac = Token::seal(
+            &self.cipher,
+            digest.text().expose(),
+            Type::Str,
+            bound,
+            nonce,
+        )
+        .map_err(EnvelopeError::Cipher)?;
+        Ok((self.places, self.counts, last_modified, mac))
+    }
+}
+
+/// Reads the new text back: it must hold the same values, and open.
+pub(super) fn look_back(
+    format: &'static dyn crate::format::Format,
+    bytes: &[u8],
+    key: &DataKey,
+    expected: &Tree,
+) -> Result<(), EnvelopeError> {
+    let sealed = Sealed::parse(format, Zeroizing::new(bytes.to_vec()))
+        .map_err(|_| EnvelopeError::SelfCheck)?;
+    if bytes.len() > FULL_CHECK {
+        return Ok(());
+    }
+    let opened = sealed
+        .open(key, OpenOptions::default())
+        .map_err(|_| EnvelopeError::SelfCheck)?;
+    if super::reuse::same_values(expected, opened.tree()) {
+        Ok(())
+    } else {
+        Err(EnvelopeError::SelfCheck)
+    }
+}

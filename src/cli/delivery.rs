@@ -5,6 +5,7 @@ use std::path::Path;
 use clsecrets::chainlink::{self, Credentials, Database, Projection, Trackit};
 use clsecrets::config::environments::Target;
 use clsecrets::config::{Environment, Environments};
+use clsecrets::envelope::Opened;
 use clsecrets::secret::SecretBytes;
 use clsecrets::sync::{
     Assignment, DirectoryConfig, KubernetesConfig, Previous, SecretsManagerConfig, SourceFile,
@@ -22,7 +23,7 @@ pub(crate) struct OpenedFile {
     /// Its path, for messages, and the SHA-256 of its sealed bytes.
     pub(crate) source: SourceFile,
     /// What it holds.
-    pub(crate) tree: Tree,
+    pub(crate) opened: Opened,
 }
 
 /// An environment with its secrets.
@@ -117,7 +118,7 @@ impl Loaded {
         let files: Vec<(&str, &Tree)> = self
             .files
             .iter()
-            .map(|file| (file.source.file.as_str(), &file.tree))
+            .map(|file| (file.source.file.as_str(), file.opened.tree()))
             .collect();
         let refuse = |problems: Vec<_>| chainlink::refuse(&self.name, &problems);
         let credentials = Credentials::read(&files).map_err(refuse)?;

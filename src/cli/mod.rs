@@ -4,6 +4,7 @@
 //! is a struct of arguments and a `run` that answers with an exit status or an [`Error`].
 
 mod delivery;
+mod environment;
 mod render;
 mod sync;
 mod ui;
@@ -30,7 +31,10 @@ struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {}
+enum Command {
+    Render(render::Args),
+    Sync(sync::Args),
+}
 
 /// What every command gets besides its arguments.
 #[derive(Debug)]
@@ -65,8 +69,11 @@ pub(crate) fn main() -> ExitCode {
     }
 }
 
-fn run(command: Command, _context: &Context) -> Outcome {
-    match command {}
+fn run(command: Command, context: &Context) -> Outcome {
+    match command {
+        Command::Render(arguments) => render::run(&arguments, context),
+        Command::Sync(arguments) => sync::run(&arguments, context),
+    }
 }
 
 #[expect(

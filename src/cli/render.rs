@@ -5,8 +5,7 @@ use clsecrets::Error;
 use clsecrets::sync::{Assignment, Form};
 use serde::Serialize;
 
-use super::delivery::Loaded;
-use super::{Context, Outcome};
+use super::{Context, Outcome, environment};
 
 /// What stands for every value, whatever its length.
 const MASK: &str = "••••";
@@ -69,8 +68,9 @@ struct Skipped {
     reason: String,
 }
 
-/// Runs the command on an environment that was loaded.
-pub(crate) fn run(args: &Args, loaded: Loaded, context: &Context) -> Outcome {
+/// Runs the command.
+pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
+    let loaded = environment::load(&args.env, context)?;
     let environment = loaded.name.clone();
     let delivery = loaded.deliver(None)?;
     for note in &delivery.notes {

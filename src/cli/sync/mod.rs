@@ -11,8 +11,8 @@ use clsecrets::keys::block_on;
 use clsecrets::sync::{Failure, Mode, Options, Report, Survey, survey};
 use clsecrets::{Code, Error};
 
-use super::delivery::{Delivery, Loaded, kinds};
-use super::{Context, Outcome};
+use super::delivery::{Delivery, kinds};
+use super::{Context, Outcome, environment};
 
 /// Delivers the secrets of an environment to its targets.
 #[derive(Debug, Default, Arguments)]
@@ -76,8 +76,9 @@ impl Args {
     }
 }
 
-/// Runs the command on an environment that was loaded.
-pub(crate) fn run(args: &Args, loaded: Loaded, context: &Context) -> Outcome {
+/// Runs the command.
+pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
+    let loaded = environment::load(&args.env, context)?;
     let (name, sources, is_protected) =
         (loaded.name.clone(), loaded.sources(), loaded.is_protected);
     let Delivery {

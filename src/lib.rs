@@ -6,6 +6,7 @@
 //! tree → format, cipher → metadata → keys → envelope → config, chainlink → scan, sync → cli
 //! ```
 
+pub mod chainlink;
 pub mod cipher;
 pub mod config;
 pub mod envelope;
@@ -17,6 +18,7 @@ pub mod metadata;
 pub mod scan;
 pub mod secret;
 pub mod settings;
+pub mod sync;
 pub mod tree;
 
 pub use error::{Code, Error, Result};

@@ -17,4 +17,5 @@ mod interop;
 mod registries;
 mod servers;
 mod support;
+mod sync;
 mod vectors;

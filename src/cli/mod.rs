@@ -4,15 +4,19 @@
 //! is a struct of arguments and a `run` that answers with an exit status or an [`Error`].
 
 mod decrypt;
+mod delivery;
 mod encrypt;
+mod environment;
 mod hook;
 mod init;
 mod input;
 mod legacy;
 mod onto;
 mod opening;
+mod render;
 mod sealing;
 mod set;
+mod sync;
 mod ui;
 
 use std::process::ExitCode;
@@ -41,6 +45,8 @@ enum Command {
     Encrypt(Box<encrypt::Args>),
     Decrypt(Box<decrypt::Args>),
     Set(Box<set::Args>),
+    Render(render::Args),
+    Sync(sync::Args),
     Hook(hook::Args),
 }
 
@@ -87,6 +93,8 @@ fn run(command: &Command, context: &Context) -> Outcome {
         Command::Encrypt(args) => encrypt::run(args, context),
         Command::Decrypt(args) => decrypt::run(args, context),
         Command::Set(args) => set::run(args, context),
+        Command::Render(args) => render::run(args, context),
+        Command::Sync(args) => sync::run(args, context),
         Command::Hook(args) => hook::run(args, context),
     }
 }

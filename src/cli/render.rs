@@ -1,0 +1,150 @@
+//! `render`: the objects that an environment becomes, without asking any target. Values are masked.
+
+use clap::Args as Arguments;
+use clsecrets::Error;
+use clsecrets::sync::{Assignment, Form};
+use serde::Serialize;
+
+use super::{Context, Outcome, environment};
+
+/// What stands for every value, whatever its length.
+const MASK: &str = "••••";
+
+/// Shows the objects that an environment becomes, with values masked.
+#[derive(Debug, Default, Arguments)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// The environment, as clsecrets.yaml calls it.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) env: String,
+    /// Print for machines.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// How to print: text or json.
+    #[arg(long, value_name = "FORMAT", value_parser = ["text", "json"], conflicts_with = "json")]
+    pub(crate) format: Option<String>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  clsecrets render --env dev            names of objects and keys, and their sources
+  clsecrets render --env dev --json     the same for a script";
+
+/// Everything, as machines read it.
+#[derive(Debug, Serialize)]
+struct Rendered {
+    schema: &'static str,
+    environment: String,
+    targets: Vec<Target>,
+}
+
+#[derive(Debug, Serialize)]
+struct Target {
+    kind: &'static str,
+    label: String,
+    objects: Vec<Object>,
+    skipped: Vec<Skipped>,
+}
+
+#[derive(Debug, Serialize)]
+struct Object {
+    name: String,
+    form: &'static str,
+    keys: Vec<Key>,
+}
+
+#[derive(Debug, Serialize)]
+struct Key {
+    name: String,
+    value: &'static str,
+    sources: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Skipped {
+    object: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<String>,
+    reason: String,
+}
+
+/// Runs the command.
+pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
+    let loaded = environment::load(&args.env, context)?;
+    let environment = loaded.name.clone();
+    let delivery = loaded.deliver(None)?;
+    for note in &delivery.notes {
+        context.ui.note(&format!("note: {note}"));
+    }
+    let rendered = Rendered {
+        schema: "clsecrets.dev/render/v1",
+        environment,
+        targets: delivery.assignments.iter().map(target).collect(),
+    };
+    if args.json || args.format.as_deref() == Some("json") {
+        let text = serde_json::to_string_pretty(&rendered).map_err(Error::internal)?;
+        context.ui.line(&text)?;
+    } else {
+        for line in rendered.targets.iter().flat_map(lines) {
+            context.ui.line(&line)?;
+        }
+    }
+    Ok(0)
+}
+
+fn target(assignment: &Assignment) -> Target {
+    let projection = &assignment.projection;
+    let objects = projection.objects.iter().map(|object| Object {
+        name: object.name.clone(),
+        form: match object.form {
+            Form::Data => "data",
+            Form::Text => "text",
+            Form::Json => "json",
+        },
+        keys: object
+            .entries
+            .iter()
+            .map(|entry| Key {
+                name: entry.key.clone(),
+                value: MASK,
+                sources: entry.sources.clone(),
+            })
+            .collect(),
+    });
+    let skipped = projection.skipped.iter().map(|skip| Skipped {
+        object: skip.object.clone(),
+        key: skip.key.clone(),
+        reason: skip.reason.clone(),
+    });
+    Target {
+        kind: assignment.config.kind(),
+        label: assignment.config.label(),
+        objects: objects.collect(),
+        skipped: skipped.collect(),
+    }
+}
+
+fn lines(target: &Target) -> Vec<String> {
+    let mut lines = vec![target.label.clone()];
+    for object in &target.objects {
+        lines.push(format!("  {} ({})", object.name, object.form));
+        for key in &object.keys {
+            let source = if key.sources.is_empty() {
+                "clsecrets.yaml".to_owned()
+            } else {
+                key.sources.join(", ")
+            };
+            lines.push(format!("    {:<16} {MASK}  from {source}", key.name));
+        }
+    }
+    for skip in &target.skipped {
+        let key = skip.key.as_ref().map(|key| format!(" {key}"));
+        lines.push(format!(
+            "  skipped {}{}: {}",
+            skip.object,
+            key.unwrap_or_default(),
+            skip.reason
+        ));
+    }
+    lines
+}

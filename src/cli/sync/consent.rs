@@ -1,0 +1,163 @@
+//! Whether a run may write: a question to a person, or an answer given beforehand.
+//!
+//! A protected environment is not satisfied by `-y`: a person types its name, or the caller shows
+//! by `--confirm` for which sealed file the run was reviewed.
+
+use std::io::{self, BufRead, IsTerminal};
+
+use clsecrets::sync::SourceFile;
+use clsecrets::{Code, Error};
+
+use crate::cli::ui::Ui;
+
+/// Digits of the sealed file's SHA-256 in `--confirm`.
+const DIGITS: usize = 12;
+
+/// What is asked for, and what was answered beforehand.
+#[derive(Debug)]
+pub(crate) struct Asked<'a> {
+    /// The environment.
+    pub(crate) environment: &'a str,
+    /// Whether a person has to confirm by name.
+    pub(crate) is_protected: bool,
+    /// What `--confirm` has to name after the `@`.
+    pub(crate) fingerprint: String,
+    /// `--yes`.
+    pub(crate) yes: bool,
+    /// `--confirm`.
+    pub(crate) confirm: Option<&'a str>,
+}
+
+/// The first digits of the SHA-256 of each sealed file, joined by `+`.
+pub(crate) fn fingerprint(sources: &[SourceFile]) -> String {
+    let digits = sources
+        .iter()
+        .map(|source| source.sha256.get(..DIGITS).unwrap_or_default());
+    digits.collect::<Vec<_>>().join("+")
+}
+
+/// Whether the run may write; asks if it has to.
+pub(crate) fn ask(asked: &Asked<'_>, ui: &Ui) -> Result<bool, Error> {
+    let is_terminal = io::stdin().is_terminal() && io::stderr().is_terminal();
+    if let Some(answer) = answered(asked, is_terminal)? {
+        return Ok(answer);
+    }
+    let environment = asked.environment;
+    ui.note(&if asked.is_protected {
+        format!("{environment} is protected; type its name to write:")
+    } else {
+        format!("write to environment {environment}? [y/N]")
+    });
+    let mut line = String::new();
+    let read = io::stdin().lock().read_line(&mut line);
+    let answer = line.trim();
+    Ok(read.is_ok()
+        && if asked.is_protected {
+            answer == environment
+        } else {
+            matches!(answer.to_ascii_lowercase().as_str(), "y" | "yes")
+        })
+}
+
+/// The answer that was given beforehand; `None` if a person is to be asked.
+fn answered(asked: &Asked<'_>, is_terminal: bool) -> Result<Option<bool>, Error> {
+    let environment = asked.environment;
+    let expected = format!("{environment}@{}", asked.fingerprint);
+    if let Some(confirm) = asked.confirm {
+        if confirm == expected {
+            return Ok(Some(true));
+        }
+        let is_this = confirm.split('@').next() == Some(environment);
+        return Err(if is_this && confirm.contains('@') {
+            Error::new(
+                Code::Other(7),
+                format!("the sealed file of {environment} is not the one that was confirmed"),
+            )
+            .hint("review the plan again: clsecrets sync --dry-run")
+        } else {
+            Error::new(
+                Code::Failed,
+                format!("--confirm {confirm} is not for environment {environment}"),
+            )
+            .hint(format!("clsecrets sync --env {environment} --dry-run"))
+        });
+    }
+    if asked.yes && !asked.is_protected {
+        return Ok(Some(true));
+    }
+    if is_terminal {
+        return Ok(None);
+    }
+    let refused = |why: &str| Error::new(Code::Other(4), format!("nothing was written: {why}"));
+    Err(if asked.is_protected {
+        refused(&format!(
+            "{environment} is protected, and there is no terminal to ask on"
+        ))
+        .hint(format!(
+            "review the plan above, then add --confirm {expected}"
+        ))
+    } else {
+        refused("there is no terminal to ask on").hint("review the plan above, then add -y")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(is_protected: bool, yes: bool, confirm: Option<&str>) -> Asked<'_> {
+        Asked {
+            environment: "prod",
+            is_protected,
+            fingerprint: "0123456789ab".to_owned(),
+            yes,
+            confirm,
+        }
+    }
+
+    #[test]
+    fn yes_answers_the_question_but_not_for_a_protected_environment() {
+        assert_eq!(
+            answered(&asked(false, true, None), false).unwrap(),
+            Some(true)
+        );
+        assert_eq!(answered(&asked(true, true, None), true).unwrap(), None);
+        let error = answered(&asked(true, true, None), false).unwrap_err();
+        assert_eq!(error.code.status(), 4);
+        assert!(
+            error
+                .hints
+                .iter()
+                .any(|hint| hint.ends_with("--confirm prod@0123456789ab"))
+        );
+    }
+
+    #[test]
+    fn without_a_terminal_somebody_has_to_have_answered() {
+        let error = answered(&asked(false, false, None), false).unwrap_err();
+        assert_eq!(error.code.status(), 4);
+        assert_eq!(answered(&asked(false, false, None), true).unwrap(), None);
+    }
+
+    #[test]
+    fn a_confirmation_holds_for_one_sealed_file_of_one_environment() {
+        let status = |confirm| {
+            let answer = answered(&asked(true, false, Some(confirm)), false);
+            answer.map_err(|error| error.code.status())
+        };
+        assert_eq!(status("prod@0123456789ab"), Ok(Some(true)));
+        assert_eq!(status("prod@ffffffffffff"), Err(7));
+        assert_eq!(status("dev@0123456789ab"), Err(1));
+        assert_eq!(status("prod"), Err(1));
+    }
+
+    #[test]
+    fn a_fingerprint_names_each_sealed_file() {
+        let file = |sha256: &str| SourceFile {
+            file: "f".to_owned(),
+            sha256: sha256.to_owned(),
+        };
+        let files = [file(&"a".repeat(64)), file(&"b".repeat(64))];
+        assert_eq!(fingerprint(&files), "aaaaaaaaaaaa+bbbbbbbbbbbb");
+    }
+}

@@ -1,0 +1,253 @@
+//! A plan and its outcome as lines for people: objects and keys by name, never a value.
+
+use clsecrets::sync::{ObjectReport, Phase, Report, TargetReport};
+
+/// What would be done, target by target. What is in sync is only counted.
+pub(crate) fn before(report: &Report) -> Vec<String> {
+    let mut lines = Vec::new();
+    if report.errors.is_empty() && report.summary.in_sync == objects(report).count() {
+        lines.push(format!(
+            "environment {}: nothing to do ({})",
+            report.environment,
+            counted(report.summary.in_sync, "in sync")
+        ));
+    } else {
+        for target in &report.targets {
+            lines.extend(target_lines(target));
+        }
+    }
+    for (target, object, key) in kept(report) {
+        lines.push(format!(
+            "{target}: {key} of {object} is no longer in the sealed file; it stays there"
+        ));
+    }
+    lines
+}
+
+/// What was done, one line for each target.
+pub(crate) fn after(report: &Report) -> Vec<String> {
+    report.targets.iter().map(outcome).collect()
+}
+
+/// What has no source, one line for each.
+pub(crate) fn skipped(report: &Report) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for target in &report.targets {
+        for skip in &target.skipped {
+            let key = skip.key.as_ref().map(|key| format!(" {key}"));
+            let key = key.unwrap_or_default();
+            lines.push(format!(
+                "skipped {} {}{key}: {}",
+                target.label, skip.object, skip.reason
+            ));
+        }
+    }
+    lines
+}
+
+fn objects(report: &Report) -> impl Iterator<Item = &ObjectReport> {
+    report.targets.iter().flat_map(|target| &target.objects)
+}
+
+fn target_lines(target: &TargetReport) -> Vec<String> {
+    let is_in_sync = |object: &&ObjectReport| object.op == "in sync";
+    let place = target.place.as_ref();
+    let mut head = match place.filter(|place| !target.label.ends_with(place.as_str())) {
+        Some(place) => format!("{} ({place})", target.label),
+        None => target.label.clone(),
+    };
+    let in_sync = target.objects.iter().filter(is_in_sync).count();
+    if in_sync > 0 {
+        head = format!("{head}: {}", counted(in_sync, "in sync"));
+    }
+    let mut lines = vec![head];
+    for object in target.objects.iter().filter(|object| !is_in_sync(object)) {
+        let keys: Vec<String> = object
+            .keys
+            .iter()
+            .filter_map(|key| Some(format!("{}{}", sign(key.op)?, key.name)))
+            .collect();
+        let owners = if matches!(object.op, "adopt" | "foreign") {
+            format!("  (from {})", object.owners.join(", "))
+        } else {
+            String::new()
+        };
+        lines.push(format!(
+            "  {:<7} {}  {}{owners}",
+            object.op,
+            object.name,
+            keys.join(" ")
+        ));
+    }
+    lines
+}
+
+fn outcome(target: &TargetReport) -> String {
+    let count = |wanted: &dyn Fn(&ObjectReport) -> bool| {
+        let objects = target.objects.iter();
+        objects.filter(|object| wanted(object)).count()
+    };
+    let done =
+        |op: &'static str| count(&|object| object.op == op && object.phase == Phase::Verified);
+    let parts = [
+        (done("create"), "created"),
+        (done("update"), "updated"),
+        (done("adopt"), "adopted"),
+        (count(&|object| object.op == "in sync"), "in sync"),
+        (count(&|object| object.phase == Phase::Failed), "failed"),
+    ];
+    let parts: Vec<String> = parts
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, word)| format!("{count} {word}"))
+        .collect();
+    format!("{}: {}", target.label, parts.join(", "))
+}
+
+/// Our keys that are no longer desired.
+fn kept(report: &Report) -> Vec<(&str, &str, &str)> {
+    let mut kept = Vec::new();
+    for target in &report.targets {
+        for object in &target.objects {
+            for key in object.keys.iter().filter(|key| key.op == "kept") {
+                kept.push((
+                    target.label.as_str(),
+                    object.name.as_str(),
+                    key.name.as_str(),
+                ));
+            }
+        }
+    }
+    kept
+}
+
+fn sign(op: &str) -> Option<char> {
+    match op {
+        "added" => Some('+'),
+        "changed" => Some('~'),
+        // Named on a line of its own: nothing happens to it.
+        _ => None,
+    }
+}
+
+fn counted(count: usize, what: &str) -> String {
+    match count {
+        1 => format!("1 object {what}"),
+        _ => format!("{count} objects {what}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clsecrets::sync::{KeyReport, Mode, SCHEMA, SkippedReport, Summary};
+
+    use super::*;
+
+    fn report(objects: Vec<ObjectReport>) -> Report {
+        let targets = vec![TargetReport {
+            kind: "directory",
+            label: "directory out/dev".to_owned(),
+            place: Some("/repo/out/dev".to_owned()),
+            actor: None,
+            objects,
+            skipped: vec![SkippedReport {
+                object: "chainlink".to_owned(),
+                key: Some("db-url".to_owned()),
+                reason: "no database_password".to_owned(),
+            }],
+        }];
+        Report {
+            schema: SCHEMA,
+            environment: "dev".to_owned(),
+            mode: Mode::Apply,
+            status: 0,
+            sources: Vec::new(),
+            summary: Summary::of(&targets),
+            targets,
+            errors: Vec::new(),
+        }
+    }
+
+    fn object(
+        name: &str,
+        op: &'static str,
+        phase: Phase,
+        keys: &[(&'static str, &str)],
+    ) -> ObjectReport {
+        ObjectReport {
+            name: name.to_owned(),
+            op,
+            phase,
+            keys: keys
+                .iter()
+                .map(|(op, name)| KeyReport {
+                    name: (*name).to_owned(),
+                    op,
+                })
+                .collect(),
+            sources: Vec::new(),
+            owners: vec!["Helm (helm)".to_owned()],
+            before: None,
+            after: None,
+        }
+    }
+
+    #[test]
+    fn a_plan_names_objects_and_keys_and_counts_what_is_in_sync() {
+        let plan = before(&report(vec![
+            object(
+                "api-secrets",
+                "create",
+                Phase::Observed,
+                &[("added", ".api"), ("added", ".password")],
+            ),
+            object(
+                "tiingo",
+                "update",
+                Phase::Observed,
+                &[("changed", "api-key"), ("kept", "old")],
+            ),
+            object("bea", "adopt", Phase::Observed, &[("changed", "api-key")]),
+            object("coingecko", "in sync", Phase::Observed, &[]),
+        ]));
+        assert_eq!(
+            plan,
+            [
+                "directory out/dev (/repo/out/dev): 1 object in sync",
+                "  create  api-secrets  +.api +.password",
+                "  update  tiingo  ~api-key",
+                "  adopt   bea  ~api-key  (from Helm (helm))",
+                "directory out/dev: old of tiingo is no longer in the sealed file; it stays there",
+            ]
+        );
+    }
+
+    #[test]
+    fn nothing_to_do_is_one_line() {
+        let plan = before(&report(vec![object(
+            "tiingo",
+            "in sync",
+            Phase::Observed,
+            &[],
+        )]));
+        assert_eq!(plan, ["environment dev: nothing to do (1 object in sync)"]);
+    }
+
+    #[test]
+    fn an_outcome_counts_what_was_done() {
+        let done = after(&report(vec![
+            object("a", "create", Phase::Verified, &[]),
+            object("b", "update", Phase::Failed, &[]),
+            object("c", "in sync", Phase::Observed, &[]),
+        ]));
+        assert_eq!(done, ["directory out/dev: 1 created, 1 in sync, 1 failed"]);
+    }
+
+    #[test]
+    fn what_has_no_source_is_named() {
+        assert_eq!(
+            skipped(&report(Vec::new())),
+            ["skipped directory out/dev chainlink db-url: no database_password"]
+        );
+    }
+}

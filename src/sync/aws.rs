@@ -1,0 +1,112 @@
+//! The refusals and failures of AWS, as a target tells them: which action, on what, why.
+
+use std::error::Error as StdError;
+
+use aws_config::SdkConfig;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+
+use super::{Fault, TargetError};
+use crate::keys::aws::{Account, Aws, Fault as Cause};
+use crate::settings::Settings;
+
+/// Loads what a client needs.
+pub(super) async fn load(account: &Account, settings: &Settings) -> Result<SdkConfig, TargetError> {
+    let loaded = Aws::default().config(account, settings).await;
+    loaded.map_err(|cause| told(&cause, "sts:AssumeRole", ""))
+}
+
+/// The service's code of a refusal, if it gave one.
+pub(super) fn code<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> Option<&str> {
+    error
+        .as_service_error()
+        .and_then(ProvideErrorMetadata::code)
+}
+
+/// A failed call; `action` is what IAM calls it.
+pub(super) fn explain<E, R>(error: &SdkError<E, R>, action: &str, about: &str) -> TargetError
+where
+    E: ProvideErrorMetadata + StdError + 'static,
+    R: std::fmt::Debug,
+{
+    told(&Cause::of(error), action, about)
+}
+
+/// The same for a code that arrives inside a success.
+pub(super) fn by_code(code: Option<&str>, action: &str, about: &str) -> TargetError {
+    told(&Cause::of_code(code), action, about)
+}
+
+fn told(cause: &Cause, action: &str, about: &str) -> TargetError {
+    let on = if about.is_empty() {
+        String::new()
+    } else {
+        format!(" on {about}")
+    };
+    let who = "aws sts get-caller-identity";
+    match cause {
+        Cause::Denied(code) => TargetError::new(
+            Fault::Denied,
+            format!("not allowed to {action}{on} ({code})"),
+        )
+        .hint(format!(
+            "allow {action}{on} in the IAM policy of the caller"
+        )),
+        Cause::Expired(_) | Cause::Invalid(_) => {
+            TargetError::new(Fault::Denied, cause.reason()).hint(who)
+        }
+        Cause::NoCredentials(why) => TargetError::new(Fault::Configuration, *why).hint(format!(
+            "set AWS_PROFILE or the profile of the target, then: {who}"
+        )),
+        Cause::Throttled(_) | Cause::Unreachable(_) => TargetError::new(
+            Fault::Unreachable,
+            format!("{action}{on}: {}", cause.reason()),
+        ),
+        Cause::Answer(code) => match code.as_str() {
+            "DecryptionFailure" | "EncryptionFailure" => TargetError::new(
+                Fault::Denied,
+                format!("the KMS key{on} cannot be used ({code})"),
+            )
+            .hint("allow kms:Decrypt and kms:GenerateDataKey on it"),
+            "ResourceExistsException" => TargetError::new(
+                Fault::Conflict,
+                format!("somebody else made {about} at the same time ({code})"),
+            ),
+            _ => TargetError::new(
+                Fault::Unexpected,
+                format!("AWS refused {action}{on} ({code})"),
+            ),
+        },
+        Cause::Absent(_) | Cause::Garbled => TargetError::new(
+            Fault::Unexpected,
+            format!("{action}{on}: {}", cause.reason()),
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_denial_names_the_action_and_the_object() {
+        let error = by_code(
+            Some("AccessDeniedException"),
+            "secretsmanager:GetSecretValue",
+            "x",
+        );
+        assert_eq!(
+            error.reason,
+            "not allowed to secretsmanager:GetSecretValue on x (AccessDeniedException)"
+        );
+        assert_eq!(error.fault, Fault::Denied);
+    }
+
+    #[test]
+    fn throttling_may_be_repeated_and_text_instead_of_a_code_is_left_out() {
+        let busy = by_code(Some("ThrottlingException"), "a:B", "");
+        assert_eq!(busy.fault, Fault::Unreachable);
+        let text = by_code(Some("value canary is bad"), "a:B", "");
+        assert!(!text.reason.contains("canary"), "{}", text.reason);
+    }
+}

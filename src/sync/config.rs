@@ -1,0 +1,74 @@
+//! What `clsecrets.yaml` says about a target, as plain values. Every build knows all kinds, so that
+//! a missing one is named and not misread.
+
+use std::path::PathBuf;
+
+/// One target of an environment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TargetConfig {
+    /// A folder on this machine.
+    Directory(DirectoryConfig),
+    /// A namespace of a cluster.
+    Kubernetes(KubernetesConfig),
+    /// AWS Secrets Manager.
+    SecretsManager(SecretsManagerConfig),
+}
+
+/// A folder on this machine.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DirectoryConfig {
+    /// As written, for messages.
+    pub shown: String,
+    /// Absolute.
+    pub path: PathBuf,
+}
+
+/// A namespace of a cluster.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct KubernetesConfig {
+    /// A context of the kubeconfig, or `in-cluster`.
+    pub context: String,
+    /// The namespace.
+    pub namespace: String,
+    /// The server that the context must lead to.
+    pub expect_server: Option<String>,
+    /// Who we are in `managedFields`: `clsecrets-<name>-<env>`.
+    pub field_manager: String,
+}
+
+/// AWS Secrets Manager.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SecretsManagerConfig {
+    /// The region.
+    pub region: String,
+    /// A profile of the AWS configuration.
+    pub profile: Option<String>,
+    /// The account that the credentials must belong to.
+    pub expect_account: Option<String>,
+    /// What names begin with.
+    pub prefix: String,
+    /// The KMS key of objects that are made; the account's own if absent.
+    pub kms_key: Option<String>,
+}
+
+impl TargetConfig {
+    /// The word in `clsecrets.yaml`.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Directory(_) => "directory",
+            Self::Kubernetes(_) => "kubernetes",
+            Self::SecretsManager(_) => "secretsmanager",
+        }
+    }
+
+    /// What people know it by, before it is connected.
+    pub fn label(&self) -> String {
+        match self {
+            Self::Directory(config) => format!("directory {}", config.shown),
+            Self::Kubernetes(config) => {
+                format!("kubernetes {}/{}", config.context, config.namespace)
+            }
+            Self::SecretsManager(config) => format!("secretsmanager {}", config.region),
+        }
+    }
+}

@@ -1,0 +1,378 @@
+//! A folder on this machine: `<path>/<object>/<key>`, as a node mounts it.
+//!
+//! Folders are 0700, files 0600, and an ignore file keeps all of it out of Git. A folder that has
+//! content and not our ignore file is left alone, so that a wrong path overwrites nobody's work.
+//! Every file in it counts as ours: a file system remembers no writer.
+
+use std::fs::Metadata;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use super::limits::admit_data;
+use super::observed::{Content, Item, Observed, Writer};
+use super::{
+    DirectoryConfig, Fault, Identity, Step, Target, TargetConfig, TargetError, TargetKind, Written,
+};
+use crate::chainlink::Desired;
+use crate::fs::{self, Privacy};
+use crate::keys::Task;
+use crate::secret::SecretBytes;
+use crate::settings::Settings;
+
+/// The kind's entry in [`super::TARGET_KINDS`].
+pub const KIND: TargetKind = TargetKind {
+    name: "directory",
+    connect,
+};
+
+/// The ignore file's name.
+pub const IGNORE_FILE: &str = ".gitignore";
+/// Its content; it also says whose the folder is.
+pub const IGNORE: &[u8] = b"# made by clsecrets: cleartext, never commit\n*\n";
+
+#[derive(Debug)]
+struct Directory {
+    config: DirectoryConfig,
+}
+
+fn connect<'a>(
+    config: &'a TargetConfig,
+    _settings: &'a Settings,
+) -> Task<'a, Box<dyn Target>, TargetError> {
+    Box::pin(async move {
+        match config {
+            TargetConfig::Directory(config) => Ok(Box::new(Directory {
+                config: config.clone(),
+            }) as Box<dyn Target>),
+            _ => Err(TargetError::new(Fault::Configuration, "no directory")),
+        }
+    })
+}
+
+impl Target for Directory {
+    fn label(&self) -> String {
+        format!("directory {}", self.config.shown)
+    }
+
+    fn identify(&self) -> Task<'_, Identity, TargetError> {
+        Box::pin(async move {
+            self.admit_root()?;
+            Ok(Identity {
+                place: self.config.path.display().to_string(),
+                actor: None,
+            })
+        })
+    }
+
+    fn admit(&self, desired: &Desired) -> Result<(), TargetError> {
+        admit_data(desired)
+    }
+
+    fn observe<'a>(
+        &'a self,
+        names: &'a [String],
+    ) -> Task<'a, Vec<Result<Option<Observed>, TargetError>>, TargetError> {
+        Box::pin(async move { Ok(names.iter().map(|name| self.look(name)).collect()) })
+    }
+
+    fn check<'a>(&'a self, _step: &'a Step<'a>) -> Task<'a, (), TargetError> {
+        Box::pin(async { Ok(()) })
+    }
+
+    fn apply<'a>(&'a self, step: &'a Step<'a>) -> Task<'a, Written, TargetError> {
+        Box::pin(async move {
+            self.write(step)?;
+            Ok(Written {
+                version: String::new(),
+            })
+        })
+    }
+}
+
+impl Directory {
+    /// The folder must be ours, or nobody's.
+    fn admit_root(&self) -> Result<(), TargetError> {
+        let root = &self.config.path;
+        let mut entries = match std::fs::read_dir(root) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(cannot("read", root, &error)),
+        };
+        let is_ours = fs::read(&root.join(IGNORE_FILE))
+            .is_ok_and(|content| content.bytes.as_slice() == IGNORE);
+        if is_ours || entries.next().is_none() {
+            return Ok(());
+        }
+        Err(TargetError::new(
+            Fault::Refused,
+            format!(
+                "{} has content that clsecrets did not put there",
+                root.display()
+            ),
+        )
+        .hint("give the target a path of its own, or move the content away"))
+    }
+
+    fn look(&self, name: &str) -> Result<Option<Observed>, TargetError> {
+        let folder = self.config.path.join(name);
+        let Some(metadata) = stat(&folder)? else {
+            return Ok(None);
+        };
+        let mut blocked = None;
+        if !metadata.is_dir() {
+            return Err(not_plain(&folder, "folder"));
+        }
+        if metadata.mode() & 0o077 != 0 {
+            blocked = Some(open_to_others(&folder, "700"));
+        }
+        let mut items = Vec::new();
+        let entries =
+            std::fs::read_dir(&folder).map_err(|error| cannot("read", &folder, &error))?;
+        for entry in entries {
+            let entry = entry.map_err(|error| cannot("read", &folder, &error))?;
+            let Ok(key) = entry.file_name().into_string() else {
+                continue;
+            };
+            if key.starts_with(fs::TEMPORARY_PREFIX) {
+                continue;
+            }
+            let path = folder.join(&key);
+            let Some(metadata) = stat(&path)? else {
+                continue;
+            };
+            if !metadata.is_file() {
+                blocked = Some(not_plain(&path, "file"));
+                continue;
+            }
+            if metadata.mode() & 0o077 != 0 {
+                blocked = Some(open_to_others(&path, "600"));
+            }
+            items.push(Item {
+                key,
+                value: read(&path)?,
+                writer: Writer::us(),
+            });
+        }
+        items.sort_by(|a, b| a.key.cmp(&b.key));
+        Ok(Some(Observed {
+            content: Content::Data(items),
+            version: String::new(),
+            blocked,
+        }))
+    }
+
+    fn write(&self, step: &Step<'_>) -> Result<(), TargetError> {
+        let root = &self.config.path;
+        self.admit_root()?;
+        fs::create_private_dir(root).map_err(local)?;
+        let ignore = root.join(IGNORE_FILE);
+        // Before any value: a folder that Git sees never holds one.
+        if fs::read(&ignore).is_err() {
+            fs::replace(&ignore, IGNORE, Privacy::Private, None).map_err(local)?;
+        }
+        let folder = root.join(&step.desired.name);
+        fs::create_private_dir(&folder).map_err(local)?;
+        for entry in &step.desired.entries {
+            let is_new = step.changes.added.contains(&entry.key);
+            if is_new || step.changes.changed.contains(&entry.key) {
+                write_key(&folder.join(&entry.key), &entry.value, step, &entry.key)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Writes one file, if it still is what was observed.
+fn write_key(
+    path: &Path,
+    value: &SecretBytes,
+    step: &Step<'_>,
+    key: &str,
+) -> Result<(), TargetError> {
+    let _lock = fs::lock(path).map_err(local)?;
+    let seen = match step.seen.map(|seen| &seen.content) {
+        Some(Content::Data(items)) => items.iter().find(|item| item.key == key),
+        _ => None,
+    };
+    let now = match fs::read(path) {
+        Ok(content) => Some(content),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => return Err(cannot("read", path, &error)),
+    };
+    let is_as_seen = match (&now, seen) {
+        (None, None) => true,
+        (Some(now), Some(seen)) => SecretBytes::copy_of(&now.bytes).ct_eq(&seen.value),
+        _ => false,
+    };
+    if !is_as_seen {
+        return Err(TargetError::new(
+            Fault::Conflict,
+            format!("{} changed while it was worked on", path.display()),
+        )
+        .hint("run the command again"));
+    }
+    let stamp = now.as_ref().map(|now| &now.stamp);
+    fs::replace(path, value.expose(), Privacy::Private, stamp).map_err(local)
+}
+
+fn read(path: &Path) -> Result<SecretBytes, TargetError> {
+    let mut content = fs::read(path).map_err(|error| cannot("read", path, &error))?;
+    Ok(SecretBytes::new(std::mem::take(&mut *content.bytes)))
+}
+
+/// Of the thing itself: a link is not followed, so that nothing is read or written elsewhere.
+fn stat(path: &Path) -> Result<Option<Metadata>, TargetError> {
+    match std::fs::symlink_metadata(path) {
+        Ok(metadata) => Ok(Some(metadata)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(cannot("look at", path, &error)),
+    }
+}
+
+fn not_plain(path: &Path, what: &str) -> TargetError {
+    TargetError::new(Fault::Refused, format!("{} is no {what}", path.display()))
+        .hint(format!("move it away: mv {0} {0}.old", path.display()))
+}
+
+fn open_to_others(path: &Path, mode: &str) -> TargetError {
+    TargetError::new(
+        Fault::Refused,
+        format!("{} is open to other users", path.display()),
+    )
+    .hint(format!("chmod {mode} {}", path.display()))
+}
+
+fn cannot(what: &str, path: &Path, error: &io::Error) -> TargetError {
+    let reason = format!("cannot {what} {}: {}", path.display(), fs::plain(error));
+    TargetError::new(Fault::Denied, reason)
+}
+
+fn local(error: crate::Error) -> TargetError {
+    TargetError {
+        fault: Fault::Denied,
+        reason: error.message,
+        hint: error.hints.into_iter().next(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+    use crate::chainlink::{Entry, Form};
+    use crate::sync::verdict;
+
+    fn target(path: &Path) -> Directory {
+        Directory {
+            config: DirectoryConfig {
+                shown: "out".to_owned(),
+                path: path.to_owned(),
+            },
+        }
+    }
+
+    fn desired(value: &str) -> Desired {
+        Desired {
+            name: "api-secrets".to_owned(),
+            form: Form::Data,
+            entries: vec![Entry::of(
+                ".password",
+                &SecretBytes::copy_of(value.as_bytes()),
+                "wallet_password",
+            )],
+        }
+    }
+
+    fn apply(target: &Directory, desired: &Desired) -> Result<(), TargetError> {
+        let seen = target.look(&desired.name)?;
+        let judged = verdict(desired, seen.as_ref(), false);
+        if let Some(refusal) = judged.verdict.refusal(&desired.name) {
+            return Err(refusal);
+        }
+        target.write(&Step {
+            desired,
+            seen: seen.as_ref(),
+            changes: &judged.changes,
+            adopts: false,
+        })
+    }
+
+    #[test]
+    fn a_written_object_is_private_ignored_and_has_the_exact_bytes() {
+        let world = tempfile::tempdir().unwrap();
+        let root = world.path().join("out/dev");
+        apply(&target(&root), &desired("w")).unwrap();
+        let file = root.join("api-secrets/.password");
+        assert_eq!(std::fs::read(&file).unwrap(), b"w");
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().mode() & 0o777;
+        assert_eq!(mode(&file), 0o600);
+        assert_eq!(
+            (mode(&root), mode(&root.join("api-secrets"))),
+            (0o700, 0o700)
+        );
+        assert_eq!(std::fs::read(root.join(".gitignore")).unwrap(), IGNORE);
+    }
+
+    #[test]
+    fn what_is_not_changed_is_not_written() {
+        let world = tempfile::tempdir().unwrap();
+        let root = world.path().join("out");
+        apply(&target(&root), &desired("w")).unwrap();
+        let file = root.join("api-secrets/.password");
+        let inode = std::fs::metadata(&file).unwrap().ino();
+        apply(&target(&root), &desired("w")).unwrap();
+        assert_eq!(std::fs::metadata(&file).unwrap().ino(), inode);
+        apply(&target(&root), &desired("v")).unwrap();
+        assert_eq!(std::fs::read(&file).unwrap(), b"v");
+    }
+
+    #[test]
+    fn a_folder_of_somebody_else_is_left_alone() {
+        let world = tempfile::tempdir().unwrap();
+        std::fs::create_dir(world.path().join("src")).unwrap();
+        let error = apply(&target(world.path()), &desired("w")).unwrap_err();
+        assert_eq!(error.fault, Fault::Refused);
+        assert!(!world.path().join(".gitignore").exists());
+    }
+
+    #[test]
+    fn links_and_open_files_are_refused() {
+        let world = tempfile::tempdir().unwrap();
+        let root = world.path().join("out");
+        apply(&target(&root), &desired("w")).unwrap();
+        let file = root.join("api-secrets/.password");
+
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
+        let error = apply(&target(&root), &desired("v")).unwrap_err();
+        assert!(error.hint.unwrap().starts_with("chmod 600 "));
+
+        std::fs::remove_file(&file).unwrap();
+        let elsewhere = world.path().join("elsewhere");
+        std::os::unix::fs::symlink(&elsewhere, &file).unwrap();
+        assert!(apply(&target(&root), &desired("v")).is_err());
+        assert!(!elsewhere.exists());
+    }
+
+    #[test]
+    fn a_change_in_between_is_a_conflict() {
+        let world = tempfile::tempdir().unwrap();
+        let target = target(&world.path().join("out"));
+        apply(&target, &desired("w")).unwrap();
+        let desired = desired("v");
+        let seen = target.look("api-secrets").unwrap();
+        let judged = verdict(&desired, seen.as_ref(), false);
+        let file = world.path().join("out/api-secrets/.password");
+        std::fs::remove_file(&file).unwrap();
+        let error = target
+            .write(&Step {
+                desired: &desired,
+                seen: seen.as_ref(),
+                changes: &judged.changes,
+                adopts: false,
+            })
+            .unwrap_err();
+        assert_eq!(error.fault, Fault::Conflict);
+    }
+}

@@ -1,0 +1,294 @@
+//! A run: identify all targets, observe all, check all, and only then write.
+//!
+//! Any failure before the first write stops the run, an unreachable target included. After that
+//! targets converge one kind after the other ([`super::TARGET_KINDS`]); a failure leaves the others
+//! done, and a repeat finishes it. No atomicity across systems is claimed.
+
+use futures_util::future::join_all;
+
+use super::guard::{self, Wallet};
+use super::report::{Failure, Mode, Report, SCHEMA, SourceFile, Summary};
+use super::surveyed::Surveyed;
+use super::{Fault, TARGET_KINDS, TargetConfig, TargetError};
+use crate::chainlink::Projection;
+use crate::settings::Settings;
+
+/// One target and what shall be there.
+#[derive(Debug)]
+pub struct Assignment {
+    /// The target.
+    pub config: TargetConfig,
+    /// Its objects.
+    pub projection: Projection,
+}
+
+/// What the operator allows.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Objects that are taken over from other writers.
+    pub adopt: Vec<String>,
+    /// The key ring was made anew; the wallet guard stands aside.
+    pub replace_wallet: bool,
+}
+
+/// Everything that is known before the first write. Holds cleartext, zeroed on drop.
+#[derive(Debug)]
+pub struct Survey {
+    targets: Vec<Surveyed>,
+    failures: Vec<Failure>,
+}
+
+/// Looks at all targets and judges all objects; writes nothing.
+pub async fn survey(
+    assignments: Vec<Assignment>,
+    wallet: &Wallet,
+    options: &Options,
+    settings: &Settings,
+) -> Survey {
+    let mut targets: Vec<Surveyed> = assignments.into_iter().map(Surveyed::new).collect();
+    let mut failures = mistakes(&targets, options);
+    if failures.is_empty() {
+        let all = targets.iter_mut().map(|target| target.identify(settings));
+        failures = join_all(all).await.into_iter().flatten().collect();
+    }
+    if failures.is_empty() {
+        let all = targets.iter_mut().map(|target| target.observe(options));
+        failures = join_all(all).await.into_iter().flatten().collect();
+    }
+    if failures.is_empty() {
+        failures = targets.iter().flat_map(Surveyed::refusals).collect();
+        failures.extend(wallet_refusal(&targets, wallet, options));
+    }
+    if failures.is_empty() {
+        let all = targets.iter().map(Surveyed::check);
+        failures = join_all(all).await.into_iter().flatten().collect();
+    }
+    Survey { targets, failures }
+}
+
+impl Survey {
+    /// Whether there is nothing to write.
+    pub fn is_in_sync(&self) -> bool {
+        self.failures.is_empty() && !self.targets.iter().any(Surveyed::has_writes)
+    }
+
+    /// What stops the run, or went wrong in it.
+    pub fn failures(&self) -> &[Failure] {
+        &self.failures
+    }
+
+    /// Writes, one kind of target after the other, and reads back. Does nothing if something
+    /// stops the run.
+    pub async fn apply(&mut self) {
+        if !self.failures.is_empty() {
+            return;
+        }
+        for kind in TARGET_KINDS {
+            let of_kind = self.targets.iter_mut().filter(|t| t.kind == kind.name);
+            let failed = join_all(of_kind.map(Surveyed::apply)).await;
+            self.failures.extend(failed.into_iter().flatten());
+        }
+    }
+
+    /// What was found and done.
+    pub fn report(&self, environment: &str, mode: Mode, sources: Vec<SourceFile>) -> Report {
+        let targets: Vec<_> = self.targets.iter().map(Surveyed::report).collect();
+        Report {
+            schema: SCHEMA,
+            environment: environment.to_owned(),
+            mode,
+            status: self.status(mode),
+            sources,
+            summary: Summary::of(&targets),
+            targets,
+            errors: self.failures.clone(),
+        }
+    }
+
+    /// The exit status of the run so far.
+    pub fn status(&self, mode: Mode) -> u8 {
+        if !self.failures.is_empty() {
+            return if self.targets.iter().any(Surveyed::has_written) {
+                3
+            } else {
+                stopped(&self.failures, mode)
+            };
+        }
+        let is_pending = self.targets.iter().any(Surveyed::is_pending);
+        if is_pending { 2 } else { 0 }
+    }
+}
+
+/// The status of a run that was stopped before it wrote. What no repetition mends comes first;
+/// another writer's change is `--check`'s own news.
+fn stopped(failures: &[Failure], mode: Mode) -> u8 {
+    let judged = failures.iter().map(|failure| {
+        if failure.drift && mode == Mode::Check {
+            6
+        } else {
+            failure.status
+        }
+    });
+    let statuses: Vec<u8> = judged.collect();
+    [1, 4, 8, 6]
+        .into_iter()
+        .find(|status| statuses.contains(status))
+        .unwrap_or(8)
+}
+
+/// The same target twice, or a name to adopt that no object has.
+fn mistakes(targets: &[Surveyed], options: &Options) -> Vec<Failure> {
+    let mut failures = Vec::new();
+    for (at, target) in targets.iter().enumerate() {
+        let before = targets.get(..at).unwrap_or_default();
+        if before.iter().any(|other| other.config == target.config) {
+            let error = TargetError::new(Fault::Configuration, "is configured twice");
+            failures.push(Failure::of(&target.label, None, &error));
+        }
+    }
+    let names: Vec<&str> = targets.iter().flat_map(Surveyed::names).collect();
+    for name in &options.adopt {
+        if !names.contains(&name.as_str()) {
+            let reason = format!("--adopt {name}: no object is called so");
+            let error = TargetError::new(Fault::Configuration, reason)
+                .hint(format!("the objects are {}", names.join(", ")));
+            failures.push(Failure::of("", None, &error));
+        }
+    }
+    failures
+}
+
+fn wallet_refusal(targets: &[Surveyed], wallet: &Wallet, options: &Options) -> Option<Failure> {
+    let evidence: Vec<_> = targets.iter().flat_map(Surveyed::evidence).collect();
+    let is_delivered = targets.iter().any(Surveyed::delivers_wallet);
+    guard::judge(wallet, &evidence, is_delivered, options.replace_wallet)
+        .err()
+        .map(|error| Failure::of("", None, &error))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::chainlink::{Desired, Entry, Form, Place};
+    use crate::secret::SecretBytes;
+    use crate::sync::{DirectoryConfig, Previous};
+
+    fn assignment(path: &Path, wallet: Option<&str>) -> Assignment {
+        let mut projection = Projection::default();
+        projection.wallet.push(Place {
+            object: "api-secrets".to_owned(),
+            key: ".password".to_owned(),
+        });
+        let mut add = |name: &str, key: &str, value: &str| {
+            let value = SecretBytes::copy_of(value.as_bytes());
+            projection.objects.push(Desired {
+                name: name.to_owned(),
+                form: Form::Data,
+                entries: vec![Entry::of(key, &value, "source")],
+            });
+        };
+        add("tiingo", "api-key", "t");
+        if let Some(wallet) = wallet {
+            add("api-secrets", ".password", wallet);
+        }
+        Assignment {
+            config: TargetConfig::Directory(DirectoryConfig {
+                shown: path.display().to_string(),
+                path: path.to_owned(),
+            }),
+            projection,
+        }
+    }
+
+    fn run(assignments: Vec<Assignment>, wallet: Option<&str>, options: &Options) -> Survey {
+        let secret = |text: &str| SecretBytes::copy_of(text.as_bytes());
+        let wallet = Wallet {
+            desired: wallet.map(secret),
+            previous: Previous::Absent,
+        };
+        let settings = Settings::new([], "/".into(), 0);
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let mut survey = survey(assignments, &wallet, options, &settings).await;
+            survey.apply().await;
+            survey
+        })
+    }
+
+    #[test]
+    fn a_second_run_has_nothing_to_do() {
+        let world = tempfile::tempdir().unwrap();
+        let path = world.path().join("out");
+        let first = run(
+            vec![assignment(&path, Some("w"))],
+            Some("w"),
+            &Options::default(),
+        );
+        let report = first.report("dev", Mode::Apply, Vec::new());
+        assert_eq!((report.status, report.summary.create), (0, 2));
+
+        let second = run(
+            vec![assignment(&path, Some("w"))],
+            Some("w"),
+            &Options::default(),
+        );
+        let report = second.report("dev", Mode::Apply, Vec::new());
+        assert_eq!((report.status, report.summary.in_sync), (0, 2));
+    }
+
+    #[test]
+    fn one_target_that_refuses_stops_the_run_before_the_first_write() {
+        let world = tempfile::tempdir().unwrap();
+        let (good, bad) = (world.path().join("a"), world.path().join("b"));
+        std::fs::create_dir_all(bad.join("work")).unwrap();
+        let targets = vec![assignment(&good, Some("w")), assignment(&bad, Some("w"))];
+        let survey = run(targets, Some("w"), &Options::default());
+        assert_eq!(survey.status(Mode::Apply), 4);
+        assert!(!good.exists());
+    }
+
+    #[test]
+    fn another_wallet_password_is_refused_and_a_vanished_one_too() {
+        let world = tempfile::tempdir().unwrap();
+        let path = world.path().join("out");
+        run(
+            vec![assignment(&path, Some("w"))],
+            Some("w"),
+            &Options::default(),
+        );
+        for wallet in [Some("x"), None] {
+            let survey = run(vec![assignment(&path, wallet)], wallet, &Options::default());
+            assert_eq!(survey.status(Mode::Apply), 4);
+            let file = path.join("api-secrets/.password");
+            assert_eq!(std::fs::read(file).unwrap(), b"w");
+        }
+        let replace = Options {
+            replace_wallet: true,
+            ..Options::default()
+        };
+        let survey = run(vec![assignment(&path, Some("x"))], Some("x"), &replace);
+        assert_eq!(survey.status(Mode::Apply), 0);
+    }
+
+    #[test]
+    fn mistakes_are_named_before_anything_is_asked() {
+        let world = tempfile::tempdir().unwrap();
+        let path = world.path().join("out");
+        let twice = vec![assignment(&path, None), assignment(&path, None)];
+        let survey = run(twice, None, &Options::default());
+        assert_eq!(survey.status(Mode::Apply), 1);
+
+        let adopt = Options {
+            adopt: vec!["nothing".to_owned()],
+            ..Options::default()
+        };
+        let survey = run(vec![assignment(&path, None)], None, &adopt);
+        assert_eq!(survey.status(Mode::Apply), 1);
+        assert!(!path.exists());
+    }
+}

@@ -1,0 +1,325 @@
+//! Requests: bounded in time, repeated where that is safe, refusals in our own words.
+//!
+//! Every request may be repeated: a GET changes nothing, and an apply that carries the version it
+//! was made for either has the same effect again or is a conflict. Bodies are handled here and not
+//! by the client library, which logs an answer that it cannot read.
+
+use std::fmt;
+use std::time::Duration;
+
+use http::{Request, StatusCode};
+use kube::client::Body;
+use zeroize::Zeroizing;
+
+use crate::sync::{Fault, KubernetesConfig, TargetError, printable};
+
+/// Tries of one request.
+const TRIES: u32 = 4;
+/// One try.
+const TRY_TIME: Duration = Duration::from_secs(15);
+/// The first pause; each further one is up to twice as long.
+const PAUSE: Duration = Duration::from_millis(150);
+/// The longest pause, whatever a server asks for.
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+/// An answer to a write needs no data in it.
+const NO_DATA: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
+
+/// A connected cluster.
+pub(super) struct Client {
+    inner: kube::Client,
+    server: String,
+}
+
+/// What is asked.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verb {
+    Get,
+    Apply,
+}
+
+/// What the server said.
+pub(super) enum Answer {
+    /// The body of a success; it can hold values.
+    Done(Zeroizing<Vec<u8>>),
+    /// A refusal, without the server's words.
+    Refused(Refusal),
+}
+
+/// A refusal: its number, and the server's own one-word reason.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    pub(super) status: u16,
+    reason: String,
+    /// What it is about: `namespaces`, `secrets`.
+    kind: String,
+}
+
+impl Client {
+    pub(super) fn new(inner: kube::Client, server: &str) -> Self {
+        Self {
+            inner,
+            server: server.to_owned(),
+        }
+    }
+
+    /// Sends a request, again if need be.
+    pub(super) async fn send(
+        &self,
+        verb: Verb,
+        path: &str,
+        body: Option<&[u8]>,
+    ) -> Result<Answer, TargetError> {
+        let mut pause = PAUSE;
+        for tries_left in (0..TRIES).rev() {
+            let result = tokio::time::timeout(TRY_TIME, self.attempt(verb, path, body)).await;
+            let (answer, asked) = match result {
+                Ok(Ok((answer, asked))) => (Ok(answer), asked),
+                Ok(Err(error)) => (Err(error), None),
+                Err(_) => (Err(self.unreachable("does not answer in time")), None),
+            };
+            let may_pass = match &answer {
+                Ok(Answer::Refused(refusal)) => refusal.may_pass(),
+                Ok(Answer::Done(_)) => false,
+                Err(error) => error.fault == Fault::Unreachable,
+            };
+            if !may_pass || tries_left == 0 {
+                return answer;
+            }
+            tokio::time::sleep(asked.unwrap_or(jitter(pause)).min(LONGEST_PAUSE)).await;
+            pause *= 2;
+        }
+        Err(self.unreachable("does not answer"))
+    }
+
+    async fn attempt(
+        &self,
+        verb: Verb,
+        path: &str,
+        body: Option<&[u8]>,
+    ) -> Result<(Answer, Option<Duration>), TargetError> {
+        let request = match verb {
+            Verb::Get => Request::get(path),
+            Verb::Apply => Request::patch(path)
+                .header("content-type", "application/apply-patch+yaml")
+                .header("accept", NO_DATA),
+        };
+        let body = body.map_or_else(Body::empty, |bytes| Body::from(bytes.to_vec()));
+        let request = request.body(body).map_err(|_| {
+            TargetError::new(Fault::Configuration, "the server's address cannot be used")
+        })?;
+        let sent = self.inner.send(request).await;
+        let response = sent.map_err(|error| self.explain(&error))?;
+        let status = response.status();
+        let header = response.headers().get("retry-after");
+        let asked = header
+            .and_then(|value| value.to_str().ok()?.parse().ok())
+            .map(Duration::from_secs);
+        let collected = response.into_body().collect_bytes().await;
+        let bytes = collected.map_err(|error| self.explain(&error))?;
+        let body = match bytes.try_into_mut() {
+            Ok(own) => Zeroizing::new(Vec::from(own)),
+            Err(shared) => Zeroizing::new(shared.to_vec()),
+        };
+        if status.is_success() {
+            return Ok((Answer::Done(body), asked));
+        }
+        Ok((Answer::Refused(Refusal::read(status, &body)), asked))
+    }
+
+    /// A request that got no answer. The library's own words name addresses and certificates at
+    /// length; what an operator needs is which of three things it was.
+    fn explain(&self, error: &kube::Error) -> TargetError {
+        if matches!(error, kube::Error::Auth(_)) {
+            return TargetError::new(
+                Fault::Denied,
+                "the kubeconfig's user cannot log in (its plugin or token failed)",
+            )
+            .hint("kubectl auth whoami");
+        }
+        let mut text = String::new();
+        let mut cause: Option<&dyn std::error::Error> = Some(error);
+        while let Some(error) = cause {
+            text.push_str(&error.to_string().to_lowercase());
+            cause = error.source();
+        }
+        let has = |word: &str| text.contains(word);
+        if has("certificate") {
+            // Repeating it would not help.
+            return TargetError::new(
+                Fault::Configuration,
+                format!("the certificate of {} is not trusted", self.server),
+            )
+            .hint("correct certificate-authority-data in the kubeconfig");
+        }
+        self.unreachable(if has("refused") {
+            "refuses connections"
+        } else if has("dns") || has("lookup") || has("resolve") {
+            "has no address"
+        } else if has("timed out") || has("deadline") {
+            "does not answer in time"
+        } else {
+            "cannot be reached"
+        })
+    }
+
+    fn unreachable(&self, what: &str) -> TargetError {
+        TargetError::new(Fault::Unreachable, format!("{} {what}", self.server))
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("server", &self.server)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Refusal {
+    /// Takes the words that are safe out of the server's `Status`; its message is not one of them.
+    fn read(status: StatusCode, body: &[u8]) -> Self {
+        #[derive(Default, serde::Deserialize)]
+        #[serde(default)]
+        struct Status {
+            reason: String,
+            details: Details,
+        }
+        #[derive(Default, serde::Deserialize)]
+        #[serde(default)]
+        struct Details {
+            kind: String,
+        }
+        let read: Status = serde_json::from_slice(body).unwrap_or_default();
+        Self {
+            status: status.as_u16(),
+            reason: word(&read.reason),
+            kind: word(&read.details.kind),
+        }
+    }
+
+    fn may_pass(&self) -> bool {
+        self.status == 429 || self.status >= 500
+    }
+
+    /// The refusal in our words.
+    pub(super) fn explain(&self, config: &KubernetesConfig, name: &str, verb: &str) -> TargetError {
+        let KubernetesConfig {
+            context, namespace, ..
+        } = config;
+        let code = if self.reason.is_empty() {
+            self.status.to_string()
+        } else {
+            format!("{} {}", self.status, self.reason)
+        };
+        match self.status {
+            401 => TargetError::new(
+                Fault::Denied,
+                format!("the cluster does not know the user of the context {context} ({code})"),
+            )
+            .hint(format!("kubectl --context {context} auth whoami")),
+            403 => TargetError::new(
+                Fault::Denied,
+                format!("not allowed to {verb} secret {name} in namespace {namespace} ({code})"),
+            )
+            .hint(format!(
+                "grant get, create and patch on secrets in {namespace}; to see what is missing: \
+                 kubectl --context {context} -n {namespace} auth can-i {verb} secret/{name}"
+            )),
+            404 if self.kind == "namespaces" => TargetError::new(
+                Fault::Configuration,
+                format!("the namespace {namespace} does not exist"),
+            )
+            .hint(format!(
+                "kubectl --context {context} create namespace {namespace}"
+            )),
+            409 => TargetError::new(
+                Fault::Conflict,
+                format!("somebody else wrote secret {name} at the same time ({code})"),
+            )
+            .hint("run the command again"),
+            400 | 413 | 422 => TargetError::new(
+                Fault::Invalid,
+                format!("the cluster does not accept secret {name} ({code})"),
+            ),
+            429 => TargetError::new(Fault::Unreachable, format!("the cluster is busy ({code})")),
+            500.. => TargetError::new(Fault::Unreachable, format!("the cluster failed ({code})")),
+            _ => TargetError::new(
+                Fault::Unexpected,
+                format!("the cluster refused to {verb} secret {name} ({code})"),
+            ),
+        }
+    }
+}
+
+/// One word of a server: letters only, so that nothing else can come along.
+fn word(text: &str) -> String {
+    if text.len() <= 40 && text.chars().all(|c| c.is_ascii_alphabetic()) {
+        printable(text)
+    } else {
+        String::new()
+    }
+}
+
+/// Between half of a pause and the whole, so that several clients do not come back together.
+fn jitter(pause: Duration) -> Duration {
+    let mut byte = [0; 1];
+    // Without randomness the pause is only less even.
+    let _ = getrandom::fill(&mut byte);
+    pause / 2 + pause.mul_f64(f64::from(byte[0]) / 512.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn explained(status: u16, body: &str) -> TargetError {
+        let config = KubernetesConfig {
+            context: "dev".to_owned(),
+            namespace: "node".to_owned(),
+            ..KubernetesConfig::default()
+        };
+        let status = StatusCode::from_u16(status).unwrap();
+        Refusal::read(status, body.as_bytes()).explain(&config, "tiingo", "patch")
+    }
+
+    #[test]
+    fn a_refusal_names_verb_resource_and_namespace_and_not_the_message() {
+        let body = r#"{"reason":"Forbidden","message":"canary","details":{"kind":"secrets"}}"#;
+        let error = explained(403, body);
+        assert_eq!(error.fault, Fault::Denied);
+        assert_eq!(
+            error.reason,
+            "not allowed to patch secret tiingo in namespace node (403 Forbidden)"
+        );
+        assert!(
+            error
+                .hint
+                .unwrap()
+                .contains("auth can-i patch secret/tiingo")
+        );
+    }
+
+    #[test]
+    fn a_reason_that_is_no_word_is_left_out() {
+        let error = explained(422, r#"{"reason":"Invalid value: \"canary\""}"#);
+        assert!(!error.reason.contains("canary"), "{}", error.reason);
+        assert!(explained(500, "<html>canary").reason.ends_with("(500)"));
+    }
+
+    #[test]
+    fn a_missing_namespace_is_named() {
+        let body = r#"{"reason":"NotFound","details":{"kind":"namespaces"}}"#;
+        assert_eq!(
+            explained(404, body).reason,
+            "the namespace node does not exist"
+        );
+    }
+
+    #[test]
+    fn a_pause_is_between_half_and_whole() {
+        for _ in 0..50 {
+            let pause = jitter(Duration::from_millis(100));
+            assert!((50..=100).contains(&pause.as_millis()));
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! What the targets accept: names, data keys, sizes. Checked here before the first request, so
+//! that no server ever sees an object that it would refuse and quote.
+
+use super::{Fault, TargetError};
+use crate::chainlink::{Desired, Form};
+
+/// Kubernetes: the sum of the values of a secret.
+const DATA_BYTES: usize = 1024 * 1024;
+/// Kubernetes: object names and data keys.
+const DATA_NAME: usize = 253;
+
+/// Judges an object with data keys by the rules of Kubernetes.
+pub(crate) fn admit_data(desired: &Desired) -> Result<(), TargetError> {
+    let name = desired.name.as_str();
+    if desired.form != Form::Data {
+        return Err(invalid(format!("{name} has no data keys")));
+    }
+    if !is_subdomain(name) {
+        return Err(invalid(format!(
+            "{name} is no name for a secret: lower-case letters, digits, - and . only, a letter or \
+             digit first and last, {DATA_NAME} characters at most"
+        )));
+    }
+    for entry in &desired.entries {
+        if !is_data_key(&entry.key) {
+            return Err(invalid(format!(
+                "{} in {name} is no data key: letters, digits, -, _ and . only",
+                entry.key
+            )));
+        }
+    }
+    let size: usize = desired.entries.iter().map(|entry| entry.value.len()).sum();
+    if size > DATA_BYTES {
+        return Err(invalid(format!(
+            "{name} has {size} bytes; a secret holds {DATA_BYTES}"
+        )));
+    }
+    Ok(())
+}
+
+/// RFC 1123 subdomain.
+fn is_subdomain(name: &str) -> bool {
+    name.len() <= DATA_NAME
+        && name.split('.').all(|label| {
+            let edge =
+                |c: Option<char>| c.is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
+            edge(label.chars().next())
+                && edge(label.chars().next_back())
+                && label
+                    .chars()
+                    .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+        })
+}
+
+/// RFC 1123 label: what a namespace is called.
+#[cfg(feature = "kubernetes")]
+pub(crate) fn is_label(name: &str) -> bool {
+    name.len() <= 63 && !name.contains('.') && is_subdomain(name)
+}
+
+fn is_data_key(key: &str) -> bool {
+    !matches!(key, "" | "." | "..")
+        && !key.starts_with("..")
+        && key.len() <= DATA_NAME
+        && key
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
+}
+
+/// Secrets Manager: bytes of one value.
+#[cfg(feature = "aws")]
+const TEXT_BYTES: usize = 65_536;
+/// Secrets Manager: characters of a name.
+#[cfg(feature = "aws")]
+const TEXT_NAME: usize = 512;
+
+/// Judges an object with one text by the rules of Secrets Manager; `size` is that of the text.
+#[cfg(feature = "aws")]
+pub(crate) fn admit_text(name: &str, size: usize) -> Result<(), TargetError> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "/_+=.@-".contains(c);
+    if name.is_empty() || name.len() > TEXT_NAME || !name.chars().all(allowed) {
+        return Err(invalid(format!(
+            "{name} is no name for Secrets Manager: 1 to {TEXT_NAME} of letters, digits and /_+=.@-"
+        )));
+    }
+    if name
+        .rsplit_once('-')
+        .is_some_and(|(_, tail)| tail.len() == 6)
+    {
+        // A reader who asks with a partial ARN would get another secret, or none.
+        return Err(invalid(format!(
+            "{name} ends in a hyphen and six characters, which Secrets Manager takes for the end \
+             of an ARN"
+        ))
+        .hint("choose another prefix in clsecrets.yaml"));
+    }
+    if size == 0 {
+        return Err(invalid(format!("{name} would be empty")));
+    }
+    if size > TEXT_BYTES {
+        return Err(invalid(format!(
+            "{name} has {size} bytes; Secrets Manager holds {TEXT_BYTES}"
+        )));
+    }
+    Ok(())
+}
+
+fn invalid(reason: String) -> TargetError {
+    TargetError::new(Fault::Invalid, reason)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chainlink::Entry;
+    use crate::secret::SecretBytes;
+
+    fn data(name: &str, key: &str, size: usize) -> Result<(), TargetError> {
+        admit_data(&Desired {
+            name: name.to_owned(),
+            form: Form::Data,
+            entries: vec![Entry::of(key, &SecretBytes::new(vec![b'x'; size]), "k")],
+        })
+    }
+
+    #[test]
+    fn names_and_keys_of_data_objects_are_those_of_kubernetes() {
+        for name in ["api-secrets", "a", "a.b-c.d0", "1inch"] {
+            assert_eq!(data(name, ".api", 1), Ok(()), "{name}");
+        }
+        for name in [
+            "",
+            "A",
+            "a_b",
+            "-a",
+            "a-",
+            "a..b",
+            "a/b",
+            ".a",
+            &"a".repeat(254),
+        ] {
+            assert!(data(name, "k", 1).is_err(), "{name}");
+        }
+        for key in ["", ".", "..", "..2026", "a/b", "a b", &"k".repeat(254)] {
+            assert!(data("a", key, 1).is_err(), "{key}");
+        }
+    }
+
+    #[test]
+    fn an_object_of_more_than_a_mebibyte_is_refused() {
+        assert_eq!(data("a", "k", DATA_BYTES), Ok(()));
+        assert!(data("a", "k", DATA_BYTES + 1).is_err());
+    }
+
+    #[cfg(feature = "aws")]
+    #[test]
+    fn names_and_sizes_of_texts_are_those_of_secrets_manager() {
+        for name in ["chainlink-dev-psql-url", "a/b_c+d=e.f@g-h", "x-12345"] {
+            assert_eq!(admit_text(name, 1), Ok(()), "{name}");
+        }
+        for name in ["", "a b", "a*", "chainlink-wallet", &"n".repeat(513)] {
+            assert!(admit_text(name, 1).is_err(), "{name}");
+        }
+        assert!(admit_text("a", 0).is_err());
+        assert_eq!(admit_text("a", TEXT_BYTES), Ok(()));
+        assert!(admit_text("a", TEXT_BYTES + 1).is_err());
+    }
+}

@@ -1,0 +1,197 @@
+//! Delivers desired objects to targets: identify, observe, check, apply, verify.
+//!
+//! Values live in [`Desired`] and [`Observed`] only, zeroed on drop; plans, reports and errors have
+//! nowhere to put one, nor a digest of one. In sync means that the values were compared, in
+//! constant time, in memory. No text of a server is relayed: it can quote a request.
+
+#[cfg(feature = "aws")]
+mod aws;
+mod config;
+pub mod directory;
+mod engine;
+mod guard;
+mod json;
+#[cfg(feature = "kubernetes")]
+mod kubernetes;
+mod limits;
+mod observed;
+mod report;
+#[cfg(feature = "aws")]
+mod secrets_manager;
+mod surveyed;
+mod verdict;
+
+pub use config::{DirectoryConfig, KubernetesConfig, SecretsManagerConfig, TargetConfig};
+pub use engine::{Assignment, Options, Survey, survey};
+pub use guard::{Previous, Wallet};
+pub use observed::{Content, Item, Observed, Writer};
+pub use report::{
+    Failure, KeyReport, Mode, ObjectReport, Phase, Report, SCHEMA, SkippedReport, SourceFile,
+    Summary, TargetReport,
+};
+pub use verdict::{Changes, Judgement, Verdict, verdict};
+
+pub use crate::chainlink::{Desired, Entry, Form, Place};
+
+use std::fmt;
+
+use crate::keys::Task;
+use crate::settings::Settings;
+
+/// A place that credentials are delivered to.
+pub trait Target: fmt::Debug + Send + Sync {
+    /// What people know it by: kind and place.
+    fn label(&self) -> String;
+    /// Who and where we are, before anything else; a wrong account or cluster is refused here.
+    fn identify(&self) -> Task<'_, Identity, TargetError>;
+    /// What can be judged of an object without asking anybody: its name, its keys, its size.
+    fn admit(&self, desired: &Desired) -> Result<(), TargetError>;
+    /// What is there, in the order of the names and in as few requests as the target allows.
+    fn observe<'a>(
+        &'a self,
+        names: &'a [String],
+    ) -> Task<'a, Vec<Result<Option<Observed>, TargetError>>, TargetError>;
+    /// All that can be checked of a write without writing.
+    fn check<'a>(&'a self, step: &'a Step<'a>) -> Task<'a, (), TargetError>;
+    /// Writes; conditional on what was observed.
+    fn apply<'a>(&'a self, step: &'a Step<'a>) -> Task<'a, Written, TargetError>;
+}
+
+/// Makes a target of its configuration.
+pub type Connect =
+    for<'a> fn(&'a TargetConfig, &'a Settings) -> Task<'a, Box<dyn Target>, TargetError>;
+
+/// A kind of target. Adding one is one line in [`TARGET_KINDS`] and one file.
+#[derive(Debug)]
+pub struct TargetKind {
+    /// The word in `clsecrets.yaml`.
+    pub name: &'static str,
+    /// Makes the connection.
+    pub connect: Connect,
+}
+
+/// Every kind that this build has, in the order in which they are written: what is local first,
+/// then Secrets Manager, then the clusters that may read it.
+pub const TARGET_KINDS: &[&TargetKind] = &[
+    &directory::KIND,
+    #[cfg(feature = "aws")]
+    &secrets_manager::KIND,
+    #[cfg(feature = "kubernetes")]
+    &kubernetes::KIND,
+];
+
+/// Connects a target.
+pub async fn connect(
+    config: &TargetConfig,
+    settings: &Settings,
+) -> Result<Box<dyn Target>, TargetError> {
+    let name = config.kind();
+    match TARGET_KINDS.iter().find(|kind| kind.name == name) {
+        Some(kind) => (kind.connect)(config, settings).await,
+        None => Err(TargetError::new(
+            Fault::Configuration,
+            format!("this build has no support for targets of kind {name}"),
+        )),
+    }
+}
+
+/// Who and where we are.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Identity {
+    /// The account, the server or the folder.
+    pub place: String,
+    /// As whom, where the target tells.
+    pub actor: Option<String>,
+}
+
+/// One object that is to be written.
+#[derive(Debug)]
+pub struct Step<'a> {
+    /// What shall be there.
+    pub desired: &'a Desired,
+    /// What is there.
+    pub seen: Option<&'a Observed>,
+    /// The difference.
+    pub changes: &'a Changes,
+    /// Whether keys of other writers may be taken over.
+    pub adopts: bool,
+}
+
+/// What a write left behind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    /// The new version, in the words of the target.
+    pub version: String,
+}
+
+/// Why a target did not do what it was asked. The reason is ours or a code, never a server's text.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub struct TargetError {
+    /// What the caller can do about it.
+    pub fault: Fault,
+    /// What happened.
+    pub reason: String,
+    /// What to do next.
+    pub hint: Option<String>,
+}
+
+/// Kinds of faults of a target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Fault {
+    /// `clsecrets.yaml`, a kubeconfig or a profile is wrong.
+    Configuration,
+    /// It is another account or another cluster.
+    WrongPlace,
+    /// Not allowed, or not known there.
+    Denied,
+    /// The object cannot be as it is desired.
+    Invalid,
+    /// The object may not be touched.
+    Refused,
+    /// Somebody else wrote at the same time.
+    Conflict,
+    /// Not reached, throttled or timed out: safe to repeat.
+    Unreachable,
+    /// An answer that we have no better word for.
+    Unexpected,
+}
+
+impl Fault {
+    /// The exit status of a run that was stopped by it before the first write.
+    pub fn status(self) -> u8 {
+        match self {
+            Self::Configuration => 1,
+            Self::Unreachable | Self::Unexpected => 8,
+            _ => 4,
+        }
+    }
+}
+
+impl TargetError {
+    /// An error without a next step.
+    pub fn new(fault: Fault, reason: impl Into<String>) -> Self {
+        Self {
+            fault,
+            reason: reason.into(),
+            hint: None,
+        }
+    }
+
+    /// Adds a next step.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+/// A name or code that a server chose, made fit for a terminal.
+#[cfg(any(feature = "aws", feature = "kubernetes"))]
+fn printable(text: &str) -> String {
+    text.chars()
+        .filter(|c| c.is_ascii_graphic() || *c == ' ')
+        .take(128)
+        .collect()
+}

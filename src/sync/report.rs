@@ -1,0 +1,231 @@
+//! What a run found and did, for people and machines. Holds names, versions and reasons; there is
+//! no field that a value or its digest could stand in.
+
+use serde::Serialize;
+
+use super::{Fault, TargetError};
+
+/// The name of the report's schema.
+pub const SCHEMA: &str = "clsecrets.dev/sync/v1";
+
+/// What a run was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// Show what would be done.
+    DryRun,
+    /// Tell whether something differs, and who made it so.
+    Check,
+    /// Do it.
+    Apply,
+}
+
+/// A whole run.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    /// [`SCHEMA`].
+    pub schema: &'static str,
+    /// The environment.
+    pub environment: String,
+    /// What was asked for.
+    pub mode: Mode,
+    /// The exit status.
+    pub status: u8,
+    /// The sealed files that the values come from.
+    pub sources: Vec<SourceFile>,
+    /// Each target with its objects.
+    pub targets: Vec<TargetReport>,
+    /// How many objects of which fate.
+    pub summary: Summary,
+    /// Everything that went wrong.
+    pub errors: Vec<Failure>,
+}
+
+/// A sealed file.
+#[derive(Debug, Clone, Serialize)]
+pub struct SourceFile {
+    /// Its path, as configured.
+    pub file: String,
+    /// The SHA-256 of the sealed bytes, in hex.
+    pub sha256: String,
+}
+
+/// One target.
+#[derive(Debug, Serialize)]
+pub struct TargetReport {
+    /// Its kind.
+    pub kind: &'static str,
+    /// What people know it by.
+    pub label: String,
+    /// The account, server or folder that it turned out to be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub place: Option<String>,
+    /// As whom we came.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub actor: Option<String>,
+    /// Its objects.
+    pub objects: Vec<ObjectReport>,
+    /// What has no source.
+    pub skipped: Vec<SkippedReport>,
+}
+
+/// One object.
+#[derive(Debug, Clone, Serialize)]
+pub struct ObjectReport {
+    /// Its name.
+    pub name: String,
+    /// What has to happen or happened: `create`, `update`, `adopt`, `in sync`, `foreign`, `refuse`.
+    pub op: &'static str,
+    /// How far it came.
+    pub phase: Phase,
+    /// The data keys that are not simply equal.
+    pub keys: Vec<KeyReport>,
+    /// The keys of the sealed files that it is made of.
+    pub sources: Vec<String>,
+    /// Who wrote it, before.
+    pub owners: Vec<String>,
+    /// The version before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub before: Option<String>,
+    /// The version after a write.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
+}
+
+/// How far an object came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Phase {
+    /// Looked at.
+    Observed,
+    /// Written, and read back equal.
+    Verified,
+    /// Written or not: the error says it.
+    Failed,
+}
+
+/// One data key.
+#[derive(Debug, Clone, Serialize)]
+pub struct KeyReport {
+    /// Its name.
+    pub name: String,
+    /// `added`, `changed`, `kept` (ours, no longer desired), `foreign` (of others).
+    pub op: &'static str,
+}
+
+/// Something without a source.
+#[derive(Debug, Clone, Serialize)]
+pub struct SkippedReport {
+    /// The object.
+    pub object: String,
+    /// The data key, if not the whole object.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// What is missing.
+    pub reason: String,
+}
+
+/// How many objects of which fate.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Summary {
+    /// To create or created.
+    pub create: usize,
+    /// To update or updated.
+    pub update: usize,
+    /// To adopt or adopted.
+    pub adopt: usize,
+    /// Equal.
+    pub in_sync: usize,
+    /// Not touched, because of others or a guard.
+    pub refused: usize,
+    /// Failed while written.
+    pub failed: usize,
+}
+
+/// One thing that went wrong.
+#[derive(Debug, Clone, Serialize)]
+pub struct Failure {
+    /// The target; empty if it is about the whole run.
+    pub target: String,
+    /// The object, if it is about one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub object: Option<String>,
+    /// The kind of fault.
+    pub code: &'static str,
+    /// What happened.
+    pub reason: String,
+    /// What to do next.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+    /// Whether the same command may succeed when repeated as it is.
+    pub retryable: bool,
+    /// The exit status that it asks for, before the first write.
+    #[serde(skip)]
+    pub status: u8,
+    /// Whether it is another writer's change, which `--check` reports as drift.
+    pub drift: bool,
+}
+
+impl Failure {
+    /// Records an error of a target.
+    pub fn of(target: &str, object: Option<&str>, error: &TargetError) -> Self {
+        Self {
+            target: target.to_owned(),
+            object: object.map(str::to_owned),
+            code: code(error.fault),
+            reason: error.reason.clone(),
+            hint: error.hint.clone(),
+            retryable: matches!(error.fault, Fault::Unreachable | Fault::Conflict),
+            status: error.fault.status(),
+            drift: false,
+        }
+    }
+
+    /// One line: where, and what.
+    pub fn line(&self) -> String {
+        let place = [Some(&self.target), self.object.as_ref()];
+        let place: Vec<&str> = place
+            .into_iter()
+            .flatten()
+            .filter(|part| !part.is_empty())
+            .map(String::as_str)
+            .collect();
+        if place.is_empty() {
+            self.reason.clone()
+        } else {
+            format!("{}: {}", place.join(" "), self.reason)
+        }
+    }
+}
+
+impl Summary {
+    /// Counts objects.
+    pub fn of(targets: &[TargetReport]) -> Self {
+        let mut summary = Self::default();
+        for object in targets.iter().flat_map(|target| &target.objects) {
+            let count = match (object.phase, object.op) {
+                (Phase::Failed, _) => &mut summary.failed,
+                (_, "create") => &mut summary.create,
+                (_, "update") => &mut summary.update,
+                (_, "adopt") => &mut summary.adopt,
+                (_, "in sync") => &mut summary.in_sync,
+                _ => &mut summary.refused,
+            };
+            *count += 1;
+        }
+        summary
+    }
+}
+
+fn code(fault: Fault) -> &'static str {
+    match fault {
+        Fault::Configuration => "configuration",
+        Fault::WrongPlace => "wrong-place",
+        Fault::Denied => "denied",
+        Fault::Invalid => "invalid",
+        Fault::Refused => "refused",
+        Fault::Conflict => "conflict",
+        Fault::Unreachable => "unreachable",
+        Fault::Unexpected => "unexpected",
+    }
+}

@@ -1,0 +1,218 @@
+//! AWS Secrets Manager: one text each.
+//!
+//! Ownership needs no tag: the token of a write becomes the version's id, so a current version
+//! whose id begins with ours is ours. A service without conditional writes is asked once more just
+//! before a write. Tags, policies, rotation and the key of an existing secret are never touched.
+
+mod read;
+mod write;
+
+use aws_sdk_secretsmanager::Client;
+
+use super::limits::admit_text;
+use super::observed::{Content, Observed, Writer};
+use super::{
+    Fault, Identity, SecretsManagerConfig, Step, Target, TargetConfig, TargetError, TargetKind,
+    Written, aws, json, printable,
+};
+use crate::chainlink::{Desired, Form};
+use crate::keys::Task;
+use crate::keys::aws::Account;
+use crate::secret::SecretBytes;
+use crate::settings::Settings;
+
+/// The kind's entry in [`super::TARGET_KINDS`].
+pub(super) const KIND: TargetKind = TargetKind {
+    name: "secretsmanager",
+    connect,
+};
+
+/// What the id of a version of ours begins with.
+const OURS: &str = "clsecrets-";
+
+struct SecretsManager {
+    config: SecretsManagerConfig,
+    sts: aws_sdk_sts::Client,
+    client: Client,
+}
+
+impl std::fmt::Debug for SecretsManager {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SecretsManager")
+            .field("config", &self.config)
+            .finish_non_exhaustive()
+    }
+}
+
+fn connect<'a>(
+    config: &'a TargetConfig,
+    settings: &'a Settings,
+) -> Task<'a, Box<dyn Target>, TargetError> {
+    Box::pin(async move {
+        let TargetConfig::SecretsManager(config) = config else {
+            return Err(TargetError::new(Fault::Configuration, "no region"));
+        };
+        let account = Account {
+            profile: config.profile.clone(),
+            region: config.region.clone(),
+            role: None,
+        };
+        let loaded = aws::load(&account, settings).await?;
+        Ok(Box::new(SecretsManager {
+            config: config.clone(),
+            sts: aws_sdk_sts::Client::new(&loaded),
+            client: Client::new(&loaded),
+        }) as Box<dyn Target>)
+    })
+}
+
+impl Target for SecretsManager {
+    fn label(&self) -> String {
+        TargetConfig::SecretsManager(self.config.clone()).label()
+    }
+
+    fn identify(&self) -> Task<'_, Identity, TargetError> {
+        Box::pin(async move {
+            let answer = self.sts.get_caller_identity().send().await;
+            let answer =
+                answer.map_err(|error| aws::explain(&error, "sts:GetCallerIdentity", ""))?;
+            let account = printable(answer.account().unwrap_or_default());
+            if let Some(expected) = &self.config.expect_account
+                && *expected != account
+            {
+                return Err(TargetError::new(
+                    Fault::WrongPlace,
+                    format!("the credentials belong to account {account}, not to {expected}"),
+                )
+                .hint("correct the profile, or expect_account in clsecrets.yaml"));
+            }
+            Ok(Identity {
+                place: format!("account {account} region {}", self.config.region),
+                actor: answer.arn().map(printable),
+            })
+        })
+    }
+
+    fn admit(&self, desired: &Desired) -> Result<(), TargetError> {
+        let payload = payload(desired, None)?;
+        admit_text(&desired.name, payload.len())
+    }
+
+    fn observe<'a>(
+        &'a self,
+        names: &'a [String],
+    ) -> Task<'a, Vec<Result<Option<Observed>, TargetError>>, TargetError> {
+        Box::pin(async move { self.read(names).await })
+    }
+
+    fn check<'a>(&'a self, step: &'a Step<'a>) -> Task<'a, (), TargetError> {
+        Box::pin(async move {
+            let payload = payload(step.desired, step.seen)?;
+            admit_text(&step.desired.name, payload.len())?;
+            self.describe(&step.desired.name).await.map(drop)
+        })
+    }
+
+    fn apply<'a>(&'a self, step: &'a Step<'a>) -> Task<'a, Written, TargetError> {
+        Box::pin(async move {
+            let payload = payload(step.desired, step.seen)?;
+            self.write(step, &payload).await
+        })
+    }
+}
+
+/// The text of an object. Fields of a JSON text that are not desired stay as they are.
+fn payload(desired: &Desired, seen: Option<&Observed>) -> Result<SecretBytes, TargetError> {
+    let unwritable = || {
+        TargetError::new(
+            Fault::Invalid,
+            format!("{} cannot be written as one text", desired.name),
+        )
+    };
+    match (desired.form, desired.entries.as_slice()) {
+        (Form::Text, [entry]) => Ok(entry.value.duplicate()),
+        (Form::Json, entries) => {
+            let mut fields = match seen.map(|seen| &seen.content) {
+                Some(Content::Text { value, .. }) => json::read(value).unwrap_or_default(),
+                _ => json::Fields::new(),
+            };
+            for entry in entries {
+                fields.insert(entry.key.clone(), entry.value.duplicate());
+            }
+            let fields = fields.iter().map(|(key, value)| (key.as_str(), value));
+            json::write(fields).ok_or_else(unwritable)
+        }
+        _ => Err(unwritable()),
+    }
+}
+
+fn writer(version: &str) -> Writer {
+    if version.starts_with(OURS) {
+        Writer::us()
+    } else {
+        Writer::other("another writer")
+    }
+}
+
+fn observed(version: Option<&str>, value: SecretBytes) -> Observed {
+    let version = printable(version.unwrap_or_default());
+    Observed {
+        content: Content::Text {
+            value,
+            writer: writer(&version),
+        },
+        version,
+        blocked: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chainlink::{Entry, WHOLE};
+
+    fn secret(text: &str) -> SecretBytes {
+        SecretBytes::copy_of(text.as_bytes())
+    }
+
+    fn text(value: &SecretBytes) -> String {
+        String::from_utf8(value.expose().clone()).unwrap()
+    }
+
+    #[test]
+    fn fields_that_are_not_desired_stay_in_the_text() {
+        let desired = Desired {
+            name: "n".to_owned(),
+            form: Form::Json,
+            entries: vec![Entry::of("b", &secret("2"), "b")],
+        };
+        let seen = observed(Some("clsecrets-1"), secret(r#"{"c":"3","b":"0","a":"1"}"#));
+        let merged = payload(&desired, Some(&seen)).unwrap();
+        assert_eq!(text(&merged), r#"{"a":"1","b":"2","c":"3"}"#);
+        assert_eq!(text(&payload(&desired, None).unwrap()), r#"{"b":"2"}"#);
+    }
+
+    #[test]
+    fn a_text_is_written_as_it_is() {
+        let desired = Desired {
+            name: "n".to_owned(),
+            form: Form::Text,
+            entries: vec![Entry::of(
+                WHOLE,
+                &secret("postgres://u:p@h/d"),
+                "database_url",
+            )],
+        };
+        assert_eq!(
+            text(&payload(&desired, None).unwrap()),
+            "postgres://u:p@h/d"
+        );
+    }
+
+    #[test]
+    fn a_version_tells_whose_it_is_by_the_beginning_of_its_id() {
+        assert!(writer("clsecrets-0123456789abcdef0123456789abcdef").is_us_alone());
+        assert!(!writer("terraform-20261122").is_us);
+        assert!(!writer("").is_us);
+    }
+}

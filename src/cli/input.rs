@@ -41,8 +41,6 @@ pub(crate) struct Input {
     pub(crate) name: String,
     /// The path that rules are matched against, absolute.
     pub(crate) path: PathBuf,
-    /// Where it was read from; `None` for standard input.
-    pub(crate) file: Option<PathBuf>,
     /// What it was when it was read.
     pub(crate) stamp: Option<Stamp>,
     /// Its text.
@@ -89,7 +87,6 @@ impl Input {
             return Ok(Self {
                 name,
                 path,
-                file: None,
                 stamp: None,
                 text,
                 format,
@@ -101,7 +98,6 @@ impl Input {
         Ok(Self {
             name,
             path,
-            file: Some(absolute),
             stamp: Some(content.stamp),
             text: content.bytes,
             format,

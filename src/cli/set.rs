@@ -97,6 +97,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
         )
         .map_err(|error| error.about(&name, false))?;
     fs::replace(&file, &text.bytes, Privacy::Umask, stamp.as_ref())?;
+    context.ui.note(&format!("{name}: {path} is set"));
     Ok(0)
 }
 

@@ -2,6 +2,7 @@
 //! KMS and with both; and the package that the Terraform provider uses reads our files.
 
 mod same;
+mod walk;
 
 use std::os::unix::fs::symlink;
 

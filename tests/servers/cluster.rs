@@ -11,7 +11,7 @@ use kube::{Client, Config};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::process::Process;
+use super::process::{Process, scratch};
 use super::unique;
 use crate::support::peer;
 
@@ -44,7 +44,7 @@ pub(crate) fn cluster() -> &'static Cluster {
 impl Cluster {
     /// A server of its own, for a test that stops it.
     pub(crate) fn start() -> Self {
-        let folder = TempDir::new().unwrap();
+        let folder = scratch();
         let mut command = Command::new(peer("kube-apiserver"));
         command
             .arg(folder.path())

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::process::Process;
+use super::process::{Process, scratch};
 use super::{proxy, unique};
 use crate::support::{project, python};
 
@@ -30,10 +30,11 @@ pub(crate) fn moto() -> &'static Moto {
 impl Moto {
     /// A moto of its own, for a test that stops it or changes what all would see.
     pub(crate) fn start() -> Self {
-        let home = TempDir::new().unwrap();
+        let home = scratch();
         let mut command = Command::new(python());
         command
             .arg(project("tests/servers/moto_fixed.py"))
+            .arg(home.path())
             .env_clear()
             .env("HOME", home.path())
             .env("PATH", std::env::var_os("PATH").unwrap());

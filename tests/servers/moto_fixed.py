@@ -3,15 +3,16 @@
 Its first KMS keys have fixed ids and fixed key material, because recorded files need them and moto
 can neither import key material nor draw it from a seed. TEST ONLY: these keys are published.
 
-Prints one ARN a line, then "ready PORT", and serves until its standard input closes: so it ends
-with the process that started it, however that ends.
+Prints one ARN a line, then "ready PORT", and serves until its standard input closes; then it removes
+its home directory DIR. So it ends with the process that started it, however that ends.
 
-usage: python moto_fixed.py
+usage: python moto_fixed.py [DIR]
 """
 
 import hashlib
 import itertools
 import logging
+import shutil
 import sys
 
 import boto3
@@ -59,3 +60,5 @@ for number, region in enumerate(REGIONS, 1):
 print("ready", port, flush=True)
 
 sys.stdin.read()
+for folder in sys.argv[1:]:
+    shutil.rmtree(folder, ignore_errors=True)

@@ -5,6 +5,8 @@ use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::thread;
 
+use tempfile::TempDir;
+
 /// Runs until it is dropped, or until this process ends in any way.
 #[derive(Debug)]
 pub(super) struct Process {
@@ -46,6 +48,15 @@ impl Process {
             ready,
         )
     }
+}
+
+/// A folder for a server. The server itself removes it when the tests end, because what is shared by
+/// all tests is never dropped; a test's own server leaves that to the drop.
+pub(super) fn scratch() -> TempDir {
+    tempfile::Builder::new()
+        .prefix("clsecrets-server-")
+        .tempdir()
+        .unwrap()
 }
 
 impl Drop for Process {

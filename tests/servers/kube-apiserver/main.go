@@ -3,8 +3,8 @@
 // usage: kube-apiserver DIR
 //
 // Listens on free ports of 127.0.0.1, keeps everything in DIR, writes an administrator's kubeconfig
-// to DIR/kubeconfig, prints "ready" and serves until its standard input closes: so it ends with the
-// process that started it, however that ends. No kubelet, controllers or scheduler: Secrets,
+// to DIR/kubeconfig, prints "ready" and serves until its standard input closes; then it removes DIR. So
+// it ends with the process that started it, however that ends. No kubelet, controllers or scheduler: Secrets,
 // server-side apply, RBAC, dry runs, watches and service account tokens are the real thing.
 package main
 
@@ -43,6 +43,10 @@ func main() {
 	check(os.MkdirAll(dir, 0o700))
 	go func() {
 		_, _ = io.Copy(io.Discard, os.Stdin)
+		// Whoever started us is gone and cannot tidy up; etcd can still be writing.
+		for range 3 {
+			_ = os.RemoveAll(dir)
+		}
 		os.Exit(0)
 	}()
 

@@ -64,9 +64,8 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
         .then(|| fs::lock(&context.settings.absolute(file)));
     let _lock = lock.transpose()?;
     let input = Input::read(file, &args.naming, &context.settings)?;
-    let (name, path, stamp) = (input.name.clone(), input.path.clone(), input.stamp.clone());
+    let (name, stamp) = (input.name.clone(), input.stamp.clone());
     let text = seal_new(input, &args.sealing, context)?;
-    report(&name, &text, context);
     if args.destination.in_place {
         fs::replace(
             &context.settings.absolute(file),
@@ -81,7 +80,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
     } else {
         context.ui.result(&text.bytes)?;
     }
-    let _ = path;
+    report(&name, &text, context);
     Ok(0)
 }
 

@@ -96,8 +96,7 @@ impl<'a> Opener<'a> {
         let unwrapped = self
             .keyring
             .unwrap_any(recipients, &self.order, &self.context.settings);
-        let data_key =
-            block_on(unwrapped)?.map_err(|error| unopened(error.about(format!("open {name}"))))?;
+        let data_key = block_on(unwrapped)?.map_err(|error| unopened(error.about(name)))?;
         let opened = sealed
             .open(&data_key, OpenOptions::default())
             .map_err(|error| unopened(error.about(name, true)))?;

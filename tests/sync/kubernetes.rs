@@ -3,9 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use clsecrets::sync::{KubernetesConfig, TargetConfig};
+use clsecrets::chainlink::{Desired, Entry, Form};
+use clsecrets::secret::SecretBytes;
+use clsecrets::sync::{Fault, KubernetesConfig, TargetConfig};
 
-use super::{World, kubeconfig, ops, reasons, run};
+use super::{World, kubeconfig, ops, reasons, run, write_late};
 
 /// A namespace of its own on the real server.
 struct Cluster {
@@ -341,4 +343,56 @@ fn a_cluster_that_cannot_be_used_is_told_by_its_cause() {
         reasons(&report)
     );
     assert!(start.elapsed().as_secs() < 10);
+}
+
+#[test]
+fn a_failure_after_the_first_write_leaves_the_others_done_and_a_repeat_finishes() {
+    let Some(cluster) = Cluster::new("partial") else {
+        return;
+    };
+    let world = World::new();
+    // Room for two: each write alone would pass, so only the writes themselves can tell.
+    cluster.kubectl(&["create", "quota", "few", "--hard=secrets=2"]);
+    let status = r#"{"status":{"hard":{"secrets":"2"},"used":{"secrets":"0"}}}"#;
+    let patch = [
+        "patch",
+        "quota",
+        "few",
+        "--subresource=status",
+        "--type=merge",
+        "-p",
+        status,
+    ];
+    cluster.kubectl(&patch);
+    let report = world.apply(&cluster.target());
+    assert_eq!(report.status, 3, "{}", reasons(&report));
+    assert_eq!((report.summary.create, report.summary.failed), (2, 2));
+    assert!(reasons(&report).contains("a quota of namespace partial-"));
+
+    cluster.kubectl(&["delete", "quota", "few"]);
+    let report = world.apply(&cluster.target());
+    assert_eq!(report.status, 0, "{}", reasons(&report));
+    assert_eq!((report.summary.create, report.summary.in_sync), (2, 2));
+}
+
+#[test]
+fn a_write_on_the_basis_of_an_old_version_is_a_conflict() {
+    let Some(cluster) = Cluster::new("late") else {
+        return;
+    };
+    World::new().apply(&cluster.target());
+    let desired = Desired {
+        name: "tiingo".to_owned(),
+        form: Form::Data,
+        entries: vec![Entry::of("api-key", &SecretBytes::copy_of(b"new"), "k")],
+    };
+    let config = cluster.target();
+    let late = write_late(&config, &cluster.kubeconfig, &desired, || {
+        cluster.kubectl(&["label", "secret", "tiingo", "by=somebody"]);
+    });
+    assert_eq!(late.unwrap_err().fault, Fault::Conflict);
+    assert_eq!(cluster.value("tiingo", "api-key"), "tg_01&23<45\"6\\789é");
+    let in_time = write_late(&config, &cluster.kubeconfig, &desired, || {});
+    assert!(in_time.is_ok());
+    assert_eq!(cluster.value("tiingo", "api-key"), "new");
 }

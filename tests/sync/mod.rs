@@ -16,7 +16,7 @@ mod secrets_manager;
 use std::path::PathBuf;
 use std::process::Command;
 
-use clsecrets::chainlink::{Credentials, Database, Environment, Trackit};
+use clsecrets::chainlink::{Credentials, Database, Desired, Environment, Trackit};
 use clsecrets::secret::SecretBytes;
 use clsecrets::sync::{self, Assignment, Mode, Options, Previous, Report, TargetConfig, Wallet};
 use clsecrets::tree::{Map, Tree};
@@ -152,4 +152,31 @@ pub(crate) fn run(program: &str, args: &[&str]) -> String {
     let text = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{program} {args:?}: {text}");
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+/// Observes one object of a target, lets something happen, and then writes `value` on the basis of
+/// what was observed.
+pub(crate) fn write_late(
+    config: &TargetConfig,
+    kubeconfig: &std::path::Path,
+    desired: &Desired,
+    happens: impl FnOnce(),
+) -> Result<sync::Written, sync::TargetError> {
+    let kubeconfig = kubeconfig.display().to_string();
+    let settings = Settings::new([("KUBECONFIG".to_owned(), kubeconfig)], "/".into(), 0);
+    clsecrets::keys::block_on(async {
+        let target = sync::connect(config, &settings).await?;
+        let names = [desired.name.clone()];
+        let seen = target.observe(&names).await?.pop().unwrap()?;
+        let judged = sync::verdict(desired, seen.as_ref(), false);
+        happens();
+        let step = sync::Step {
+            desired,
+            seen: seen.as_ref(),
+            changes: &judged.changes,
+            adopts: false,
+        };
+        target.apply(&step).await
+    })
+    .unwrap()
 }

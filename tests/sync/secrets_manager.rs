@@ -1,8 +1,10 @@
 //! Secrets Manager: what is written, by whom, and what is left alone.
 
-use clsecrets::sync::{SecretsManagerConfig, TargetConfig};
+use clsecrets::chainlink::{Desired, Entry, Form, WHOLE};
+use clsecrets::secret::SecretBytes;
+use clsecrets::sync::{Fault, SecretsManagerConfig, TargetConfig};
 
-use super::{World, ops, reasons, run};
+use super::{World, ops, reasons, run, write_late};
 
 /// A prefix of its own on the real server.
 struct Store {
@@ -206,4 +208,29 @@ fn a_field_that_is_no_longer_desired_stays_in_the_text() {
     world.set("cryptocompare_api_key", Some("new"));
     assert_eq!(world.apply(&store.target()).status, 0);
     assert!(store.get("api-keys", "SecretString").contains("tg_01"));
+}
+
+#[test]
+fn a_write_on_the_basis_of_an_old_version_is_a_conflict() {
+    let Some(store) = Store::new("late") else {
+        return;
+    };
+    World::new().apply(&store.target());
+    let desired = Desired {
+        name: format!("{}psql-url", store.prefix),
+        form: Form::Text,
+        entries: vec![Entry::of(WHOLE, &SecretBytes::copy_of(b"new"), "k")],
+    };
+    let late = write_late(&store.target(), "".as_ref(), &desired, || {
+        let id = desired.name.as_str();
+        Store::aws(&[
+            "put-secret-value",
+            "--secret-id",
+            id,
+            "--secret-string",
+            "theirs",
+        ]);
+    });
+    assert_eq!(late.unwrap_err().fault, Fault::Conflict);
+    assert_eq!(store.get("psql-url", "SecretString"), "theirs");
 }

@@ -28,25 +28,25 @@ pub(crate) fn load(name: &str, context: &Context) -> Result<Loaded, Error> {
     let environments = Environments::load(&file)?;
     let environment = environments.environment(name)?;
     let base = environments.directory();
-    let mut opener = Opener::new(context)?;
+    let mut keys = Opener::new(context)?;
     let mut files = Vec::new();
     let mut previous = Previous::Absent;
     for path in &environment.sealed {
         let shown = shown(path, base);
-        let content = fs::read(path).map_err(|error| {
+        let sealed = fs::read(path).map_err(|error| {
             let reason = fs::plain(&error);
             let hint = format!("clsecrets encrypt --env {name}");
             Error::new(Code::Failed, format!("cannot read {shown}: {reason}")).hint(hint)
         })?;
-        let sha256 = hex(&Sha256::digest(content.bytes.as_slice()));
+        let sha256 = hex(&Sha256::digest(sealed.bytes.as_slice()));
         let before = at_head(path);
-        let is_unchanged = matches!(&before, AtHead::Text(text) if *text == content.bytes);
-        let opened = opener.open(&shown, content.bytes)?;
+        let is_unchanged = matches!(&before, AtHead::Text(text) if *text == sealed.bytes);
+        let opened = keys.open(&shown, sealed.bytes)?;
         previous = joined(
             previous,
             match before {
                 AtHead::Text(_) if is_unchanged => wallet(&opened),
-                AtHead::Text(text) => match opener.open(&shown, text) {
+                AtHead::Text(text) => match keys.open(&shown, text) {
                     Ok(opened) => wallet(&opened),
                     Err(_) => Previous::Unreadable(format!("{shown} at HEAD does not open")),
                 },
@@ -179,7 +179,11 @@ fn shown(path: &Path, base: &Path) -> String {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let digit = |value: u8| char::from_digit(u32::from(value), 16).unwrap_or('0');
+    bytes
+        .iter()
+        .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)])
+        .collect()
 }
 
 #[cfg(test)]

@@ -27,6 +27,8 @@ pub enum Privacy {
     Private,
     /// As the umask says: it is sealed, or holds no secret.
     Umask,
+    /// As the umask says, and whoever may read it may run it: a hook of `git`.
+    Executable,
 }
 
 /// What a file was when it was read, to notice that somebody else has written since.
@@ -152,6 +154,23 @@ pub fn create_private_dir(path: &Path) -> Result<()> {
         .map_err(|error| cannot("create", path, &error))
 }
 
+/// Makes a directory as the umask says, with its parents.
+pub fn create_dir(path: &Path) -> Result<()> {
+    fs::create_dir_all(path).map_err(|error| cannot("create", path, &error))
+}
+
+/// Gives a file another name in the same directory; a symbolic link itself, not what it points to.
+/// Nothing that has this name already is lost.
+pub fn rename(path: &Path, name: &Path) -> Result<()> {
+    if fs::symlink_metadata(name).is_ok() {
+        return Err(Error::new(
+            Code::Output,
+            format!("{} exists already", name.display()),
+        ));
+    }
+    fs::rename(path, name).map_err(|error| cannot("rename", path, &error))
+}
+
 /// Removes a file; one that is not there is no error.
 pub fn remove(path: &Path) -> Result<()> {
     match fs::remove_file(path) {
@@ -186,6 +205,10 @@ fn write_temporary(
         (Some(old), _) => old.mode() & 0o7777,
         (None, Privacy::Private) => 0o600,
         (None, Privacy::Umask) => 0o666 & !umask(&directory)?,
+        (None, Privacy::Executable) => {
+            let readable = 0o666 & !umask(&directory)?;
+            readable | ((readable & 0o444) >> 2)
+        }
     };
     if let Some(old) = old {
         let new = temporary.as_file().metadata()?;

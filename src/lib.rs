@@ -15,6 +15,7 @@ pub mod format;
 pub mod fs;
 pub mod keys;
 pub mod metadata;
+pub mod scan;
 pub mod secret;
 pub mod settings;
 pub mod sync;

@@ -3,13 +3,22 @@
 //! Only here are environment, terminal and working directory read, and only `ui` prints. A command
 //! is a struct of arguments and a `run` that answers with an exit status or an [`Error`].
 
+mod decrypt;
 mod delivery;
+mod encrypt;
 mod environment;
+mod hook;
+mod init;
+mod input;
+mod legacy;
+mod onto;
+mod opening;
 mod render;
+mod sealing;
+mod set;
 mod sync;
 mod ui;
 
-use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -32,8 +41,13 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Init(init::Args),
+    Encrypt(Box<encrypt::Args>),
+    Decrypt(Box<decrypt::Args>),
+    Set(Box<set::Args>),
     Render(render::Args),
     Sync(sync::Args),
+    Hook(hook::Args),
 }
 
 /// What every command gets besides its arguments.
@@ -55,25 +69,44 @@ pub(crate) fn main() -> ExitCode {
         Ok(settings) => settings,
         Err(error) => return ExitCode::from(ui.fail(&error)),
     };
-    let cli = match Cli::try_parse_from(std::env::args_os().collect::<Vec<OsString>>()) {
+    let cli = match Cli::try_parse_from(legacy::subcommand_form(std::env::args_os().collect())) {
         Ok(cli) => cli,
         Err(error) => {
             let _ = error.print();
-            return ExitCode::from(if error.use_stderr() { 1 } else { 0 });
+            return ExitCode::from(if error.use_stderr() {
+                usage_status()
+            } else {
+                0
+            });
         }
     };
     let context = Context { settings, ui };
-    match run(cli.command, &context) {
+    match run(&cli.command, &context) {
         Ok(status) => ExitCode::from(status),
         Err(error) => ExitCode::from(context.ui.fail(&error)),
     }
 }
 
-fn run(command: Command, context: &Context) -> Outcome {
+fn run(command: &Command, context: &Context) -> Outcome {
     match command {
-        Command::Render(arguments) => render::run(&arguments, context),
-        Command::Sync(arguments) => sync::run(&arguments, context),
+        Command::Init(args) => init::run(args, context),
+        Command::Encrypt(args) => encrypt::run(args, context),
+        Command::Decrypt(args) => decrypt::run(args, context),
+        Command::Set(args) => set::run(args, context),
+        Command::Render(args) => render::run(args, context),
+        Command::Sync(args) => sync::run(args, context),
+        Command::Hook(args) => hook::run(args, context),
     }
+}
+
+/// The status of a usage error; the guarding commands keep 1 for findings.
+fn usage_status() -> u8 {
+    let guards = std::env::args_os().nth(1).is_some_and(|word| {
+        ["hook", "scan", "check", "validate"]
+            .iter()
+            .any(|name| word == *name)
+    });
+    if guards { 3 } else { 1 }
 }
 
 #[expect(

@@ -48,8 +48,6 @@ pub struct Opened {
     metadata: Metadata,
     /// What each sealed place said in the file.
     tokens: HashMap<Site, String>,
-    /// List items that are comments.
-    items_to_comments: HashSet<Site>,
     /// Places whose value has changed since.
     changed: HashSet<Site>,
     /// Pairs that no text holds yet, with the map they go to.

@@ -34,14 +34,12 @@ impl Sealed {
             trail: Trail::default(),
             mac: Mac::new(metadata.mac_only_encrypted),
             tokens: HashMap::new(),
-            items_to_comments: HashSet::new(),
             warnings: Vec::new(),
         };
         rewrite(&mut tree, &mut pass)?;
         let Pass {
             mac,
             tokens,
-            items_to_comments,
             warnings,
             ..
         } = pass;
@@ -65,7 +63,6 @@ impl Sealed {
             format,
             metadata,
             tokens,
-            items_to_comments,
             changed: HashSet::new(),
             added: Vec::new(),
             warnings,
@@ -81,7 +78,6 @@ struct Pass<'a> {
     trail: Trail,
     mac: Mac,
     tokens: HashMap<Site, String>,
-    items_to_comments: HashSet<Site>,
     warnings: Vec<Warning>,
 }
 
@@ -191,7 +187,6 @@ impl Rewrite for Pass<'_> {
                 let token = sealed.duplicate();
                 self.selector.comment(token.expose());
                 self.keep(leaf.site, &token);
-                self.items_to_comments.insert(leaf.site);
                 Ok(Some(text))
             }
             Err(TokenError::NotAToken) => {

@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use crate::cipher::{Cipher, Mac, Nonces, Token, Type, with_plain};
 use crate::format::{Change, Document, Edits, MetadataEdit};
-use crate::metadata::{Metadata, Selector};
+use crate::metadata::{Metadata, RuleKind, Selector};
 use crate::secret::DataKey;
 use crate::tree::{Comment, Leaf, Site, Step, Trail, Tree, Value, time, walk};
 
@@ -52,7 +52,9 @@ impl Draft {
         walk(&self.document.tree, &mut |step| pass.step(step))?;
         let (places, counts, last_modified, mac) = pass.finish(now)?;
         (metadata.last_modified, metadata.mac) = (last_modified, Some(mac));
-        if counts.sealed == 0 && counts.clear > 0 && !allow_cleartext {
+        // A key that carries an unencrypted suffix says so itself; the other rules can be mistyped.
+        let says_so = metadata.rule.kind() == RuleKind::UnencryptedSuffix;
+        if counts.sealed == 0 && counts.clear > 0 && !says_so && !allow_cleartext {
             let (field, argument) = (
                 metadata.rule.kind().field(),
                 metadata.rule.argument().to_owned(),
@@ -68,6 +70,33 @@ impl Draft {
         let bytes = self.format.apply(&self.document, &edits)?;
         look_back(self.format, &bytes, key, &self.document.tree)?;
         Ok(Text { bytes, counts })
+    }
+}
+
+impl Draft {
+    /// Seals this document onto an opened one: its recipients, rule and data key, and the tokens of
+    /// unchanged values. `None` when the sealed file says exactly this already.
+    pub fn reseal(
+        &self,
+        onto: &Opened,
+        key: &DataKey,
+        nonces: &mut dyn Nonces,
+        now: i64,
+        allow_cleartext: bool,
+        reuse: &HashMap<Site, String>,
+    ) -> Result<Option<Text>, EnvelopeError> {
+        let metadata = onto.metadata().clone();
+        let text = self.seal(metadata, key, nonces, now, allow_cleartext, reuse)?;
+        let body = |bytes: &[u8]| -> Result<Zeroizing<Vec<u8>>, EnvelopeError> {
+            let document = self.format.parse(Zeroizing::new(bytes.to_vec()))?;
+            let edits = Edits {
+                metadata: MetadataEdit::Remove,
+                ..Edits::default()
+            };
+            Ok(self.format.apply(&document, &edits)?)
+        };
+        let is_same = *body(&text.bytes)? == *body(onto.sealed_text())?;
+        Ok((!is_same).then_some(text))
     }
 }
 

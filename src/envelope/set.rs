@@ -2,10 +2,8 @@
 
 use std::collections::HashMap;
 
-use crate::cipher::Nonces;
 use crate::format::Change;
 use crate::metadata::Metadata;
-use crate::secret::DataKey;
 use crate::tree::{Element, Entry, Item, Leaf, Map, Node, Pair, Path, Site, Value};
 
 use super::reuse::same;

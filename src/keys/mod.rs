@@ -28,6 +28,9 @@ pub use recipients::{
 };
 pub use runtime::block_on;
 
+#[cfg(feature = "age")]
+pub mod identity_file;
+
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;

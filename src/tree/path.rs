@@ -102,7 +102,9 @@ impl Path {
                 path.push(Element::Key(body.get(..end).unwrap_or_default().to_owned()));
                 rest = body.get(end + closing.len()..).unwrap_or_default();
             } else {
-                let end = inner.find(']').ok_or_else(|| fault(rest, "expected ']'"))?;
+                let end = inner
+                    .find(']')
+                    .ok_or_else(|| fault(inner, "expected ']'"))?;
                 let digits = inner.get(..end).unwrap_or_default();
                 let index = digits.parse().map_err(|_| {
                     fault(inner, "expected a quoted key, or a position counted from 0")

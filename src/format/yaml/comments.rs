@@ -5,6 +5,7 @@
 //! token on the same line, its *line* comment; set off by an empty line or a smaller indentation,
 //! the *foot* of what stands before. Rules measured on go.yaml.in/yaml/v3 3.0.4.
 
+use super::lines::{BYTE_ORDER_MARK, line_start};
 use super::tokens::{Kind, Token};
 
 /// How a run of comments relates to the token it is attached to.
@@ -85,7 +86,7 @@ const LOOK_AHEAD: usize = 512;
 
 impl<'a> Scan<'a> {
     fn new(text: &'a [u8]) -> Self {
-        let start = if text.starts_with(b"\xEF\xBB\xBF") {
+        let start = if text.starts_with(BYTE_ORDER_MARK) {
             3
         } else {
             0
@@ -368,10 +369,6 @@ impl Run {
     fn first(&self, spans: &[std::ops::Range<usize>]) -> usize {
         spans.get(self.lines.start).map_or(0, |span| span.start)
     }
-}
-
-fn line_start(text: &[u8], at: usize) -> usize {
-    super::lines::line_start(text, at)
 }
 
 /// Line ends between the last character and a place, indentation left out.

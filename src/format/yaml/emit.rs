@@ -11,6 +11,11 @@ use super::tokens::Style;
 /// Blanks of one level.
 pub(super) const INDENT: usize = 4;
 
+/// The column of the next level: the next multiple, also below a dash.
+pub(super) fn deeper(column: usize) -> usize {
+    INDENT * (column / INDENT + 1)
+}
+
 /// Text under construction.
 #[derive(Default)]
 pub(super) struct Emitter {
@@ -50,11 +55,11 @@ impl Emitter {
         match node {
             Node::Map(map) if !map.entries.is_empty() => {
                 self.text.push_str(self.end);
-                self.map(map, column + INDENT, false);
+                self.map(map, deeper(column), false);
             }
             Node::List(list) if !list.items.is_empty() => {
                 self.text.push_str(self.end);
-                self.list(list, column + INDENT, false);
+                self.list(list, deeper(column), false);
             }
             _ => {
                 self.text.push(' ');
@@ -120,7 +125,7 @@ impl Emitter {
                 self.text.push_str(self.end);
                 for line in lines.text.lines() {
                     if !line.is_empty() {
-                        self.indent(column + INDENT);
+                        self.indent(deeper(column));
                         self.text.push_str(line);
                     }
                     self.text.push_str(self.end);

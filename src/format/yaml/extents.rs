@@ -3,7 +3,7 @@
 //! The scanner marks a dash after the blanks that follow it, and a block scalar by its content
 //! alone. A splice and the attachment of comments need the places of the text itself.
 
-use super::lines::{line_start, next_line};
+use super::lines::{BYTE_ORDER_MARK, line_start, next_line};
 use super::tokens::{Kind, Token};
 
 /// A scalar whose text stands on lines of its own.
@@ -36,7 +36,7 @@ pub(super) struct Extents<'a> {
 impl<'a> Extents<'a> {
     pub(super) fn new(text: &'a str) -> Self {
         let text = text.as_bytes();
-        let last_end = if text.starts_with(b"\xEF\xBB\xBF") {
+        let last_end = if text.starts_with(BYTE_ORDER_MARK) {
             3
         } else {
             0

@@ -54,8 +54,6 @@ pub(super) struct RawDocument {
     /// Where a block that is appended goes: before `...`, the next `---`, or the end.
     pub(super) end: usize,
     pub(super) foot: Vec<usize>,
-    /// Whether `---` or `...` stands in it.
-    pub(super) is_explicit: bool,
 }
 
 /// A text taken apart.
@@ -252,7 +250,6 @@ impl<'a> Parser<'a> {
             self.take();
         }
         if self.peek() == Next::DocumentStart {
-            is_explicit = true;
             self.take();
         } else if is_explicit {
             return self.refuse(Fault::Syntax, "expected '---'");
@@ -271,7 +268,6 @@ impl<'a> Parser<'a> {
             _ => return self.refuse(Fault::Syntax, "expected the end of the document"),
         };
         if next == Next::DocumentEnd {
-            is_explicit = true;
             self.take();
         }
         let mut foot = std::mem::take(&mut self.foot);
@@ -281,12 +277,7 @@ impl<'a> Parser<'a> {
         self.head.clear();
         self.line.clear();
         self.stem.clear();
-        Ok(RawDocument {
-            root,
-            end,
-            foot,
-            is_explicit,
-        })
+        Ok(RawDocument { root, end, foot })
     }
 
     fn value(&mut self, in_block: bool, may_be_indentless: bool) -> Result<Raw, FormatError> {

@@ -1,5 +1,8 @@
 //! Lines of a text: where they begin and end, and how they are counted.
 
+/// May stand before the first line; it is no character of it.
+pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+
 /// Line and column, from 1, of a byte of a text; columns count characters.
 pub(super) fn position(text: &[u8], offset: usize) -> (usize, usize) {
     let before = text.get(..offset.min(text.len())).unwrap_or(text);

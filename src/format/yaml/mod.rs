@@ -54,6 +54,14 @@ impl Format for Yaml {
             return Err(FormatError::at(text, end, Fault::Unsupported, reason));
         }
         let composed = compose::compose(text, &parsed)?;
+        // The reference writes these into sealed files, but takes them for line ends elsewhere.
+        let separator = text
+            .find(['\u{2028}', '\u{2029}'])
+            .filter(|_| composed.metadata.is_none());
+        if let Some(at) = separator {
+            let reason = "a line end that is neither LF nor CRLF";
+            return Err(FormatError::at(text, at, Fault::Unsupported, reason));
+        }
         Ok(Document {
             tree: composed.tree,
             metadata: composed.metadata,
@@ -97,7 +105,7 @@ fn checked(source: &[u8]) -> Result<&str, FormatError> {
             '\n' | '\t' | ' '..='\u{7E}' => {}
             '\r' if source.get(at + 1) == Some(&b'\n') => {}
             '\u{FEFF}' if at == 0 => {}
-            '\r' | '\u{85}' | '\u{2028}' | '\u{2029}' => {
+            '\r' | '\u{85}' => {
                 return Err(at_byte(
                     at,
                     Fault::Unsupported,

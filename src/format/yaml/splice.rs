@@ -137,6 +137,7 @@ impl Splice<'_> {
         let mut span = place.span.clone();
         let marked = place.style == Style::Plain
             && self.source.get(span.end) == Some(&b' ')
+            && self.source.get(span.end + 1) != Some(&b'#')
             && matches!(value, Value::Str(text) if std::str::from_utf8(text.expose()).is_ok_and(is_ambiguous));
         if marked {
             span.end += 1;
@@ -246,10 +247,21 @@ impl Splice<'_> {
 
     fn remove_metadata(&mut self) {
         let document = self.document;
-        for place in &document.layout.documents {
-            if let Some(entry) = &place.entry {
-                self.cut(entry.span.clone(), "");
-            }
+        for (number, place) in document.layout.documents.iter().enumerate() {
+            let Some(entry) = &place.entry else { continue };
+            // A document of which nothing is left would be none.
+            let is_last = document
+                .tree
+                .documents
+                .get(number)
+                .is_some_and(|map| map.pairs().next().is_none());
+            let is_block = matches!(place.root, RootPlace::Block { .. });
+            let rest = if is_last && is_block {
+                format!("{{}}{}", self.end)
+            } else {
+                String::new()
+            };
+            self.cut(entry.span.clone(), rest);
         }
     }
 

@@ -1,0 +1,39 @@
+# `make demo` shows the tool at work; `make test` runs every test. Each installs or builds what it
+# needs: Rust, Go, Python 3, Git and a shell have to be there.
+
+CARGO_TARGET_DIR ?= target
+export CARGO_TARGET_DIR
+RELEASE := $(CARGO_TARGET_DIR)/release/clsecrets
+PHASE := tests/phase
+
+.PHONY: demo test lint bench peers
+
+# The main job with an age key and the directory target, in a temporary directory.
+demo:
+	cargo build --release --locked
+	tests/demo.sh $(RELEASE)
+
+test:
+	@$(PHASE) --begin
+	@$(PHASE) "peers" tests/peers/build
+	@$(PHASE) "build" cargo test --locked --no-run
+	@$(PHASE) "unit tests" cargo test --locked --lib --bins
+	@$(PHASE) "doc tests" cargo test --locked --doc
+	@$(PHASE) "integration tests" cargo test --locked --test main
+	@$(PHASE) --end
+
+lint:
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+	cargo clippy --locked --all-targets --no-default-features -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items
+
+# Start-up and opening a file, against the reference tool: ratios of time and peak memory.
+bench:
+	cargo build --release --locked
+	tests/peers/build sops
+	python3 tests/bench/run $(RELEASE) $(CARGO_TARGET_DIR)/peers/bin/sops
+
+# The programs that the tests talk to.
+peers:
+	tests/peers/build

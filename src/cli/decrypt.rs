@@ -1,0 +1,129 @@
+//! `clsecrets decrypt`: a sealed file to cleartext. Nothing is printed before the MAC agrees.
+
+use std::path::PathBuf;
+
+use clap::Args as ClapArgs;
+use clsecrets::envelope::{OpenOptions, Opened};
+use clsecrets::fs::{self, Privacy};
+use clsecrets::tree::{Element, Node, Path, Value};
+use clsecrets::{Code, Error};
+use zeroize::Zeroizing;
+
+use super::input::{Destination, Input, Naming};
+use super::opening::{Opener, Opening};
+use super::{Context, Outcome, onto};
+
+/// Open a sealed file.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  clsecrets decrypt secrets.yaml                     print the cleartext
+  clsecrets decrypt --extract '[\"db\"][\"url\"]' f.yaml   print one value, without a line end
+  clsecrets decrypt --env dev                        make the clear file of an environment")]
+pub(crate) struct Args {
+    /// The sealed file; `-` is standard input.
+    #[arg(required_unless_present = "env", conflicts_with = "env")]
+    file: Option<PathBuf>,
+    /// Make the clear file of this environment.
+    #[arg(long, value_name = "NAME")]
+    env: Option<String>,
+    /// With --env: replace a clear file that differs.
+    #[arg(long)]
+    overwrite: bool,
+    /// Print only what stands at this path: '["key"][0]'.
+    #[arg(long, value_name = "PATH")]
+    extract: Option<String>,
+    #[command(flatten)]
+    naming: Naming,
+    #[command(flatten)]
+    destination: Destination,
+    #[command(flatten)]
+    opening: Opening,
+}
+
+pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
+    if let Some(name) = &args.env {
+        return onto::clear_file(name, args.overwrite, context);
+    }
+    let Some(file) = &args.file else {
+        return Err(Error::new(Code::NoFile, "no file given"));
+    };
+    args.destination.check(file)?;
+    let path = args
+        .extract
+        .as_deref()
+        .map(Path::parse)
+        .transpose()
+        .map_err(|error| Error::new(Code::ExtractPath, error.to_string()))?;
+    let opener = Opener::new(
+        &context.settings,
+        &context.ui,
+        args.opening.decryption_order.as_deref(),
+    )?;
+    let lock = args
+        .destination
+        .in_place
+        .then(|| fs::lock(&context.settings.absolute(file)));
+    let _lock = lock.transpose()?;
+    let input = Input::read(file, &args.naming, &context.settings)?;
+    let (name, stamp) = (input.name.clone(), input.stamp.clone());
+    let options = OpenOptions {
+        ignore_mac: args.opening.ignore_mac,
+    };
+    let (opened, _) = opener.open(input, options)?;
+    let text = match &path {
+        Some(path) => extract(&opened, path, &name)?,
+        None => opened
+            .clear_text()
+            .map_err(|error| error.about(&name, true))?,
+    };
+    if args.destination.in_place {
+        fs::replace(
+            &context.settings.absolute(file),
+            &text,
+            Privacy::Private,
+            stamp.as_ref(),
+        )?;
+    } else if let Some(output) = &args.destination.output {
+        let output = context.settings.absolute(output);
+        let _lock = fs::lock(&output)?;
+        fs::replace(&output, &text, Privacy::Private, None)?;
+    } else {
+        context.ui.result(&text)?;
+    }
+    Ok(0)
+}
+
+/// What stands at a path of the first document: a string as it is, anything else in the format.
+fn extract(opened: &Opened, path: &Path, name: &str) -> Result<Zeroizing<Vec<u8>>, Error> {
+    if path.is_root() {
+        return opened.clear_text().map_err(|error| error.about(name, true));
+    }
+    let missing = || {
+        Error::new(Code::Failed, format!("{name} has nothing at {path}"))
+            .hint(format!("clsecrets decrypt {name}"))
+    };
+    let top = opened.tree().documents.first().ok_or_else(missing)?;
+    let (first, rest) = path.elements().split_first().ok_or_else(missing)?;
+    let mut node = match first {
+        Element::Key(key) => top.get(key).ok_or_else(missing)?,
+        Element::Index(_) => return Err(missing()),
+    };
+    for element in rest {
+        node = match (node, element) {
+            (Node::Map(map), Element::Key(key)) => map.get(key).ok_or_else(missing)?,
+            (Node::List(list), Element::Index(index)) => {
+                list.nodes().nth(*index).ok_or_else(missing)?
+            }
+            _ => return Err(missing()),
+        };
+    }
+    match node.as_value() {
+        Some(Value::Str(text)) => Ok(Zeroizing::new(text.expose().clone())),
+        _ => opened.format().emit(node).map_err(|error| {
+            Error::new(
+                Code::Unrepresentable,
+                format!("cannot print {path} of {name}: {error}"),
+            )
+        }),
+    }
+}

@@ -1,0 +1,139 @@
+//! `clsecrets encrypt`: cleartext to a sealed file.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use clap::Args as ClapArgs;
+use clsecrets::cipher::SystemNonces;
+use clsecrets::envelope::{Draft, Text};
+use clsecrets::fs::{self, Privacy};
+use clsecrets::keys;
+use clsecrets::metadata::Metadata;
+use clsecrets::secret::DataKey;
+use clsecrets::{Code, Error};
+
+use super::input::{Destination, Input, Naming};
+use super::opening::Opener;
+use super::sealing::Sealing;
+use super::{Context, Outcome, onto};
+
+/// Seal the values of a file.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  clsecrets encrypt --env dev                    seal the clear file of an environment
+  clsecrets encrypt -i secrets.yaml              seal a file in place, by the rules of .sops.yaml
+  clsecrets encrypt --age age1… a.yaml           seal for a recipient, print the result
+  clsecrets encrypt --onto sealed.yaml clear.yaml   unchanged values keep their ciphertext
+  cat a.yaml | clsecrets encrypt --filename-override a.yaml -")]
+pub(crate) struct Args {
+    /// The clear file; `-` is standard input.
+    #[arg(required_unless_present = "env", conflicts_with = "env")]
+    file: Option<PathBuf>,
+    /// Seal the clear file of this environment onto its sealed file.
+    #[arg(long, value_name = "NAME")]
+    env: Option<String>,
+    /// Seal onto this file: unchanged values keep their ciphertext.
+    #[arg(long, value_name = "SEALED", conflicts_with_all = ["env", "in_place", "output"])]
+    onto: Option<PathBuf>,
+    /// With --env or --onto: let keys vanish, and overwrite a sealed file that has moved on.
+    #[arg(long)]
+    overwrite: bool,
+    #[command(flatten)]
+    naming: Naming,
+    #[command(flatten)]
+    destination: Destination,
+    #[command(flatten)]
+    sealing: Sealing,
+}
+
+pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
+    if let Some(name) = &args.env {
+        return onto::environment(name, &args.sealing, args.overwrite, context);
+    }
+    let Some(file) = &args.file else {
+        return Err(Error::new(Code::NoFile, "no file given"));
+    };
+    if let Some(sealed) = &args.onto {
+        let input = Input::read(file, &args.naming, &context.settings)?;
+        return onto::file(&input, sealed, &args.sealing, args.overwrite, context);
+    }
+    args.destination.check(file)?;
+    let lock = args
+        .destination
+        .in_place
+        .then(|| fs::lock(&context.settings.absolute(file)));
+    let _lock = lock.transpose()?;
+    let input = Input::read(file, &args.naming, &context.settings)?;
+    let (name, path, stamp) = (input.name.clone(), input.path.clone(), input.stamp.clone());
+    let text = seal_new(input, &args.sealing, context)?;
+    report(&name, &text, context);
+    if args.destination.in_place {
+        fs::replace(
+            &context.settings.absolute(file),
+            &text.bytes,
+            Privacy::Umask,
+            stamp.as_ref(),
+        )?;
+    } else if let Some(output) = &args.destination.output {
+        let output = context.settings.absolute(output);
+        let _lock = fs::lock(&output)?;
+        fs::replace(&output, &text.bytes, Privacy::Umask, None)?;
+    } else {
+        context.ui.result(&text.bytes)?;
+    }
+    let _ = path;
+    Ok(0)
+}
+
+/// Seals a draft with a new data key.
+pub(super) fn seal_new(input: Input, sealing: &Sealing, context: &Context) -> Result<Text, Error> {
+    let name = input.name;
+    let path = input.path;
+    let draft =
+        Draft::parse(input.format, input.text).map_err(|error| error.about(&name, false))?;
+    seal_draft(&draft, &path, &name, sealing, context)
+}
+
+/// The same for a draft that was read already.
+pub(super) fn seal_draft(
+    draft: &Draft,
+    path: &Path,
+    name: &str,
+    sealing: &Sealing,
+    context: &Context,
+) -> Result<Text, Error> {
+    let decision = sealing.decide(path, name, context)?;
+    let data_key = DataKey::generate()
+        .map_err(|_| Error::new(Code::Failed, "the operating system gave no random bytes"))?;
+    let mut recipients = decision.recipients;
+    let opener = Opener::new(&context.settings, &context.ui, None)?;
+    let wrapping = opener
+        .keyring()
+        .wrap_all(&mut recipients, &data_key, &context.settings);
+    keys::block_on(wrapping)?.map_err(|error| error.about(name))?;
+    let metadata = Metadata::new(recipients, decision.rule, decision.mac_only_encrypted);
+    draft
+        .seal(
+            metadata,
+            &data_key,
+            &mut SystemNonces::default(),
+            context.settings.now,
+            sealing.allow_cleartext,
+            &HashMap::new(),
+        )
+        .map_err(|error| error.about(name, false))
+}
+
+/// How many values were sealed; what stays in clear is said, because it is easily missed.
+pub(super) fn report(name: &str, text: &Text, context: &Context) {
+    let counts = text.counts;
+    let values = if counts.sealed == 1 {
+        "value"
+    } else {
+        "values"
+    };
+    context.ui.note(&format!(
+        "{name}: {} {values} sealed, {} left in clear",
+        counts.sealed, counts.clear
+    ));
+}

@@ -1,0 +1,286 @@
+//! To whom a new environment is sealed: given, taken from a sealed file, or this user's identity.
+
+use std::path::{Path, PathBuf};
+
+use clsecrets::format::{self, Metadata};
+use clsecrets::fs;
+use clsecrets::keys::KEY_KINDS;
+use clsecrets::tree::{Field, Fields};
+use clsecrets::{Code, Error, Settings};
+
+/// What a creation rule names.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Recipients {
+    pub(super) kms: Vec<String>,
+    pub(super) age: Vec<String>,
+}
+
+/// The identity that opens what is sealed here.
+pub(super) struct Identity {
+    pub(super) recipient: String,
+    /// Its file; `None` if it stands in the environment.
+    pub(super) path: Option<PathBuf>,
+    pub(super) is_new: bool,
+}
+
+impl Recipients {
+    pub(super) fn is_empty(&self) -> bool {
+        self.kms.is_empty() && self.age.is_empty()
+    }
+}
+
+/// Those of the command line, each checked.
+pub(super) fn given(kms: &[String], age: &[String]) -> Result<Recipients, Error> {
+    let recipients = Recipients {
+        kms: trimmed(kms),
+        age: trimmed(age),
+    };
+    for arn in &recipients.kms {
+        if !is_key_arn(arn) {
+            return Err(Error::new(
+                Code::Failed,
+                format!("{arn} is no ARN of a KMS key"),
+            )
+            .hint("aws kms list-aliases shows them; the form is arn:aws:kms:REGION:ACCOUNT:key/ID"));
+        }
+        check("kms", arn)?;
+    }
+    for recipient in &recipients.age {
+        if !["age1", "ssh-ed25519 ", "ssh-rsa "]
+            .iter()
+            .any(|start| recipient.starts_with(start))
+        {
+            return Err(
+                Error::new(Code::Failed, format!("{recipient} is no age recipient")).hint(
+                    "age-keygen -y FILE shows the recipient of an identity; it begins with age1",
+                ),
+            );
+        }
+        check("age", recipient)?;
+    }
+    Ok(recipients)
+}
+
+/// Those of a sealed file, if a plain creation rule can say the same.
+pub(super) fn of_sealed(path: &Path, name: &str) -> Option<Recipients> {
+    let content = fs::read(path).ok()?;
+    let document = format::by_extension(name)?.parse(content.bytes).ok()?;
+    let Some(Metadata::Branch(branch)) = document.metadata else {
+        return None;
+    };
+    of_branch(&branch)
+}
+
+fn of_branch(branch: &Fields) -> Option<Recipients> {
+    let mut recipients = Recipients::default();
+    for (kind, field) in &branch.0 {
+        let entries = match field {
+            Field::List(entries) if !entries.is_empty() => entries,
+            _ => continue,
+        };
+        for entry in entries {
+            let Field::Map(entry) = entry else {
+                return None;
+            };
+            match kind.as_str() {
+                "kms" => recipients.kms.push(key_of(entry)?),
+                "age" => recipients.age.push(entry.text("recipient")?.to_owned()),
+                // Another kind, or key groups: a rule without it would take a reader away.
+                _ => return None,
+            }
+        }
+    }
+    let is_usable = !recipients.is_empty() && given(&recipients.kms, &recipients.age).is_ok();
+    is_usable.then_some(recipients)
+}
+
+/// A KMS entry as the flat field of a rule writes it, which has no context.
+fn key_of(entry: &Fields) -> Option<String> {
+    let has_more = entry
+        .text("aws_profile")
+        .is_some_and(|text| !text.is_empty())
+        || matches!(entry.get("context"), Some(Field::Map(context)) if !context.0.is_empty());
+    let arn = entry.text("arn").filter(|_| !has_more)?;
+    Some(match entry.text("role").filter(|role| !role.is_empty()) {
+        Some(role) => format!("{arn}+{role}"),
+        None => arn.to_owned(),
+    })
+}
+
+/// This user's identity: one that is there, else a new one where every tool looks for it.
+#[cfg(feature = "age")]
+pub(super) fn identity(settings: &Settings) -> Result<Identity, Error> {
+    use clsecrets::fs::Privacy;
+    use clsecrets::keys::identity_file::{NewIdentity, recipient_of};
+
+    if let Some(recipient) = settings.var("SOPS_AGE_KEY").and_then(recipient_of) {
+        return Ok(Identity {
+            recipient,
+            path: None,
+            is_new: false,
+        });
+    }
+    let path = settings
+        .var("SOPS_AGE_KEY_FILE")
+        .map(|file| settings.absolute(Path::new(file)))
+        .or_else(|| Some(settings.config_dir()?.join("sops/age/keys.txt")))
+        .ok_or_else(|| {
+            Error::new(Code::Failed, "there is no place for an age identity")
+                .hint("set HOME, or give a recipient: clsecrets init --age RECIPIENT")
+        })?;
+    let unusable = |reason: &str| {
+        Error::new(Code::Failed, format!("{} {reason}", path.display()))
+            .hint("give a recipient whose identity you have: clsecrets init --age RECIPIENT")
+    };
+    match fs::read(&path) {
+        Ok(content) => {
+            let recipient = std::str::from_utf8(&content.bytes)
+                .ok()
+                .and_then(recipient_of)
+                .ok_or_else(|| unusable("is there, but has no identity that can be used here"))?;
+            Ok(Identity {
+                recipient,
+                path: Some(path),
+                is_new: false,
+            })
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let new = NewIdentity::generate(settings.now);
+            if let Some(directory) = path.parent() {
+                fs::create_private_dir(directory)?;
+            }
+            fs::replace(&path, &new.text, Privacy::Private, None)?;
+            Ok(Identity {
+                recipient: new.recipient,
+                path: Some(path),
+                is_new: true,
+            })
+        }
+        Err(error) => Err(unusable(&format!("cannot be read: {}", fs::plain(&error)))),
+    }
+}
+
+/// This user's identity: this build knows none.
+#[cfg(not(feature = "age"))]
+pub(super) fn identity(_settings: &Settings) -> Result<Identity, Error> {
+    Err(Error::new(
+        Code::Failed,
+        "this build of clsecrets has no age identities",
+    )
+    .hint("give a recipient: clsecrets init --kms ARN"))
+}
+
+fn trimmed(words: &[String]) -> Vec<String> {
+    words
+        .iter()
+        .map(|word| word.trim().to_owned())
+        .filter(|word| !word.is_empty())
+        .collect()
+}
+
+/// Asks the kind itself, if this build has it.
+fn check(field: &str, text: &str) -> Result<(), Error> {
+    let Some(kind) = KEY_KINDS.iter().find(|kind| kind.field == field) else {
+        return Ok(());
+    };
+    (kind.parse)(text)
+        .map(|_| ())
+        .map_err(|error| Error::new(Code::Failed, error.to_string()))
+}
+
+/// `arn:PARTITION:kms:REGION:ACCOUNT:key/ID`, also `alias/NAME`, and `+ROLE` behind it.
+fn is_key_arn(text: &str) -> bool {
+    let (arn, role) = match text.split_once('+') {
+        Some((arn, role)) => (arn, Some(role)),
+        None => (text, None),
+    };
+    let parts: Vec<&str> = arn.splitn(6, ':').collect();
+    let is_key = match parts.as_slice() {
+        ["arn", partition, "kms", region, account, resource] => {
+            partition.starts_with("aws")
+                && !region.is_empty()
+                && is_account(account)
+                && ["key/", "alias/"].iter().any(|kind| {
+                    resource
+                        .strip_prefix(kind)
+                        .is_some_and(|rest| !rest.is_empty())
+                })
+        }
+        _ => false,
+    };
+    let is_plain = arn
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || b":/_-".contains(&byte));
+    is_key && is_plain && role.is_none_or(is_role_arn)
+}
+
+fn is_role_arn(text: &str) -> bool {
+    let parts: Vec<&str> = text.splitn(6, ':').collect();
+    matches!(
+        parts.as_slice(),
+        ["arn", _, "iam" | "sts", _, account, resource]
+            if is_account(account) && resource.contains('/')
+    ) && text
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || b":/_-+=,.@".contains(&byte))
+}
+
+fn is_account(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ARN: &str = "arn:aws:kms:us-east-2:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
+
+    #[test]
+    fn arns_of_keys_and_aliases_are_taken_and_others_are_not() {
+        for arn in [
+            ARN,
+            "arn:aws-us-gov:kms:us-gov-west-1:111122223333:alias/dev",
+            &format!("{ARN}+arn:aws:iam::111122223333:role/sealer"),
+        ] {
+            assert!(is_key_arn(arn), "{arn}");
+        }
+        for arn in [
+            "",
+            "alias/dev",
+            "arn:aws:kms:us-east-2:XXXXXXXXXXXX:key/redacted",
+            "arn:aws:s3:us-east-2:111122223333:key/x",
+            "arn:aws:kms:us-east-2:111122223333:key/",
+            "arn:aws:kms:us-east-2:111122223333:key/x\n    age: y",
+            &format!("{ARN}+role"),
+        ] {
+            assert!(!is_key_arn(arn), "{arn}");
+        }
+    }
+
+    #[test]
+    fn a_sealed_file_gives_its_recipients_only_if_a_flat_rule_says_the_same() {
+        let entry = |pairs: &[(&str, &str)]| {
+            Field::Map(Fields(
+                pairs
+                    .iter()
+                    .map(|(name, text)| ((*name).to_owned(), Field::Text((*text).to_owned())))
+                    .collect(),
+            ))
+        };
+        let branch = |kind: &str, entry: Field| {
+            Fields(vec![
+                (kind.to_owned(), Field::List(vec![entry])),
+                ("pgp".to_owned(), Field::List(Vec::new())),
+            ])
+        };
+
+        let plain = branch("kms", entry(&[("arn", ARN), ("aws_profile", "")]));
+        assert_eq!(of_branch(&plain).unwrap().kms, [ARN]);
+        let profile = branch("kms", entry(&[("arn", ARN), ("aws_profile", "dev")]));
+        assert_eq!(of_branch(&profile), None);
+        let redacted = branch("kms", entry(&[("arn", "arn:aws:kms:us-east-2:X:key/X")]));
+        assert_eq!(of_branch(&redacted), None);
+        let other = branch("hc_vault", entry(&[("vault_address", "x")]));
+        assert_eq!(of_branch(&other), None);
+    }
+}

@@ -1,0 +1,183 @@
+//! The texts that `init` writes. Plain templates, so that they can carry comments.
+
+use std::fmt::Write;
+
+use clsecrets::fs::TEMPORARY_PREFIX;
+
+use super::environments::Environment;
+use super::recipients::Recipients;
+
+/// `.sops.yaml`.
+pub(super) fn rules(rules: &[String]) -> String {
+    format!(
+        "# Who can open which file; the first rule whose path_regex matches counts. Read by clsecrets\n\
+         # and by sops. Each rule names the clear file too, so that sealing it finds its recipients.\n\
+         creation_rules:\n{}",
+        rules.concat()
+    )
+}
+
+/// One rule.
+pub(super) fn rule(environment: &Environment, recipients: &Recipients) -> String {
+    let mut text = format!("  - path_regex: {}\n", pattern(environment));
+    for (field, list) in [("kms", &recipients.kms), ("age", &recipients.age)] {
+        if let [one] = list.as_slice() {
+            let _ = writeln!(text, "    {field}: {one}");
+        } else if !list.is_empty() {
+            let _ = writeln!(text, "    {field}: >-\n      {}", list.join(",\n      "));
+        }
+    }
+    if recipients.is_empty() {
+        text.push_str("    age: RECIPIENT\n");
+    }
+    text
+}
+
+/// Matches exactly the sealed and the clear name. Names of environments need no escaping.
+fn pattern(environment: &Environment) -> String {
+    let escaped = |path: &str| path.replace('.', "\\.");
+    let (sealed, clear) = (&environment.sealed, &environment.clear);
+    match (sealed.rsplit_once('/'), clear.rsplit_once('/')) {
+        (Some((folder, _)), Some((other, "clear-secrets.yaml"))) if folder == other => {
+            format!("^{}/(clear|encrypted)-secrets\\.yaml$", escaped(folder))
+        }
+        _ => format!("^({}|{})$", escaped(sealed), escaped(clear)),
+    }
+}
+
+/// `clsecrets.yaml`.
+pub(super) fn environments(found: &[Environment], profile: &str) -> String {
+    let blocks: Vec<String> = found.iter().map(|one| environment(one, profile)).collect();
+    format!(
+        "# The environments and where their credentials go. No secrets and no recipients in here:\n\
+         # recipients stand in .sops.yaml.\n\
+         version: 1\n\
+         name: chainlink\n\
+         environments:\n{}",
+        blocks.concat()
+    )
+}
+
+/// One environment.
+pub(super) fn environment(environment: &Environment, profile: &str) -> String {
+    let Environment {
+        name,
+        sealed,
+        clear,
+    } = environment;
+    format!(
+        r#"  {name}:
+    profile: {profile}
+    sealed: {sealed}
+    clear: {clear}   # kept out of Git, refused by the hook
+    node: {{ version: "1.8", user_email: ops@example.com }}   # the login of the node's operator
+    # database: {{ user: chainlink, host: db.{name}.example.net, name: chainlink, sslmode: verify-full }}
+    targets:
+      - {{ kind: directory, path: out/{name} }}
+      # - {{ kind: kubernetes, context: chainlink-{name}, namespace: default, restart: [statefulset/chainlink] }}
+      # - {{ kind: secretsmanager, region: us-east-2, expect_account: "111122223333", prefix: chainlink-{name}- }}
+"#
+    )
+}
+
+/// The lines of `.gitignore`.
+pub(super) fn ignored(found: &[Environment]) -> Vec<String> {
+    let mut lines: Vec<String> = ["yaml", "yml", "json", "env"]
+        .iter()
+        .map(|ending| format!("clear-*.{ending}"))
+        .collect();
+    lines.push(format!("{TEMPORARY_PREFIX}*"));
+    lines.extend(found.iter().map(|one| format!("/out/{}/", one.name)));
+    lines
+}
+
+/// The clear file to fill in.
+pub(super) fn template(environment: &Environment) -> String {
+    format!(
+        "# Cleartext: Git ignores this file and the hook refuses it. Fill it in, then\n\
+         #   clsecrets encrypt --env {}\n\
+         # Keep the quotes: without them a value such as 0123 or 1e5 is a number. Leave out what\n\
+         # the node does not use.\n\
+         user_password: \"\"\n\
+         wallet_password: \"\"\n\
+         cryptocompare_api_key: \"\"\n\
+         tiingo_api_key: \"\"\n\
+         database_password: \"\"\n",
+        environment.name
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dev() -> Environment {
+        Environment {
+            name: "dev".to_owned(),
+            sealed: "secrets/dev/encrypted-secrets.yaml".to_owned(),
+            clear: "secrets/dev/clear-secrets.yaml".to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_rule_names_both_files_and_all_recipients() {
+        let recipients = Recipients {
+            kms: vec!["arn:a".to_owned(), "arn:b".to_owned()],
+            age: vec!["age1x".to_owned()],
+        };
+        assert_eq!(
+            rule(&dev(), &recipients),
+            "  - path_regex: ^secrets/dev/(clear|encrypted)-secrets\\.yaml$\n    kms: >-\n      \
+             arn:a,\n      arn:b\n    age: age1x\n"
+        );
+    }
+
+    #[test]
+    fn a_clear_file_elsewhere_is_named_by_the_rule_too() {
+        let mut environment = dev();
+        environment.clear = "clear-dev-secrets.yaml".to_owned();
+        assert_eq!(
+            pattern(&environment),
+            "^(secrets/dev/encrypted-secrets\\.yaml|clear-dev-secrets\\.yaml)$"
+        );
+    }
+
+    #[test]
+    fn what_is_written_is_what_the_tool_reads() {
+        use clsecrets::config::{Environments, RulesFile};
+        use std::path::Path;
+
+        let prod = Environment {
+            name: "prod".to_owned(),
+            sealed: "tf/secrets/prod/encrypted-secrets.yaml".to_owned(),
+            clear: "clear-prod-secrets.yaml".to_owned(),
+        };
+        let both = [dev(), prod];
+        let text = environments(&both, "trackit");
+        let read = Environments::parse(Path::new("/r/clsecrets.yaml"), &text).unwrap();
+        assert_eq!(read.all().len(), 2);
+
+        let recipients = Recipients {
+            kms: vec![
+                "arn:aws:kms:us-east-2:111122223333:key/a".to_owned(),
+                "arn:aws:kms:us-east-2:111122223333:alias/b".to_owned(),
+            ],
+            age: vec!["age1jatpu8f7dgccuvwm0aacalahxl4vvpvmqmedgy9ssvlkhy9pevqsp0k9rx".to_owned()],
+        };
+        let blocks: Vec<_> = both.iter().map(|one| rule(one, &recipients)).collect();
+        let read = RulesFile::parse(Path::new("/r/.sops.yaml"), &rules(&blocks)).unwrap();
+        for one in &both {
+            for path in [&one.sealed, &one.clear] {
+                let rule = read.rule_for(&Path::new("/r").join(path)).unwrap();
+                assert_eq!(rule.map(|rule| rule.recipients.len()), Some(3), "{path}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_template_says_nothing_that_is_a_secret() {
+        let text = template(&dev());
+        let values = text.lines().filter(|line| !line.starts_with('#'));
+        assert!(values.into_iter().all(|line| line.ends_with(": \"\"")));
+    }
+}

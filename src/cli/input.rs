@@ -1,0 +1,154 @@
+//! The file that a command works on: a path or `-`, its name for rules and messages, its format.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use clsecrets::format::{self, Format};
+use clsecrets::fs::{self, Stamp};
+use clsecrets::{Code, Error, Settings};
+use zeroize::Zeroizing;
+
+/// Options that say how a file is read and what it is called.
+#[derive(Debug, Args)]
+pub(crate) struct Naming {
+    /// Format of the input, whatever the name says.
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) input_type: Option<String>,
+    /// Format of the output; only that of the input for now.
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) output_type: Option<String>,
+    /// Take this for the file's name when rules and formats are looked up.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) filename_override: Option<PathBuf>,
+}
+
+/// Where a result goes.
+#[derive(Debug, Args)]
+pub(crate) struct Destination {
+    /// Write the result over the file.
+    #[arg(short, long)]
+    pub(crate) in_place: bool,
+    /// Write the result to this file instead of standard output.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+/// A file that was read.
+#[derive(Debug)]
+pub(crate) struct Input {
+    /// As the user names it, for messages.
+    pub(crate) name: String,
+    /// The path that rules are matched against, absolute.
+    pub(crate) path: PathBuf,
+    /// What it was when it was read.
+    pub(crate) stamp: Option<Stamp>,
+    /// Its text.
+    pub(crate) text: Zeroizing<Vec<u8>>,
+    /// Its format.
+    pub(crate) format: &'static dyn Format,
+}
+
+impl Destination {
+    /// Refuses what the reference refuses.
+    pub(crate) fn check(&self, file: &Path) -> Result<(), Error> {
+        if self.in_place && self.output.is_some() {
+            return Err(Error::new(
+                Code::Conflict,
+                "--in-place and --output exclude each other",
+            ));
+        }
+        if self.in_place && is_stdin(file) {
+            return Err(Error::new(
+                Code::Conflict,
+                "standard input cannot be written in place",
+            ));
+        }
+        Ok(())
+    }
+}
+
+impl Input {
+    /// Reads a file, or standard input for `-`.
+    pub(crate) fn read(file: &Path, naming: &Naming, settings: &Settings) -> Result<Self, Error> {
+        let named = naming.filename_override.as_deref().unwrap_or(file);
+        let format = format_of(named, naming)?;
+        let path = settings.absolute(named);
+        if is_stdin(file) {
+            let mut text = Zeroizing::new(Vec::new());
+            std::io::stdin()
+                .lock()
+                .read_to_end(&mut text)
+                .map_err(|error| {
+                    let reason = fs::plain(&error);
+                    Error::new(Code::Input, format!("cannot read standard input: {reason}"))
+                })?;
+            let name = "standard input".to_owned();
+            return Ok(Self {
+                name,
+                path,
+                stamp: None,
+                text,
+                format,
+            });
+        }
+        let absolute = settings.absolute(file);
+        let name = file.display().to_string();
+        let content = fs::read(&absolute).map_err(|error| unreadable(&name, &error))?;
+        Ok(Self {
+            name,
+            path,
+            stamp: Some(content.stamp),
+            text: content.bytes,
+            format,
+        })
+    }
+}
+
+/// Whether a path means standard input.
+pub(crate) fn is_stdin(file: &Path) -> bool {
+    file.as_os_str() == "-"
+}
+
+fn unreadable(name: &str, error: &std::io::Error) -> Error {
+    let code = match error.kind() {
+        std::io::ErrorKind::NotFound => Code::NoFile,
+        _ => Code::Input,
+    };
+    Error::new(code, format!("cannot read {name}: {}", fs::plain(error)))
+}
+
+fn format_of(named: &Path, naming: &Naming) -> Result<&'static dyn Format, Error> {
+    let name = named.to_string_lossy();
+    let word = naming.input_type.as_deref();
+    let known = ["yaml", "json", "dotenv", "ini", "binary"];
+    // As the reference does, an unknown word falls back to the name.
+    let word = word.filter(|word| known.contains(word));
+    let chosen = match word {
+        Some(word) => format::by_name(word),
+        None => format::by_extension(&name),
+    };
+    let unsupported = |what: &str| {
+        Error::new(
+            Code::Input,
+            format!("the format of {name} is not supported yet{what}"),
+        )
+        .detail("only YAML is read and written: .yaml, .yml")
+        .hint("if it is YAML under another name, add --input-type yaml --output-type yaml")
+    };
+    let format = chosen.ok_or_else(|| unsupported(""))?;
+    match naming
+        .output_type
+        .as_deref()
+        .filter(|word| known.contains(word))
+    {
+        Some(word) if word != format.name() => Err(Error::new(
+            Code::Unrepresentable,
+            format!(
+                "cannot convert {name} from {} to {word}: not supported yet",
+                format.name()
+            ),
+        )),
+        _ => Ok(format),
+    }
+}

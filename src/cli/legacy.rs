@@ -1,0 +1,62 @@
+//! The form without a subcommand, which scripts use: `-d FILE`, `-e -i FILE`.
+//!
+//! Taken only when the command line begins with an option of that form; the options become those
+//! of the subcommand, in any order.
+
+use std::ffi::{OsStr, OsString};
+
+/// Rewrites `-e …` and `-d …` to `encrypt …` and `decrypt …`; anything else stays.
+pub(super) fn subcommand_form(args: Vec<OsString>) -> Vec<OsString> {
+    let begins_with_option = args.get(1).is_some_and(|first| is_option(first));
+    if !begins_with_option {
+        return args;
+    }
+    let mode = args
+        .iter()
+        .skip(1)
+        .enumerate()
+        .find_map(|(at, arg)| Some((at + 1, mode(arg)?)));
+    let Some((at, mode)) = mode else { return args };
+    let mut rewritten = args;
+    rewritten.remove(at);
+    rewritten.insert(1, OsString::from(mode));
+    rewritten
+}
+
+fn is_option(arg: &OsStr) -> bool {
+    arg.as_encoded_bytes().starts_with(b"-")
+}
+
+fn mode(arg: &OsStr) -> Option<&'static str> {
+    match arg.to_str()? {
+        "-e" | "--encrypt" => Some("encrypt"),
+        "-d" | "--decrypt" => Some("decrypt"),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rewritten(line: &str) -> String {
+        let args = line.split(' ').map(OsString::from).collect();
+        let parts = subcommand_form(args);
+        parts
+            .iter()
+            .map(|part| part.to_string_lossy())
+            .collect::<Vec<_>>()
+            .join(" ")
+    }
+
+    #[test]
+    fn options_before_the_file_make_the_old_form() {
+        assert_eq!(rewritten("x -d a.yaml"), "x decrypt a.yaml");
+        assert_eq!(
+            rewritten("x --input-type yaml -e a.yaml"),
+            "x encrypt --input-type yaml a.yaml"
+        );
+        assert_eq!(rewritten("x sync -d"), "x sync -d");
+        assert_eq!(rewritten("x --help"), "x --help");
+    }
+}

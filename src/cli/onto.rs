@@ -1,0 +1,276 @@
+//! Sealing a clear file onto a sealed one, and back: what `--env` and `--onto` do.
+//!
+//! Unchanged values keep their ciphertext. What the sealed file was when the clear file was made
+//! or last sealed is remembered in the state directory (a digest of ciphertext), so that a change
+//! that somebody else has pulled in is never overwritten by an old clear file.
+
+use std::path::{Path, PathBuf};
+
+use clsecrets::cipher::SystemNonces;
+use clsecrets::config::{Environment, Environments, find_environments};
+use clsecrets::envelope::{Changes, Draft, OpenOptions};
+use clsecrets::fs::{self, Privacy};
+use clsecrets::{Code, Error};
+use sha2::{Digest, Sha256};
+
+use super::encrypt::{report, seal_draft};
+use super::input::{Input, Naming};
+use super::opening::Opener;
+use super::sealing::Sealing;
+use super::{Context, Outcome};
+
+const PLAIN: Naming = Naming {
+    input_type: None,
+    output_type: None,
+    filename_override: None,
+};
+
+/// `encrypt --env NAME`.
+pub(super) fn environment(
+    name: &str,
+    sealing: &Sealing,
+    overwrite: bool,
+    context: &Context,
+) -> Outcome {
+    let (environments, pairs) = pairs(name, context)?;
+    for (clear, sealed) in pairs {
+        let shown = relative(&clear, context);
+        let input = Input::read(&shown, &PLAIN, &context.settings).map_err(|error| {
+            error.hint(format!(
+                "clsecrets decrypt --env {name}    # makes it from the sealed file"
+            ))
+        })?;
+        seal_onto(&input, &sealed, sealing, overwrite, true, context)?;
+    }
+    drop(environments);
+    Ok(0)
+}
+
+/// `encrypt --onto SEALED FILE`.
+pub(super) fn file(
+    input: &Input,
+    sealed: &Path,
+    sealing: &Sealing,
+    overwrite: bool,
+    context: &Context,
+) -> Outcome {
+    seal_onto(
+        input,
+        &context.settings.absolute(sealed),
+        sealing,
+        overwrite,
+        false,
+        context,
+    )?;
+    Ok(0)
+}
+
+/// `decrypt --env NAME`.
+pub(super) fn clear_file(name: &str, overwrite: bool, context: &Context) -> Outcome {
+    let (_, pairs) = pairs(name, context)?;
+    let opener = Opener::new(&context.settings, &context.ui, None)?;
+    for (clear, sealed) in pairs {
+        let (opened, _) = opener.open_file(&relative(&sealed, context))?;
+        let shown = relative(&clear, context);
+        let text = opened
+            .clear_text()
+            .map_err(|error| error.about(&shown.display().to_string(), true))?;
+        let _lock = fs::lock(&clear)?;
+        let old = match fs::read(&clear) {
+            Ok(content) => Some(content),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+            Err(error) => {
+                let reason = fs::plain(&error);
+                return Err(Error::new(
+                    Code::Input,
+                    format!("cannot read {}: {reason}", shown.display()),
+                ));
+            }
+        };
+        if let Some(old) = &old
+            && *old.bytes != *text
+            && !overwrite
+        {
+            return Err(Error::new(
+                Code::Failed,
+                format!("{} exists and differs", shown.display()),
+            )
+            .hint("clsecrets encrypt --env NAME    # if its changes are wanted")
+            .hint("--overwrite    # if they are not"));
+        }
+        fs::replace(
+            &clear,
+            &text,
+            Privacy::Private,
+            old.as_ref().map(|old| &old.stamp),
+        )?;
+        remember(&sealed, opened.sealed_text(), context)?;
+        context.ui.note(&format!(
+            "{} holds the cleartext now; git ignores it",
+            shown.display()
+        ));
+    }
+    Ok(0)
+}
+
+fn seal_onto(
+    input: &Input,
+    sealed: &Path,
+    sealing: &Sealing,
+    overwrite: bool,
+    remembers: bool,
+    context: &Context,
+) -> Result<(), Error> {
+    let shown = relative(sealed, context);
+    let name = shown.display().to_string();
+    let draft = Draft::parse(input.format, zeroize::Zeroizing::new(input.text.to_vec()))
+        .map_err(|error| error.about(&input.name, false))?;
+    let _lock = fs::lock(sealed)?;
+    if !sealed.exists() {
+        let text = seal_draft(&draft, sealed, &input.name, sealing, context)?;
+        fs::replace(sealed, &text.bytes, Privacy::Umask, None)?;
+        report(&name, &text, context);
+        return if remembers {
+            remember(sealed, &text.bytes, context)
+        } else {
+            Ok(())
+        };
+    }
+    let opener = Opener::new(&context.settings, &context.ui, None)?;
+    let old = Input::read(&shown, &PLAIN, &context.settings)?;
+    let stamp = old.stamp.clone();
+    let (opened, data_key) = opener.open(old, OpenOptions::default())?;
+    sealing.check_recipients(&opened.metadata().recipients, sealed, &name, context)?;
+    let changes = draft.changes_of(&opened);
+    tell(&name, &changes, context);
+    let is_known = !remembers || is_remembered(sealed, opened.sealed_text(), context);
+    refuse(&name, &changes, is_known, overwrite)?;
+    let reuse = draft.tokens_of(&opened);
+    let text = draft
+        .reseal(
+            &opened,
+            &data_key,
+            &mut SystemNonces::default(),
+            context.settings.now,
+            sealing.allow_cleartext,
+            &reuse,
+        )
+        .map_err(|error| error.about(&input.name, false))?;
+    let Some(text) = text else {
+        context
+            .ui
+            .note(&format!("{name}: nothing changed, nothing was written"));
+        return if remembers {
+            remember(sealed, opened.sealed_text(), context)
+        } else {
+            Ok(())
+        };
+    };
+    fs::replace(sealed, &text.bytes, Privacy::Umask, stamp.as_ref())?;
+    report(&name, &text, context);
+    if remembers {
+        remember(sealed, &text.bytes, context)
+    } else {
+        Ok(())
+    }
+}
+
+/// Names the keys that change, never a value.
+fn tell(name: &str, changes: &Changes, context: &Context) {
+    let lines = [
+        ("+", &changes.added),
+        ("~", &changes.changed),
+        ("-", &changes.removed),
+    ];
+    for (mark, keys) in lines {
+        for key in keys {
+            context.ui.note(&format!("{name}: {mark} {key}"));
+        }
+    }
+}
+
+fn refuse(name: &str, changes: &Changes, is_known: bool, overwrite: bool) -> Result<(), Error> {
+    let changes_something = *changes != Changes::default();
+    if overwrite || (is_known && changes.removed.is_empty()) || !changes_something {
+        return Ok(());
+    }
+    let mut error = Error::new(Code::Failed, format!("{name} would lose something"));
+    if !is_known {
+        error = error.detail("it is not what it was when this clear file was made or last sealed");
+    }
+    for key in &changes.removed {
+        error = error.detail(format!("{key} is in the sealed file only"));
+    }
+    Err(error
+        .hint("clsecrets decrypt --env NAME --overwrite    # takes the sealed file's state")
+        .hint("--overwrite    # if the clear file is right as it is"))
+}
+
+fn pairs(name: &str, context: &Context) -> Result<(Environments, Vec<(PathBuf, PathBuf)>), Error> {
+    let environments = Environments::load(&find_environments(&context.settings.cwd)?)?;
+    let pairs = {
+        let environment: &Environment = environments.environment(name)?;
+        if environment.clear.is_empty() {
+            let path = relative(environments.path(), context);
+            return Err(Error::new(
+                Code::Failed,
+                format!("environment {name} of {} has no clear file", path.display()),
+            )
+            .hint("add to it:  clear: secrets/NAME/clear-secrets.yaml"));
+        }
+        environment
+            .clear
+            .iter()
+            .cloned()
+            .zip(environment.sealed.iter().cloned())
+            .collect()
+    };
+    Ok((environments, pairs))
+}
+
+/// As short as the user would write it.
+pub(super) fn relative(path: &Path, context: &Context) -> PathBuf {
+    path.strip_prefix(&context.settings.cwd)
+        .map_or_else(|_| path.to_path_buf(), Path::to_path_buf)
+}
+
+fn memory_of(sealed: &Path, context: &Context) -> Option<PathBuf> {
+    let path = std::fs::canonicalize(sealed).unwrap_or_else(|_| sealed.to_path_buf());
+    let name = hex(&Sha256::digest(path.as_os_str().as_encoded_bytes()));
+    Some(
+        context
+            .settings
+            .state_dir()?
+            .join("clsecrets")
+            .join("sealed")
+            .join(name),
+    )
+}
+
+fn remember(sealed: &Path, text: &[u8], context: &Context) -> Result<(), Error> {
+    let Some(memory) = memory_of(sealed, context) else {
+        return Ok(());
+    };
+    if let Some(directory) = memory.parent() {
+        fs::create_private_dir(directory)?;
+    }
+    fs::replace(
+        &memory,
+        hex(&Sha256::digest(text)).as_bytes(),
+        Privacy::Private,
+        None,
+    )
+}
+
+fn is_remembered(sealed: &Path, text: &[u8], context: &Context) -> bool {
+    let content = memory_of(sealed, context).and_then(|memory| fs::read(&memory).ok());
+    content.is_some_and(|content| *content.bytes == hex(&Sha256::digest(text)).as_bytes())
+}
+
+fn hex(digest: &[u8]) -> String {
+    use std::fmt::Write as _;
+    digest.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

@@ -1,0 +1,105 @@
+//! Opening sealed files: the data key by any recipient, once per wrapped key and run.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use clap::Args;
+use clsecrets::envelope::{OpenOptions, Opened, Sealed};
+use clsecrets::keys::{self, Ask, Keyring};
+use clsecrets::secret::{DataKey, Secret};
+use clsecrets::{Error, Settings};
+
+use super::input::{Input, Naming};
+use super::ui::Ui;
+
+/// Options of every command that opens a file.
+#[derive(Debug, Args)]
+pub(crate) struct Opening {
+    /// Take a file whose MAC is wrong or missing; each value still has to open.
+    #[arg(long)]
+    pub(crate) ignore_mac: bool,
+    /// Kinds of recipients to try first, comma separated.
+    #[arg(long, value_name = "KIND,KIND")]
+    pub(crate) decryption_order: Option<String>,
+}
+
+/// Opens files of one run.
+#[derive(Debug)]
+pub(crate) struct Opener<'a> {
+    settings: &'a Settings,
+    ui: &'a Ui,
+    keyring: Keyring,
+    order: Vec<String>,
+}
+
+impl<'a> Opener<'a> {
+    pub(crate) fn new(
+        settings: &'a Settings,
+        ui: &'a Ui,
+        order: Option<&str>,
+    ) -> Result<Self, Error> {
+        let order = keys::decryption_order(order, settings)?;
+        let keyring = Keyring::asking(Arc::new(Passphrases));
+        Ok(Self {
+            settings,
+            ui,
+            keyring,
+            order,
+        })
+    }
+
+    /// Opens a sealed text.
+    pub(crate) fn open(
+        &self,
+        input: Input,
+        options: OpenOptions,
+    ) -> Result<(Opened, DataKey), Error> {
+        let name = input.name;
+        let sealed =
+            Sealed::parse(input.format, input.text).map_err(|error| error.about(&name, true))?;
+        let recipients = &sealed.metadata().recipients;
+        let data_key = keys::block_on(self.keyring.unwrap_any(
+            recipients,
+            &self.order,
+            self.settings,
+        ))?
+        .map_err(|error| error.about(&name))?;
+        let opened = sealed
+            .open(&data_key, options)
+            .map_err(|error| error.about(&name, true))?;
+        for warning in &opened.warnings {
+            self.ui.warn(&format!("{name}: {warning}"));
+        }
+        Ok((opened, data_key))
+    }
+
+    /// Opens a sealed file by its path.
+    pub(crate) fn open_file(&self, path: &Path) -> Result<(Opened, DataKey), Error> {
+        let naming = Naming {
+            input_type: None,
+            output_type: None,
+            filename_override: None,
+        };
+        self.open(
+            Input::read(path, &naming, self.settings)?,
+            OpenOptions::default(),
+        )
+    }
+
+    /// The master keys of this run.
+    pub(crate) fn keyring(&self) -> &Keyring {
+        &self.keyring
+    }
+}
+
+/// Asks for the passphrases of identities, on the terminal and without echo.
+#[derive(Debug)]
+struct Passphrases;
+
+impl Ask for Passphrases {
+    fn passphrase(&self, of: &str) -> Option<Secret<String>> {
+        rpassword::prompt_password(format!("Passphrase of {of}: "))
+            .ok()
+            .map(Secret::new)
+    }
+}

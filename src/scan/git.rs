@@ -1,0 +1,308 @@
+//! Asks `git` about the index and for objects: three processes for a run, however many files.
+//!
+//! Plumbing output only, so that nobody's configuration changes what is read. The environment
+//! stays as it is: inside a hook `git` says there which index is about to be committed.
+
+use std::ffi::OsString;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::ffi::OsStringExt;
+use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+use zeroize::Zeroizing;
+
+use super::source::SourceError;
+
+/// Bytes of one object that are read; more is not a file that people keep secrets in.
+const LIMIT: u64 = 64 << 20;
+
+/// A file as the index has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Entry {
+    /// From the top of the repository; names need not be UTF-8.
+    pub(super) path: OsString,
+    /// The name of its content.
+    pub(super) object: String,
+    /// What it is.
+    pub(super) kind: Kind,
+}
+
+/// What an entry is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A regular file.
+    File,
+    /// A symbolic link or a submodule: no content of its own.
+    Other,
+    /// In conflict: the index has no single content.
+    Unmerged,
+}
+
+/// An object that was asked for.
+#[derive(Debug)]
+pub(super) enum Object {
+    /// Its bytes.
+    Bytes(Zeroizing<Vec<u8>>),
+    /// More than is read.
+    TooBig,
+    /// There is none.
+    Missing,
+}
+
+/// The running `git cat-file --batch`.
+#[derive(Debug)]
+pub(super) struct Objects {
+    child: Child,
+    questions: Option<ChildStdin>,
+    answers: BufReader<ChildStdout>,
+}
+
+/// What differs between HEAD and the index; without a commit, all that is in the index.
+/// Deletions are not in it, and files that are only intended to be added neither.
+pub(super) fn staged(directory: &Path) -> Result<Vec<Entry>, SourceError> {
+    // Without rename detection a renamed file is an added one, and is read whole.
+    let listed = run(
+        directory,
+        &[
+            "diff",
+            "--cached",
+            "--raw",
+            "-z",
+            "--no-abbrev",
+            "--no-renames",
+            "--no-relative",
+            "--no-ext-diff",
+            "--no-color",
+            "--ignore-submodules=none",
+            "--diff-filter=ACMRTUXB",
+        ],
+    );
+    match listed {
+        Ok(output) => parse_diff(&output),
+        // Outside of a repository `diff` compares any two files, and complains of its options.
+        Err(error) => run(directory, &["rev-parse", "--git-dir"]).and(Err(error)),
+    }
+}
+
+/// All that is in the index.
+pub(super) fn tracked(directory: &Path) -> Result<Vec<Entry>, SourceError> {
+    let output = run(
+        directory,
+        &["ls-files", "--stage", "-z", "--full-name", "--", ":/"],
+    )?;
+    parse_listing(&output)
+}
+
+impl Objects {
+    /// Starts the process.
+    pub(super) fn start(directory: &Path) -> Result<Self, SourceError> {
+        let mut child = command(directory, &["cat-file", "--batch"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .map_err(SourceError::NoGit)?;
+        let questions = child.stdin.take();
+        let answers = child
+            .stdout
+            .take()
+            .map(BufReader::new)
+            .ok_or(SourceError::Answer)?;
+        Ok(Self {
+            child,
+            questions,
+            answers,
+        })
+    }
+
+    /// Reads one object: its name, `HEAD:path` or `:0:path`.
+    pub(super) fn read(&mut self, name: &[u8]) -> Result<Object, SourceError> {
+        if name.contains(&b'\n') {
+            return Err(SourceError::Name);
+        }
+        let questions = self.questions.as_mut().ok_or(SourceError::Answer)?;
+        questions
+            .write_all(&[name, b"\n"].concat())
+            .and_then(|()| questions.flush())
+            .map_err(SourceError::Broken)?;
+
+        let mut header = Vec::new();
+        self.answers
+            .read_until(b'\n', &mut header)
+            .map_err(SourceError::Broken)?;
+        // `<object> <type> <size>`, or `<name> missing`; a name may hold blanks.
+        let header = String::from_utf8_lossy(&header);
+        let header = header.trim_end_matches('\n');
+        if header.ends_with(" missing") {
+            return Ok(Object::Missing);
+        }
+        let size: u64 = header
+            .rsplit_once(' ')
+            .and_then(|(_, size)| size.parse().ok())
+            .ok_or(SourceError::Answer)?;
+        if size > LIMIT {
+            let skipped = std::io::copy(
+                &mut self.answers.by_ref().take(size + 1),
+                &mut std::io::sink(),
+            );
+            skipped.map_err(SourceError::Broken)?;
+            return Ok(Object::TooBig);
+        }
+        let length = usize::try_from(size + 1).map_err(|_| SourceError::Answer)?;
+        let mut bytes = Zeroizing::new(vec![0; length]);
+        self.answers
+            .read_exact(&mut bytes)
+            .map_err(SourceError::Broken)?;
+        bytes.pop();
+        Ok(Object::Bytes(bytes))
+    }
+}
+
+impl Drop for Objects {
+    fn drop(&mut self) {
+        // The process ends when nobody asks any more.
+        self.questions = None;
+        let _ = self.child.wait();
+    }
+}
+
+fn command(directory: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new("git");
+    command
+        .arg("--no-pager")
+        .args(arguments)
+        .current_dir(directory)
+        .env("GIT_OPTIONAL_LOCKS", "0")
+        .env_remove("GIT_LITERAL_PATHSPECS")
+        .env("LC_ALL", "C");
+    command
+}
+
+fn run(directory: &Path, arguments: &[&str]) -> Result<Vec<u8>, SourceError> {
+    let output = command(directory, arguments)
+        .stdin(Stdio::null())
+        .output()
+        .map_err(SourceError::NoGit)?;
+    if output.status.success() {
+        return Ok(output.stdout);
+    }
+    let reason = String::from_utf8_lossy(&output.stderr);
+    let reason = reason.lines().next().unwrap_or_default();
+    Err(SourceError::Refused {
+        command: arguments.first().copied().unwrap_or_default().to_owned(),
+        reason: reason
+            .trim_start_matches("fatal: ")
+            .trim_start_matches("error: ")
+            .to_owned(),
+    })
+}
+
+/// `:<mode> <mode> <object> <object> <status>` NUL `<path>` NUL.
+fn parse_diff(output: &[u8]) -> Result<Vec<Entry>, SourceError> {
+    let mut fields = output.split(|byte| *byte == 0);
+    let mut entries = Vec::new();
+    while let Some(header) = fields.next().filter(|header| !header.is_empty()) {
+        let path = fields.next().ok_or(SourceError::Answer)?;
+        let header = std::str::from_utf8(header).map_err(|_| SourceError::Answer)?;
+        let mut words = header.split(' ');
+        let (Some(_), Some(mode), Some(_), Some(object), Some(status)) = (
+            words.next(),
+            words.next(),
+            words.next(),
+            words.next(),
+            words.next(),
+        ) else {
+            return Err(SourceError::Answer);
+        };
+        let kind = if status.starts_with('U') {
+            Kind::Unmerged
+        } else {
+            kind_of(mode)
+        };
+        entries.push(Entry {
+            path: OsString::from_vec(path.to_vec()),
+            object: object.to_owned(),
+            kind,
+        });
+    }
+    Ok(entries)
+}
+
+/// `<mode> <object> <stage>` TAB `<path>` NUL.
+fn parse_listing(output: &[u8]) -> Result<Vec<Entry>, SourceError> {
+    let mut entries: Vec<Entry> = Vec::new();
+    for record in output.split(|byte| *byte == 0) {
+        if record.is_empty() {
+            continue;
+        }
+        let tab = record.iter().position(|byte| *byte == b'\t');
+        let (header, path) = tab
+            .and_then(|at| Some((record.get(..at)?, record.get(at + 1..)?)))
+            .ok_or(SourceError::Answer)?;
+        let header = std::str::from_utf8(header).map_err(|_| SourceError::Answer)?;
+        let mut words = header.split(' ');
+        let (Some(mode), Some(object), Some(stage)) = (words.next(), words.next(), words.next())
+        else {
+            return Err(SourceError::Answer);
+        };
+        let path = OsString::from_vec(path.to_vec());
+        if entries.last().is_some_and(|last| last.path == path) {
+            continue;
+        }
+        entries.push(Entry {
+            path,
+            object: object.to_owned(),
+            kind: if stage == "0" {
+                kind_of(mode)
+            } else {
+                Kind::Unmerged
+            },
+        });
+    }
+    Ok(entries)
+}
+
+fn kind_of(mode: &str) -> Kind {
+    if mode.starts_with("100") {
+        Kind::File
+    } else {
+        Kind::Other
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_diff_gives_paths_objects_and_kinds() {
+        let output = b":000000 100644 0000 1111 A\0a b.yaml\0:100644 120000 2222 3333 T\0\xff\0\
+            :000000 160000 0000 4444 A\0module\0:000000 000000 0000 0000 U\0c.yaml\0";
+        let entries = parse_diff(output).unwrap();
+
+        let kinds: Vec<_> = entries.iter().map(|entry| entry.kind).collect();
+        assert_eq!(
+            kinds,
+            [Kind::File, Kind::Other, Kind::Other, Kind::Unmerged]
+        );
+        assert_eq!(entries[0].path, "a b.yaml");
+        assert_eq!(entries[0].object, "1111");
+        assert_eq!(entries[1].path, OsString::from_vec(vec![0xff]));
+    }
+
+    #[test]
+    fn the_stages_of_a_conflict_are_one_entry() {
+        let output = b"100644 1111 0\ta\x00100644 2222 1\tb\x00100644 3333 2\tb\x00";
+        let entries = parse_listing(output).unwrap();
+
+        assert_eq!(entries.len(), 2);
+        assert_eq!(entries[1].kind, Kind::Unmerged);
+    }
+
+    #[test]
+    fn a_cut_answer_is_an_error_and_no_clean_result() {
+        assert!(parse_diff(b":000000 100644 0000 1111 A").is_err());
+        assert!(parse_diff(b"nonsense\0a\0").is_err());
+        assert!(parse_listing(b"100644 1111 0 a\0").is_err());
+    }
+}

@@ -1,0 +1,91 @@
+//! The report that people read: a place, what is wrong there, and an order that mends it.
+
+use std::fmt::Write;
+
+use super::super::Report;
+
+/// The findings and what could not be judged, each with its place.
+pub fn text(report: &Report) -> String {
+    let mut text = String::new();
+    for found in &report.findings {
+        let path = printable(&found.path);
+        let _ = writeln!(
+            text,
+            "{path}:{}:{}: {} {}\n  fix: {}",
+            found.line,
+            found.column,
+            found.rule,
+            printable(&found.message),
+            printable(&found.hint)
+        );
+    }
+    for one in &report.unjudged {
+        let path = printable(&one.path);
+        let _ = writeln!(
+            text,
+            "{path}: could not be checked: {}",
+            printable(&one.reason)
+        );
+    }
+    text
+}
+
+/// One line about the whole run.
+pub fn summary(report: &Report) -> String {
+    let files = count(report.checked, "file");
+    if report.status() == 0 {
+        return format!("{files} checked, nothing to refuse");
+    }
+    let mut parts = Vec::new();
+    if !report.findings.is_empty() {
+        parts.push(count(report.findings.len(), "finding"));
+    }
+    if !report.unjudged.is_empty() {
+        parts.push(format!("{} could not be checked", report.unjudged.len()));
+    }
+    format!("refused: {} in {files}", parts.join(", "))
+}
+
+fn count(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}
+
+/// A name from a repository must not steer the terminal.
+fn printable(text: &str) -> String {
+    text.chars()
+        .flat_map(|character| {
+            let escaped = character.is_control().then(|| character.escape_default());
+            let plain = escaped.is_none().then_some(character);
+            escaped.into_iter().flatten().chain(plain)
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::example;
+    use super::*;
+
+    #[test]
+    fn a_finding_has_its_place_and_its_remedy_and_no_control_characters() {
+        assert_eq!(
+            text(&example()),
+            "a \\u{1b}[2J\\nb.yaml:3:7: H003 m\n  fix: h\nc.yaml: could not be checked: r\n"
+        );
+    }
+
+    #[test]
+    fn the_summary_counts() {
+        assert_eq!(
+            summary(&example()),
+            "refused: 1 finding, 1 could not be checked in 2 files"
+        );
+        assert_eq!(
+            summary(&Report {
+                checked: 1,
+                ..Report::default()
+            }),
+            "1 file checked, nothing to refuse"
+        );
+    }
+}

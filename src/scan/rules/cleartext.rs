@@ -1,0 +1,82 @@
+//! H003: a sealed file in which a value is in clear that its own rule says is sealed.
+
+use super::super::{Finding, Rule, Sealing, Standing, Subject};
+use super::{finding, quoted};
+
+/// H003.
+#[derive(Debug)]
+pub(super) struct Cleartext;
+
+impl Rule for Cleartext {
+    fn id(&self) -> &'static str {
+        "H003"
+    }
+
+    fn summary(&self) -> &'static str {
+        "A sealed file holds a value in clear that its own rule says is sealed."
+    }
+
+    fn check(&self, subject: &Subject<'_>, found: &mut Vec<Finding>) {
+        let Sealing::Sealed(sealed) = subject.sealing else {
+            return;
+        };
+        for leaf in &sealed.leaves {
+            // Nothing, the empty text and empty collections are not sealed by the format either.
+            if let (true, Standing::Clear(kind)) = (leaf.is_selected, leaf.standing) {
+                let message = format!(
+                    "the {kind} at {} is in clear in a sealed file; take it out of the commit \
+                     and enter it with `clsecrets set`",
+                    leaf.path
+                );
+                let hint = format!("git restore --staged -- {}", quoted(subject.path));
+                found.push(finding(
+                    self,
+                    subject,
+                    (leaf.line, leaf.column),
+                    message,
+                    hint,
+                ));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scan::sealed::{Leaf, Sealed};
+
+    #[test]
+    fn only_a_selected_value_in_clear_is_refused_and_where_it_stands_is_told() {
+        let leaf = |path: &str, is_selected, standing| Leaf {
+            path: path.to_owned(),
+            line: 3,
+            column: 7,
+            is_selected,
+            standing,
+        };
+        let sealing = Sealing::Sealed(Sealed {
+            leaves: vec![
+                leaf("a", true, Standing::Clear("integer")),
+                leaf("b", true, Standing::Token),
+                leaf("c", true, Standing::Empty),
+                leaf("d", false, Standing::Clear("string")),
+                leaf("e", true, Standing::Malformed("")),
+            ],
+            mac: Standing::Token,
+            mac_line: 9,
+        });
+        let subject = Subject {
+            path: "a.yaml",
+            governor: None,
+            clear: None,
+            sealing: &sealing,
+        };
+        let mut found = Vec::new();
+        Cleartext.check(&subject, &mut found);
+
+        assert_eq!(found.len(), 1);
+        assert_eq!((found[0].line, found[0].column), (3, 7));
+        assert!(found[0].message.contains("integer at a "));
+    }
+}

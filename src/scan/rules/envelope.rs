@@ -1,0 +1,113 @@
+//! H004 and H010: tokens and the MAC of a sealed file that are not what they should be.
+
+use super::super::{Finding, Rule, Sealing, Standing, Subject};
+use super::{finding, quoted};
+
+/// H004.
+#[derive(Debug)]
+pub(super) struct Envelope;
+
+/// H010.
+#[derive(Debug)]
+pub(super) struct Mac;
+
+impl Rule for Envelope {
+    fn id(&self) -> &'static str {
+        "H004"
+    }
+
+    fn summary(&self) -> &'static str {
+        "A sealed file holds something that begins like a token and is none."
+    }
+
+    fn check(&self, subject: &Subject<'_>, found: &mut Vec<Finding>) {
+        let Sealing::Sealed(sealed) = subject.sealing else {
+            return;
+        };
+        for leaf in &sealed.leaves {
+            if let (true, Standing::Malformed(reason)) = (leaf.is_selected, leaf.standing) {
+                let message = format!("the token at {} is malformed: {reason}", leaf.path);
+                let place = (leaf.line, leaf.column);
+                found.push(finding(self, subject, place, message, unstage(subject)));
+            }
+        }
+    }
+}
+
+impl Rule for Mac {
+    fn id(&self) -> &'static str {
+        "H010"
+    }
+
+    fn summary(&self) -> &'static str {
+        "A sealed file has no MAC, or a malformed one."
+    }
+
+    fn check(&self, subject: &Subject<'_>, found: &mut Vec<Finding>) {
+        let Sealing::Sealed(sealed) = subject.sealing else {
+            return;
+        };
+        let message = match sealed.mac {
+            Standing::Token => return,
+            Standing::Empty => "the MAC of this sealed file is missing".to_owned(),
+            Standing::Clear(_) => "the MAC of this sealed file is no token".to_owned(),
+            Standing::Malformed(reason) => {
+                format!("the MAC of this sealed file is malformed: {reason}")
+            }
+        };
+        let place = (sealed.mac_line, 1);
+        found.push(finding(self, subject, place, message, unstage(subject)));
+    }
+}
+
+fn unstage(subject: &Subject<'_>) -> String {
+    format!("git restore --staged -- {}", quoted(subject.path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scan::sealed::{Leaf, Sealed};
+
+    fn check(rule: &dyn Rule, standing: Standing, mac: Standing) -> Vec<Finding> {
+        let sealing = Sealing::Sealed(Sealed {
+            leaves: vec![Leaf {
+                path: "a".to_owned(),
+                line: 1,
+                column: 4,
+                is_selected: true,
+                standing,
+            }],
+            mac,
+            mac_line: 5,
+        });
+        let subject = Subject {
+            path: "a.yaml",
+            governor: None,
+            clear: None,
+            sealing: &sealing,
+        };
+        let mut found = Vec::new();
+        rule.check(&subject, &mut found);
+        found
+    }
+
+    #[test]
+    fn a_malformed_token_is_refused_and_a_good_one_is_not() {
+        let bad = Standing::Malformed("its tag is missing");
+        assert_eq!(check(&Envelope, bad, Standing::Token).len(), 1);
+        assert!(check(&Envelope, Standing::Token, Standing::Token).is_empty());
+    }
+
+    #[test]
+    fn a_mac_that_is_no_token_is_refused_where_it_stands() {
+        for mac in [
+            Standing::Empty,
+            Standing::Clear("string"),
+            Standing::Malformed("its iv is missing"),
+        ] {
+            assert_eq!(check(&Mac, Standing::Token, mac)[0].line, 5);
+        }
+        assert!(check(&Mac, Standing::Token, Standing::Token).is_empty());
+    }
+}

@@ -1,0 +1,40 @@
+"""Tells which pairs of YAML texts hold the same data, order and comments, whatever their layout.
+
+Reads a JSON list of [text, text] and prints a JSON list of booleans.
+"""
+
+import json
+import re
+import sys
+
+import yaml
+
+
+class Loader(yaml.SafeLoader):
+    """Keeps the order of keys, and keys that come twice."""
+
+
+def pairs(loader, node):
+    return [
+        (loader.construct_object(key, deep=True), loader.construct_object(value, deep=True))
+        for key, value in node.value
+    ]
+
+
+Loader.add_constructor("tag:yaml.org,2002:map", pairs)
+
+
+def content(text):
+    comments = sorted(found.strip() for found in re.findall(r"(?:^|\s)#(.*)$", text, re.M))
+    # repr, because 1 == 1.0 == True in Python
+    return repr(list(yaml.load_all(text, Loader))), comments
+
+
+def same(a, b):
+    try:
+        return content(a) == content(b)
+    except (yaml.YAMLError, ValueError):
+        return False
+
+
+json.dump([same(a, b) for a, b in json.load(sys.stdin)], sys.stdout)

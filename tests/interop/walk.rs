@@ -1,0 +1,300 @@
+//! What the reference sees in a YAML file, and in which order: values, types, comments and the
+//! paths that are bound into their ciphertext. Recorded for `fixtures/formats/yaml/walk/`, and live on
+//! generated documents with comments in every position.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::process::Command;
+
+use clsecrets::cipher::with_plain;
+use clsecrets::format::{Format, yaml::Yaml};
+use clsecrets::tree::{Step, Trail, Tree, Value, walk};
+use zeroize::Zeroizing;
+
+use crate::support::{fixture, peer};
+
+/// One line for each value and comment: kind, bound path, type, bytes.
+fn seen_by_us(text: &str) -> Result<String, String> {
+    let document = Yaml
+        .parse(Zeroizing::new(text.as_bytes().to_vec()))
+        .map_err(|error| error.to_string())?;
+    let strays = document.stray_comments();
+    if !strays.is_empty() {
+        return Err(format!("stray comments at {strays:?}"));
+    }
+    Ok(shown(&document.tree))
+}
+
+fn shown(tree: &Tree) -> String {
+    let mut trail = Trail::default();
+    let mut lines = String::new();
+    let done: Result<(), std::convert::Infallible> = walk(tree, &mut |step| {
+        match step {
+            Step::EnterMap | Step::EnterList => trail.enter(),
+            Step::Leave => trail.leave(),
+            Step::Key(key) => trail.key(key),
+            Step::Comment(comment) => {
+                let kind = if comment.inline { "i" } else { "c" };
+                let text = String::from_utf8_lossy(comment.text.expose()).into_owned();
+                let _ = writeln!(lines, "{kind} {} comment {text:?}", trail.of_comment());
+            }
+            Step::Leaf(leaf) => {
+                let text = with_plain(&leaf.value, |plain| String::from_utf8_lossy(plain).into_owned());
+                let _ = writeln!(lines, "v {} {} {text:?}", trail.of_value(), kind(&leaf.value));
+            }
+        }
+        Ok(())
+    });
+    let Ok(()) = done;
+    lines
+}
+
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "nil",
+        Value::Str(_) => "string",
+        Value::Int(_) => "int",
+        Value::Float(_) => "float64",
+        Value::Bool(_) => "bool",
+        Value::Time(_) => "time",
+    }
+}
+
+/// The same of the reference, for each file.
+fn seen_by_the_reference(files: &[std::path::PathBuf]) -> Vec<Result<String, String>> {
+    let output = Command::new(peer("oracle")).args(files).output().unwrap();
+    String::from_utf8(output.stdout)
+        .unwrap()
+        .lines()
+        .map(|line| {
+            let json: serde_json::Value = serde_json::from_str(line).unwrap();
+            if let Some(error) = json["err"].as_str() {
+                return Err(error.to_owned());
+            }
+            let mut lines = String::new();
+            for item in json["docs"].as_array().unwrap().iter().flat_map(|doc| doc.as_array().unwrap()) {
+                let text = |name: &str| item[name].as_str().unwrap().to_owned();
+                let path = text("p");
+                let path = if path.is_empty() { ":".to_owned() } else { path };
+                let _ = writeln!(lines, "{} {path} {} {:?}", text("k"), text("t"), text("v"));
+            }
+            Ok(lines)
+        })
+        .collect()
+}
+
+#[test]
+fn recorded_documents_are_seen_as_the_reference_sees_them() {
+    let folder = fixture("formats/yaml/walk");
+    let mut names: Vec<_> = std::fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|ending| ending == "yaml"))
+        .collect();
+    names.sort();
+    assert!(names.len() > 20, "the fixtures are missing");
+    for path in names {
+        let text = std::fs::read_to_string(&path).unwrap();
+        let recorded = path.with_extension("walk");
+        if std::env::var_os("CLSECRETS_BLESS").is_some() {
+            let seen = seen_by_the_reference(std::slice::from_ref(&path)).remove(0).unwrap();
+            std::fs::write(&recorded, seen).unwrap();
+        }
+        let recorded = std::fs::read_to_string(&recorded).unwrap();
+        assert_eq!(seen_by_us(&text).unwrap(), recorded, "{}", path.display());
+    }
+}
+
+#[test]
+fn generated_documents_are_seen_as_the_reference_sees_them() {
+    let count = number("CLSECRETS_WALK_COUNT").unwrap_or(400);
+    let seed = number("CLSECRETS_SEED").unwrap_or(1);
+    let folder = tempfile::tempdir().unwrap();
+    let mut texts = Vec::new();
+    let mut files = Vec::new();
+    for at in 0..count {
+        let text = Generator::new(seed * 1_000_003 + at).document();
+        let path = folder.path().join(format!("{at}.yaml"));
+        std::fs::write(&path, &text).unwrap();
+        texts.push(text);
+        files.push(path);
+    }
+    let mut differences = String::new();
+    let mut compared = 0;
+    for ((text, path), theirs) in texts.iter().zip(&files).zip(seen_by_the_reference(&files)) {
+        let Ok(theirs) = theirs else { continue };
+        compared += 1;
+        match seen_by_us(text) {
+            Ok(ours) if ours == theirs => {}
+            Err(error) if error.starts_with("stray") && lost_a_comment(text, &theirs) => {}
+            ours => {
+                let _ = writeln!(
+                    differences,
+                    "--- {}\n{text}--- ours\n{}--- theirs\n{theirs}",
+                    name(path),
+                    ours.unwrap_or_else(|error| format!("{error}\n"))
+                );
+            }
+        }
+    }
+    assert!(compared > count / 2, "only {compared} of {count} documents were taken");
+    assert!(differences.is_empty(), "seed {seed}:\n{differences}");
+}
+
+/// The reference itself does not see one of the comments.
+fn lost_a_comment(text: &str, theirs: &str) -> bool {
+    let written = text.matches("# ").count();
+    theirs.lines().filter(|line| line.contains(" comment ")).count() < written
+}
+
+fn name(path: &Path) -> String {
+    path.file_name().unwrap().to_string_lossy().into_owned()
+}
+
+fn number(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok()?.parse().ok()
+}
+
+/// Documents with comments and empty lines in every position, from a seed.
+struct Generator {
+    state: u64,
+    comments: u32,
+}
+
+impl Generator {
+    fn new(seed: u64) -> Self {
+        Self { state: seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1, comments: 0 }
+    }
+
+    fn below(&mut self, limit: u64) -> u64 {
+        self.state ^= self.state << 13;
+        self.state ^= self.state >> 7;
+        self.state ^= self.state << 17;
+        self.state % limit
+    }
+
+    fn one<'a>(&mut self, of: &[&'a str]) -> &'a str {
+        of[usize::try_from(self.below(of.len() as u64)).unwrap()]
+    }
+
+    fn document(&mut self) -> String {
+        let mut text = String::new();
+        if self.below(8) == 0 {
+            self.lines(&mut text, 0);
+            text.push_str("---\n");
+        }
+        self.lines(&mut text, 0);
+        self.map(&mut text, 0, 0);
+        self.lines(&mut text, 0);
+        text
+    }
+
+    /// Comment lines and empty lines, now and then at another indentation.
+    fn lines(&mut self, text: &mut String, indent: usize) {
+        while self.below(4) == 0 {
+            if self.below(3) == 0 {
+                text.push('\n');
+                continue;
+            }
+            let indent = match self.below(6) {
+                0 => indent + 2,
+                1 => indent.saturating_sub(2),
+                _ => indent,
+            };
+            self.comments += 1;
+            let _ = writeln!(text, "{}# c{}", " ".repeat(indent), self.comments);
+        }
+    }
+
+    fn behind(&mut self, text: &mut String) {
+        if self.below(6) == 0 {
+            self.comments += 1;
+            let _ = write!(text, " # b{}", self.comments);
+        }
+        text.push('\n');
+    }
+
+    fn map(&mut self, text: &mut String, indent: usize, depth: u32) {
+        let pairs = 1 + self.below(4);
+        for at in 0..pairs {
+            if at > 0 {
+                self.lines(text, indent);
+            }
+            let _ = write!(text, "{}k{at}:", " ".repeat(indent));
+            self.value(text, indent, depth);
+        }
+    }
+
+    fn list(&mut self, text: &mut String, indent: usize, depth: u32) {
+        for at in 0..1 + self.below(3) {
+            if at > 0 {
+                self.lines(text, indent);
+            }
+            let _ = write!(text, "{}-", " ".repeat(indent));
+            match self.below(6) {
+                0 if depth < 3 => {
+                    text.push(' ');
+                    let mut inner = String::new();
+                    self.map(&mut inner, indent + 2, depth + 1);
+                    text.push_str(inner.trim_start());
+                }
+                1 if depth < 3 => {
+                    text.push(' ');
+                    let mut inner = String::new();
+                    self.list(&mut inner, indent + 2, depth + 1);
+                    text.push_str(inner.trim_start());
+                }
+                2 if depth < 3 => {
+                    self.behind(text);
+                    self.lines(text, indent + 2);
+                    self.map(text, indent + 2, depth + 1);
+                }
+                _ => self.scalar(text, indent),
+            }
+        }
+    }
+
+    fn value(&mut self, text: &mut String, indent: usize, depth: u32) {
+        match self.below(8) {
+            0 | 1 if depth < 3 => {
+                self.behind(text);
+                self.lines(text, indent + 2);
+                self.map(text, indent + 2, depth + 1);
+            }
+            2 | 3 if depth < 3 => {
+                self.behind(text);
+                let inner = indent + if self.below(2) == 0 { 2 } else { 0 };
+                self.lines(text, inner);
+                self.list(text, inner, depth + 1);
+            }
+            4 => {
+                let flow = self.one(&["[]", "{}", "[a, 'b']", "{x: 1, y: z}", "[\n  a,\n  b\n]", "{ # f\n}"]);
+                let _ = write!(text, " {}", flow.replace('\n', &format!("\n{}", " ".repeat(indent + 1))));
+                self.behind(text);
+            }
+            _ => self.scalar(text, indent),
+        }
+    }
+
+    fn scalar(&mut self, text: &mut String, indent: usize) {
+        match self.below(7) {
+            0 => {
+                let header = self.one(&["|", "|-", "|+", ">", ">-"]);
+                let _ = write!(text, " {header}");
+                self.behind(text);
+                for _ in 0..1 + self.below(2) {
+                    let _ = writeln!(text, "{}text # no comment", " ".repeat(indent + 2));
+                    if self.below(4) == 0 {
+                        text.push('\n');
+                    }
+                }
+            }
+            1 => self.behind(text),
+            _ => {
+                let scalar = self.one(&["v", "'q # q'", "\"d\"", "12", "1.5", "true", "~", "two words", "2024-01-02"]);
+                let _ = write!(text, " {scalar}");
+                self.behind(text);
+            }
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! Between a client and moto: counts the calls, and answers chosen ones with a fault.
+//!
+//! Plain HTTP, one call a connection. Also ports that refuse and ports that never answer.
+
+use std::collections::BTreeMap;
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+/// What a client gets instead of an answer.
+#[derive(Debug, Clone)]
+pub(crate) enum Fault {
+    /// An AWS error of this type, with this status.
+    Error(u16, String),
+    /// The connection closes: the call is not passed on.
+    Drop,
+    /// The call is passed on and done; then the connection closes without the answer.
+    LoseAnswer,
+    /// Nothing, for this long; then as [`Fault::Drop`].
+    Hang(Duration),
+}
+
+impl Fault {
+    /// An AWS error with status 400.
+    pub(crate) fn error(kind: &str) -> Self {
+        Self::Error(400, kind.to_owned())
+    }
+}
+
+/// A running proxy.
+#[derive(Debug)]
+pub(crate) struct Proxy {
+    port: u16,
+    shared: Arc<Mutex<Shared>>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    calls: Vec<String>,
+    faults: BTreeMap<String, Fault>,
+}
+
+impl Proxy {
+    /// Passes calls on to a port of this machine.
+    pub(crate) fn to(backend: u16) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let shared = Arc::<Mutex<Shared>>::default();
+        let seen = Arc::clone(&shared);
+        thread::spawn(move || {
+            for client in listener.incoming().map_while(Result::ok) {
+                let seen = Arc::clone(&seen);
+                // A client that goes away is the client's business.
+                thread::spawn(move || drop(serve(client, backend, &seen)));
+            }
+        });
+        Self { port, shared }
+    }
+
+    /// Its address.
+    pub(crate) fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Answers this call (service and action, as in `X-Amz-Target`) with a fault from now on.
+    pub(crate) fn on(&self, target: &str, fault: Fault) {
+        let mut shared = self.shared.lock().unwrap();
+        shared.faults.insert(target.to_owned(), fault);
+    }
+
+    /// Takes all faults away.
+    pub(crate) fn heal(&self) {
+        self.shared.lock().unwrap().faults.clear();
+    }
+
+    /// The calls since the last time, in order; those of STS, which has no such header, as `sts`.
+    pub(crate) fn calls(&self) -> Vec<String> {
+        std::mem::take(&mut self.shared.lock().unwrap().calls)
+    }
+}
+
+/// A port that nobody listens on.
+pub(crate) fn closed_port() -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+/// A port that takes connections and never says a word.
+pub(crate) fn silent_port() -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    thread::spawn(move || {
+        let mut kept = Vec::new();
+        for client in listener.incoming() {
+            kept.push(client);
+        }
+    });
+    port
+}
+
+/// Sends one request that asks for `Connection: close` and returns the whole answer.
+pub(super) fn forward(port: u16, request: &[u8]) -> io::Result<Vec<u8>> {
+    let mut server = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
+    server.write_all(request)?;
+    let mut answer = Vec::new();
+    server.read_to_end(&mut answer)?;
+    Ok(answer)
+}
+
+fn serve(mut client: TcpStream, backend: u16, shared: &Mutex<Shared>) -> io::Result<()> {
+    let (head, body) = read_request(&mut client)?;
+    let target = header(&head, "x-amz-target").unwrap_or("sts").to_owned();
+    let fault = {
+        let mut shared = shared.lock().unwrap();
+        let fault = shared.faults.get(&target).cloned();
+        shared.calls.push(target);
+        fault
+    };
+    let pass_on = || {
+        let lines = head
+            .lines()
+            .filter(|line| !line.to_ascii_lowercase().starts_with("connection:"));
+        let mut request = lines.collect::<Vec<_>>().join("\r\n").into_bytes();
+        request.extend_from_slice(b"\r\nConnection: close\r\n\r\n");
+        request.extend_from_slice(&body);
+        forward(backend, &request)
+    };
+    match fault {
+        None => client.write_all(&closing(&pass_on()?)),
+        Some(Fault::Error(status, kind)) => {
+            let body = format!(r#"{{"__type":"{kind}","message":"made by a test"}}"#);
+            let answer = format!(
+                "HTTP/1.1 {status} Fault\r\nContent-Type: application/x-amz-json-1.1\r\n\
+                 X-Amzn-ErrorType: {kind}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
+                body.len()
+            );
+            client.write_all(answer.as_bytes())
+        }
+        Some(Fault::Drop) => Ok(()),
+        Some(Fault::LoseAnswer) => pass_on().map(drop),
+        Some(Fault::Hang(time)) => {
+            thread::sleep(time);
+            Ok(())
+        }
+    }
+}
+
+/// The head without its empty line, and the body.
+fn read_request(client: &mut TcpStream) -> io::Result<(String, Vec<u8>)> {
+    let mut bytes = Vec::new();
+    let mut buffer = [0; 4096];
+    loop {
+        if let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
+            let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
+            let length = header(&head, "content-length").map_or(0, |text| text.parse().unwrap());
+            if bytes.len() >= end + 4 + length {
+                return Ok((head, bytes[end + 4..].to_vec()));
+            }
+        }
+        match client.read(&mut buffer)? {
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            count => bytes.extend_from_slice(&buffer[..count]),
+        }
+    }
+}
+
+fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
+    head.lines().skip(1).find_map(|line| {
+        let (found, value) = line.split_once(':')?;
+        found.eq_ignore_ascii_case(name).then(|| value.trim())
+    })
+}
+
+/// The answer with a header that makes the client open a new connection for the next call.
+fn closing(answer: &[u8]) -> Vec<u8> {
+    let end = answer.windows(2).position(|window| window == b"\r\n");
+    let end = end.map_or(answer.len(), |end| end + 2);
+    [&answer[..end], b"Connection: close\r\n", &answer[end..]].concat()
+}

@@ -53,6 +53,21 @@ impl Ui {
         self.labelled("warning", "33", line);
     }
 
+    /// Whether a person is there to ask.
+    pub(crate) fn is_interactive(&self) -> bool {
+        io::stdin().is_terminal() && io::stderr().is_terminal()
+    }
+
+    /// Asks on the terminal and reads one line; without its end.
+    pub(crate) fn ask(&self, question: &str) -> String {
+        let mut stderr = io::stderr().lock();
+        let _ = write!(stderr, "{question} ").and_then(|()| stderr.flush());
+        let mut line = String::new();
+        // What cannot be read is no answer.
+        let _ = io::stdin().read_line(&mut line);
+        line.trim().to_owned()
+    }
+
     /// Prints an error and returns its exit status.
     pub(crate) fn fail(&self, error: &Error) -> u8 {
         self.labelled("error", "31", &error.to_string());

@@ -10,6 +10,10 @@ pub(crate) struct Ui {
     colour: bool,
 }
 
+#[expect(
+    clippy::unused_self,
+    reason = "whoever prints or asks has to have been given the terminal"
+)]
 impl Ui {
     /// Looks at the terminal once.
     #[expect(

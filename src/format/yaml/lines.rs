@@ -18,10 +18,8 @@ pub(super) fn position(text: &[u8], offset: usize) -> (usize, usize) {
 /// The first byte of the line that holds `offset`.
 pub(super) fn line_start(text: &[u8], offset: usize) -> usize {
     let before = text.get(..offset.min(text.len())).unwrap_or(text);
-    before
-        .iter()
-        .rposition(|byte| *byte == b'\n')
-        .map_or(0, |at| at + 1)
+    let top = if text.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len().min(offset) } else { 0 };
+    before.iter().rposition(|byte| *byte == b'\n').map_or(top, |at| at + 1)
 }
 
 /// The first byte after the line that holds `offset`, line end included.

@@ -15,7 +15,7 @@ use super::compose::METADATA_KEY;
 use super::emit::{Emitter, INDENT, flow_of, map_of};
 use super::layout::{Place, RootPlace, ScalarPlace};
 use super::lines::{line_end, next_line, position};
-use super::scalar::{Written, is_ambiguous, write};
+use super::scalar::{Lines, Written, is_ambiguous, write};
 use super::tokens::Style;
 
 /// Writes edits into the source of a document.
@@ -174,7 +174,9 @@ impl Splice<'_> {
                 }
                 match block {
                     Some(block) => {
-                        self.cut(place.span.start..block.header_end, header);
+                        if !self.header_says(place.span.start..block.header_end, &lines) {
+                            self.cut(place.span.start..block.header_end, header);
+                        }
                         self.cuts.push((block.body_start..block.body_end, body));
                     }
                     None => {
@@ -188,6 +190,18 @@ impl Splice<'_> {
                 }
             }
         }
+    }
+
+    /// Whether a header that stands there says what the lines need, an indentation included.
+    fn header_says(&self, header: Range<usize>, lines: &Lines) -> bool {
+        let header = self.source.get(header).and_then(|header| std::str::from_utf8(header).ok());
+        header.is_some_and(|header| {
+            let tells_indent = header.contains(|c: char| c.is_ascii_digit());
+            let chomping = header.trim_start_matches(lines.indicator);
+            header.starts_with(lines.indicator)
+                && (tells_indent || !lines.tells_indent)
+                && chomping.trim_matches(|c: char| c.is_ascii_digit()) == lines.chomping
+        })
     }
 
     /// `- ENC[…]` that holds a comment becomes `#…` at the place of the dash.

@@ -51,7 +51,7 @@ impl Store {
     }
 
     /// Calls something of the service as somebody else.
-    fn call(&self, action: &str, body: &Value) {
+    fn call(action: &str, body: &Value) {
         moto().call(REGION, &format!("secretsmanager.{action}"), body);
     }
 
@@ -110,14 +110,14 @@ fn what_another_writer_made_is_in_sync_if_equal_and_refused_if_not() {
     let id = store.id("api-keys");
     // The same fields, spelled as Terraform's jsonencode does and in another order.
     let same = r#"{ "tiingo_api_key": "tg_01\u002623\u003c45\"6\\789é", "cryptocompare_api_key": "cc_0123456789abcdef" }"#;
-    store.call("CreateSecret", &json!({"Name": id, "SecretString": same}));
+    Store::call("CreateSecret", &json!({"Name": id, "SecretString": same}));
     let report = store.world.apply();
     assert_eq!(
         (&report["summary"]["create"], &report["summary"]["in_sync"]),
         (&json!(2), &json!(1))
     );
 
-    store.call(
+    Store::call(
         "PutSecretValue",
         &json!({"SecretId": id, "SecretString": "{}"}),
     );
@@ -136,12 +136,12 @@ fn what_another_writer_made_is_in_sync_if_equal_and_refused_if_not() {
 #[test]
 fn a_secret_without_a_value_is_filled_and_one_in_deletion_is_refused() {
     let store = Store::new();
-    store.call("CreateSecret", &json!({"Name": store.id("psql-url")}));
+    Store::call("CreateSecret", &json!({"Name": store.id("psql-url")}));
     store.world.apply();
     assert_eq!(store.get("psql-url", "SecretString"), DATABASE_URL);
 
     let id = store.id("api-keys");
-    store.call("DeleteSecret", &json!({"SecretId": id}));
+    Store::call("DeleteSecret", &json!({"SecretId": id}));
     store
         .world
         .sync("-y")

@@ -10,6 +10,7 @@ pub(crate) struct Ui {
     colour: bool,
 }
 
+#[expect(clippy::unused_self, reason = "whoever prints has been handed the Ui")]
 impl Ui {
     /// Looks at the terminal once.
     #[expect(

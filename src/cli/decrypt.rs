@@ -29,7 +29,7 @@ pub(crate) struct Args {
     /// With --env: replace a clear file that differs.
     #[arg(long)]
     overwrite: bool,
-    /// Print only what stands at this path: '["key"][0]'.
+    /// Print only what stands at this path: `["key"][0]`.
     #[arg(long, value_name = "PATH")]
     extract: Option<String>,
     #[command(flatten)]

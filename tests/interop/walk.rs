@@ -39,8 +39,15 @@ fn shown(tree: &Tree) -> String {
                 let _ = writeln!(lines, "{kind} {} comment {text:?}", trail.of_comment());
             }
             Step::Leaf(leaf) => {
-                let text = with_plain(&leaf.value, |plain| String::from_utf8_lossy(plain).into_owned());
-                let _ = writeln!(lines, "v {} {} {text:?}", trail.of_value(), kind(&leaf.value));
+                let text = with_plain(&leaf.value, |plain| {
+                    String::from_utf8_lossy(plain).into_owned()
+                });
+                let _ = writeln!(
+                    lines,
+                    "v {} {} {text:?}",
+                    trail.of_value(),
+                    kind(&leaf.value)
+                );
             }
         }
         Ok(())
@@ -72,10 +79,19 @@ fn seen_by_the_reference(files: &[std::path::PathBuf]) -> Vec<Result<String, Str
                 return Err(error.to_owned());
             }
             let mut lines = String::new();
-            for item in json["docs"].as_array().unwrap().iter().flat_map(|doc| doc.as_array().unwrap()) {
+            for item in json["docs"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .flat_map(|doc| doc.as_array().unwrap())
+            {
                 let text = |name: &str| item[name].as_str().unwrap().to_owned();
                 let path = text("p");
-                let path = if path.is_empty() { ":".to_owned() } else { path };
+                let path = if path.is_empty() {
+                    ":".to_owned()
+                } else {
+                    path
+                };
                 let _ = writeln!(lines, "{} {path} {} {:?}", text("k"), text("t"), text("v"));
             }
             Ok(lines)
@@ -97,7 +113,9 @@ fn recorded_documents_are_seen_as_the_reference_sees_them() {
         let text = std::fs::read_to_string(&path).unwrap();
         let recorded = path.with_extension("walk");
         if std::env::var_os("CLSECRETS_BLESS").is_some() {
-            let seen = seen_by_the_reference(std::slice::from_ref(&path)).remove(0).unwrap();
+            let seen = seen_by_the_reference(std::slice::from_ref(&path))
+                .remove(0)
+                .unwrap();
             std::fs::write(&recorded, seen).unwrap();
         }
         let recorded = std::fs::read_to_string(&recorded).unwrap();
@@ -137,7 +155,10 @@ fn generated_documents_are_seen_as_the_reference_sees_them() {
             }
         }
     }
-    assert!(compared > count / 2, "only {compared} of {count} documents were taken");
+    assert!(
+        compared > count / 2,
+        "only {compared} of {count} documents were taken"
+    );
     println!("{compared} of {count} documents compared");
     assert!(differences.is_empty(), "seed {seed}:\n{differences}");
 }
@@ -145,7 +166,11 @@ fn generated_documents_are_seen_as_the_reference_sees_them() {
 /// The reference itself does not see one of the comments.
 fn lost_a_comment(text: &str, theirs: &str) -> bool {
     let written = text.matches("# ").count();
-    theirs.lines().filter(|line| line.contains(" comment ")).count() < written
+    theirs
+        .lines()
+        .filter(|line| line.contains(" comment "))
+        .count()
+        < written
 }
 
 fn name(path: &Path) -> String {
@@ -164,7 +189,10 @@ struct Generator {
 
 impl Generator {
     fn new(seed: u64) -> Self {
-        Self { state: seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1, comments: 0 }
+        Self {
+            state: seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1,
+            comments: 0,
+        }
     }
 
     fn below(&mut self, limit: u64) -> u64 {
@@ -227,7 +255,7 @@ impl Generator {
     }
 
     fn list(&mut self, text: &mut String, indent: usize, depth: u32) {
-        for at in 0..1 + self.below(3) {
+        for at in 0..=self.below(3) {
             if at > 0 {
                 self.lines(text, indent);
             }
@@ -269,8 +297,19 @@ impl Generator {
                 self.list(text, inner, depth + 1);
             }
             4 => {
-                let flow = self.one(&["[]", "{}", "[a, 'b']", "{x: 1, y: z}", "[\n  a,\n  b\n]", "{ # f\n}"]);
-                let _ = write!(text, " {}", flow.replace('\n', &format!("\n{}", " ".repeat(indent + 1))));
+                let flow = self.one(&[
+                    "[]",
+                    "{}",
+                    "[a, 'b']",
+                    "{x: 1, y: z}",
+                    "[\n  a,\n  b\n]",
+                    "{ # f\n}",
+                ]);
+                let _ = write!(
+                    text,
+                    " {}",
+                    flow.replace('\n', &format!("\n{}", " ".repeat(indent + 1)))
+                );
                 self.behind(text);
             }
             _ => self.scalar(text, indent),
@@ -283,7 +322,7 @@ impl Generator {
                 let header = self.one(&["|", "|-", "|+", ">", ">-"]);
                 let _ = write!(text, " {header}");
                 self.behind(text);
-                for _ in 0..1 + self.below(2) {
+                for _ in 0..=self.below(2) {
                     let _ = writeln!(text, "{}text # no comment", " ".repeat(indent + 2));
                     if self.below(4) == 0 {
                         text.push('\n');
@@ -292,7 +331,17 @@ impl Generator {
             }
             1 => self.behind(text),
             _ => {
-                let scalar = self.one(&["v", "'q # q'", "\"d\"", "12", "1.5", "true", "~", "two words", "2024-01-02"]);
+                let scalar = self.one(&[
+                    "v",
+                    "'q # q'",
+                    "\"d\"",
+                    "12",
+                    "1.5",
+                    "true",
+                    "~",
+                    "two words",
+                    "2024-01-02",
+                ]);
                 let _ = write!(text, " {scalar}");
                 self.behind(text);
             }

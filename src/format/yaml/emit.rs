@@ -80,7 +80,7 @@ impl Emitter {
                     self.text.push_str("- ");
                     match node {
                         Node::Map(map) if !map.entries.is_empty() => {
-                            self.map(map, column + 2, true)
+                            self.map(map, column + 2, true);
                         }
                         Node::List(list) if !list.items.is_empty() => {
                             self.list(list, column + 2, true);

@@ -4,9 +4,11 @@
 //! types; back: [`splice`] edits the text, [`emit`] writes what is new. What is not supported yet
 //! is refused with its line.
 
+mod collections;
 mod comments;
 mod compose;
 mod emit;
+mod entry;
 mod extents;
 mod grammar;
 mod layout;
@@ -16,6 +18,7 @@ mod scalar;
 mod splice;
 
 mod tokens;
+mod typed;
 
 use zeroize::Zeroizing;
 

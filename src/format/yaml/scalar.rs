@@ -45,10 +45,11 @@ pub(super) fn write(value: &Value, wanted: Style, is_in_flow: bool, keeps_plain:
         let packed = base64::engine::general_purpose::STANDARD.encode(bytes);
         return inline(&format!("!!binary {packed}"));
     };
-    if wanted.is_block() || (wanted == Style::Plain && text.contains('\n')) {
-        if !is_in_flow && let Some(lines) = lines(text, wanted) {
-            return Written::Block(lines);
-        }
+    if (wanted.is_block() || (wanted == Style::Plain && text.contains('\n')))
+        && !is_in_flow
+        && let Some(lines) = lines(text, wanted)
+    {
+        return Written::Block(lines);
     }
     Written::Inline(match wanted {
         Style::SingleQuoted if fits_single_quotes(text) => single_quoted(text),
@@ -290,7 +291,7 @@ mod tests {
     fn a_float_stays_a_float() {
         for (number, expected) in [
             (2.0, "2.0"),
-            (3.14, "3.14"),
+            (3.25, "3.25"),
             (100_000.25, "100000.25"),
             (1e6, "1e+06"),
             (1_000_000.5, "1.0000005e+06"),

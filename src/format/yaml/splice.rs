@@ -172,21 +172,18 @@ impl Splice<'_> {
                     }
                     body.push_str(self.end);
                 }
-                match block {
-                    Some(block) => {
-                        if !self.header_says(place.span.start..block.header_end, &lines) {
-                            self.cut(place.span.start..block.header_end, header);
-                        }
-                        self.cuts.push((block.body_start..block.body_end, body));
+                if let Some(block) = block {
+                    if !self.header_says(place.span.start..block.header_end, &lines) {
+                        self.cut(place.span.start..block.header_end, header);
                     }
-                    None => {
-                        self.cut(span.clone(), header);
-                        let below = next_line(self.source, span.end);
-                        if self.source.get(below.wrapping_sub(1)) != Some(&b'\n') {
-                            body.insert_str(0, self.end);
-                        }
-                        self.cuts.push((below..below, body));
+                    self.cuts.push((block.body_start..block.body_end, body));
+                } else {
+                    self.cut(span.clone(), header);
+                    let below = next_line(self.source, span.end);
+                    if self.source.get(below.wrapping_sub(1)) != Some(&b'\n') {
+                        body.insert_str(0, self.end);
                     }
+                    self.cuts.push((below..below, body));
                 }
             }
         }
@@ -194,7 +191,10 @@ impl Splice<'_> {
 
     /// Whether a header that stands there says what the lines need, an indentation included.
     fn header_says(&self, header: Range<usize>, lines: &Lines) -> bool {
-        let header = self.source.get(header).and_then(|header| std::str::from_utf8(header).ok());
+        let header = self
+            .source
+            .get(header)
+            .and_then(|header| std::str::from_utf8(header).ok());
         header.is_some_and(|header| {
             let tells_indent = header.contains(|c: char| c.is_ascii_digit());
             let chomping = header.trim_start_matches(lines.indicator);

@@ -287,6 +287,8 @@ mod tests {
             name in "[ -~ü]{1,12}",
             port in proptest::option::of(1..u16::MAX),
         ) {
+            // A parser of web addresses takes these for steps in a path.
+            prop_assume!(name != "." && name != "..");
             let database = Database { user: user.clone(), name: name.clone(), port, ..parts() };
             let url = database.url("postgres", &SecretBytes::copy_of(password.as_bytes())).unwrap();
             prop_assert_eq!(check_url(&url), Ok(()));

@@ -51,11 +51,6 @@ impl Format for Yaml {
             };
             return Err(FormatError::at(text, 0, fault, "no document in it"));
         }
-        if parsed.documents.len() > 1 {
-            let end = parsed.documents.first().map_or(0, |document| document.end);
-            let reason = "several documents in one file are not supported yet";
-            return Err(FormatError::at(text, end, Fault::Unsupported, reason));
-        }
         let composed = compose::compose(text, &parsed)?;
         // The reference writes these into sealed files, but takes them for line ends elsewhere.
         let separator = text

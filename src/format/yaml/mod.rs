@@ -13,6 +13,7 @@ mod extents;
 mod grammar;
 mod layout;
 mod lines;
+mod quoting;
 mod resolve;
 mod scalar;
 mod splice;
@@ -120,6 +121,20 @@ fn checked(source: &[u8]) -> Result<&str, FormatError> {
 }
 
 impl Document {
+    /// The line of an entry called `sops` that stands in a document where it cannot be metadata.
+    pub fn reserved_entry(&self) -> Option<usize> {
+        let entries = self
+            .layout
+            .documents
+            .iter()
+            .filter_map(|place| place.entry.as_ref());
+        let line = |entry: &layout::EntryPlace| lines::position(&self.source, entry.span.start).0;
+        self.metadata
+            .is_none()
+            .then(|| entries.map(line).next())
+            .flatten()
+    }
+
     /// Lines of comments that no value is near enough to own; the reference drops them.
     pub fn stray_comments(&self) -> Vec<usize> {
         let line = |at: &usize| lines::position(&self.source, *at).0;

@@ -63,8 +63,7 @@ impl Shape {
         while let Some(c) = chars.next() {
             let ends_word = is_blank(chars.peek().copied());
             has_indicator |= match (before, c) {
-                (None, '#' | ',' | '[' | ']' | '{' | '}' | '&' | '*' | '!' | '|' | '>') => true,
-                (None, '\'' | '"' | '%' | '@' | '`') => true,
+                (None, first) if "#,[]{}&*!|>'\"%@`".contains(first) => true,
                 (None, '?' | '-') | (_, ':') => ends_word,
                 (Some(last), '#') => is_blank(Some(last)) || is_break(last),
                 _ => false,

@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use clsecrets::format::{self, Format};
-use clsecrets::fs::{self, Stamp};
+use clsecrets::fs::{self, Lock, Privacy, Stamp};
 use clsecrets::{Code, Error, Settings};
 use zeroize::Zeroizing;
+
+use super::Context;
 
 /// Options that say how a file is read and what it is called.
 #[derive(Debug, Args)]
@@ -65,6 +67,35 @@ impl Destination {
             ));
         }
         Ok(())
+    }
+}
+
+impl Destination {
+    /// Waits for other writers of a file that is to be written in place, before it is read.
+    pub(crate) fn lock(&self, file: &Path, settings: &Settings) -> Result<Option<Lock>, Error> {
+        self.in_place
+            .then(|| fs::lock(&settings.absolute(file)))
+            .transpose()
+    }
+
+    /// Writes a result where it belongs. `stamp` is what the file was when it was read.
+    pub(crate) fn write(
+        &self,
+        file: &Path,
+        result: &[u8],
+        privacy: Privacy,
+        stamp: Option<&Stamp>,
+        context: &Context,
+    ) -> Result<(), Error> {
+        if self.in_place {
+            return fs::replace(&context.settings.absolute(file), result, privacy, stamp);
+        }
+        let Some(output) = &self.output else {
+            return context.ui.result(result);
+        };
+        let output = context.settings.absolute(output);
+        let _lock = fs::lock(&output)?;
+        fs::replace(&output, result, privacy, None)
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod decrypt;
 mod delivery;
+mod digest;
 mod encrypt;
 mod environment;
 mod hook;

@@ -11,14 +11,13 @@ use clsecrets::config::{Environment, Environments, find_environments};
 use clsecrets::envelope::{Changes, Draft, OpenOptions};
 use clsecrets::fs::{self, Privacy};
 use clsecrets::{Code, Error};
-use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::encrypt::{report, seal_draft};
 use super::input::{Input, Naming};
 use super::opening::Opener;
 use super::sealing::Sealing;
-use super::{Context, Outcome};
+use super::{Context, Outcome, digest};
 
 const PLAIN: Naming = Naming {
     input_type: None,
@@ -255,7 +254,7 @@ pub(super) fn relative(path: &Path, context: &Context) -> PathBuf {
 
 fn memory_of(sealed: &Path, context: &Context) -> Option<PathBuf> {
     let path = std::fs::canonicalize(sealed).unwrap_or_else(|_| sealed.to_path_buf());
-    let name = hex(&Sha256::digest(path.as_os_str().as_encoded_bytes()));
+    let name = digest::sha256(path.as_os_str().as_encoded_bytes());
     Some(
         context
             .settings
@@ -271,7 +270,7 @@ fn remember(sealed: &Path, text: &[u8], context: &Context) {
     let Some(memory) = memory_of(sealed, context) else {
         return;
     };
-    let digest = hex(&Sha256::digest(text));
+    let digest = digest::sha256(text);
     let written = memory
         .parent()
         .map_or(Ok(()), fs::create_private_dir)
@@ -288,13 +287,5 @@ fn remember(sealed: &Path, text: &[u8], context: &Context) {
 
 fn is_remembered(sealed: &Path, text: &[u8], context: &Context) -> bool {
     let content = memory_of(sealed, context).and_then(|memory| fs::read(&memory).ok());
-    content.is_some_and(|content| *content.bytes == hex(&Sha256::digest(text)).as_bytes())
-}
-
-fn hex(digest: &[u8]) -> String {
-    use std::fmt::Write as _;
-    digest.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    content.is_some_and(|content| *content.bytes == digest::sha256(text).as_bytes())
 }

@@ -128,13 +128,15 @@ fn lines(target: &Target) -> Vec<String> {
     let mut lines = vec![target.label.clone()];
     for object in &target.objects {
         lines.push(format!("  {} ({})", object.name, object.form));
+        let names = object.keys.iter().map(|key| key.name.len());
+        let width = names.max().unwrap_or_default();
         for key in &object.keys {
             let source = if key.sources.is_empty() {
                 "clsecrets.yaml".to_owned()
             } else {
                 key.sources.join(", ")
             };
-            lines.push(format!("    {:<16} {MASK}  from {source}", key.name));
+            lines.push(format!("    {:<width$}  {MASK}  from {source}", key.name));
         }
     }
     for skip in &target.skipped {

@@ -20,10 +20,10 @@ use super::Context;
 /// Options that say for whom and how a file is sealed.
 #[derive(Debug, Args)]
 pub(crate) struct Sealing {
-    /// Seal for these age recipients, comma separated [env: SOPS_AGE_RECIPIENTS].
+    /// Seal for these age recipients, comma separated [env: `SOPS_AGE_RECIPIENTS`].
     #[arg(short, long, value_name = "RECIPIENT,…")]
     age: Option<String>,
-    /// Seal for these AWS KMS keys: ARN, or ARN+ROLE, comma separated [env: SOPS_KMS_ARN].
+    /// Seal for these AWS KMS keys: ARN, or ARN+ROLE, comma separated [env: `SOPS_KMS_ARN`].
     #[arg(short, long, value_name = "ARN,…")]
     kms: Option<String>,
     /// The AWS profile to note for these KMS keys.
@@ -53,7 +53,7 @@ pub(crate) struct Sealing {
     /// Compute the MAC over sealed values only.
     #[arg(long)]
     mac_only_encrypted: bool,
-    /// The creation rules [default: .sops.yaml above the file; env: SOPS_CONFIG].
+    /// The creation rules [default: .sops.yaml above the file; env: `SOPS_CONFIG`].
     #[arg(long, value_name = "FILE")]
     config: Option<std::path::PathBuf>,
     /// Seal even when the rule selects no value.
@@ -121,7 +121,7 @@ impl Sealing {
                 context,
             )?;
         }
-        let rule = self.selection(given_rule, creation.as_ref())?;
+        let rule = Self::selection(given_rule, creation.as_ref())?;
         let mac_only_encrypted =
             self.mac_only_encrypted || creation.is_some_and(|creation| creation.mac_only_encrypted);
         Ok(Decision {
@@ -279,7 +279,6 @@ impl Sealing {
     }
 
     fn selection(
-        &self,
         given: Option<(RuleKind, &str)>,
         creation: Option<&CreationRule>,
     ) -> Result<Rule, Error> {

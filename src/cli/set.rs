@@ -17,6 +17,10 @@ use super::opening::{Opener, Opening};
 use super::{Context, Outcome};
 
 /// Set one value of a sealed file.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an option of the command line"
+)]
 #[derive(Debug, ClapArgs)]
 #[command(
     after_help = "The value is JSON, as for the reference; --raw takes a text as it is.
@@ -29,7 +33,7 @@ Examples:
 pub(crate) struct Args {
     /// The sealed file.
     file: PathBuf,
-    /// Where: '["key"]["key"][0]'.
+    /// Where: `["key"]["key"][0]`.
     path: String,
     /// The value as JSON. Everyone on this machine can see it while the command runs.
     #[arg(allow_hyphen_values = true)]

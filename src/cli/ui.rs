@@ -10,6 +10,7 @@ pub(crate) struct Ui {
     colour: bool,
 }
 
+#[expect(clippy::unused_self, reason = "whoever prints has been handed the Ui")]
 impl Ui {
     /// Looks at the terminal once.
     #[expect(
@@ -51,6 +52,21 @@ impl Ui {
     /// Tells something that the user should look at.
     pub(crate) fn warn(&self, line: &str) {
         self.labelled("warning", "33", line);
+    }
+
+    /// Whether a person is there to ask.
+    pub(crate) fn is_interactive(&self) -> bool {
+        io::stdin().is_terminal() && io::stderr().is_terminal()
+    }
+
+    /// Asks on the terminal and reads one line; without its end.
+    pub(crate) fn ask(&self, question: &str) -> String {
+        let mut stderr = io::stderr().lock();
+        let _ = write!(stderr, "{question} ").and_then(|()| stderr.flush());
+        let mut line = String::new();
+        // What cannot be read is no answer.
+        let _ = io::stdin().read_line(&mut line);
+        line.trim().to_owned()
     }
 
     /// Prints an error and returns its exit status.

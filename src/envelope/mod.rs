@@ -81,6 +81,9 @@ pub enum EnvelopeError {
     /// There is metadata already.
     #[error("it is sealed already, or has an entry called 'sops' of its own")]
     AlreadySealed,
+    /// A later document has an entry of the metadata's name.
+    #[error("line {0}: 'sops' is a reserved key; rename it")]
+    Reserved(usize),
     /// A value does not open.
     #[error("line {line}: the value at {path} does not open: {cause}")]
     Value {
@@ -166,6 +169,7 @@ impl EnvelopeError {
                 _ => Code::Input,
             },
             Self::AlreadySealed => Code::AlreadySealed,
+            Self::Reserved(_) => Code::Unrepresentable,
             Self::Value { .. } | Self::ClearValue { .. } => Code::Token,
             Self::Mac(_) => Code::Mac,
             Self::NothingSelected { .. } | Self::WouldStayClear(_) => Code::Encrypt,
@@ -204,6 +208,9 @@ impl Draft {
         let document = format.parse(text)?;
         if document.metadata.is_some() {
             return Err(EnvelopeError::AlreadySealed);
+        }
+        if let Some(line) = document.reserved_entry() {
+            return Err(EnvelopeError::Reserved(line));
         }
         Ok(Self { document, format })
     }

@@ -146,12 +146,9 @@ impl Rewrite for Pass<'_> {
     fn leaf(&mut self, leaf: &mut Leaf) -> Result<Option<SecretBytes>, EnvelopeError> {
         let is_selected = self.selector.value();
         let sealed = match (&leaf.value, is_selected) {
-            (Value::Null, _) => {
-                self.selector.value_done();
-                return Ok(None);
-            }
             (Value::Str(text), true) if !text.is_empty() => text,
-            (Value::Str(_), true) => {
+            // What is empty is never sealed, and is not in the MAC.
+            (Value::Null, _) | (Value::Str(_), true) => {
                 self.selector.value_done();
                 return Ok(None);
             }

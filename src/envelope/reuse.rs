@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use crate::cipher::{Type, with_plain};
 use crate::secret::SecretBytes;
-use crate::tree::{Comment, Entry, Item, List, Map, Node, Site, Tree, Value};
+use crate::tree::{Comment, List, Map, Node, Site, Tree, Value};
 
 use super::{Draft, Opened};
 
@@ -73,32 +73,14 @@ impl Matching<'_> {
                 self.node(&pair.value, value);
             }
         }
-        fn comment(entry: &Entry) -> Option<&Comment> {
-            match entry {
-                Entry::Comment(comment) => Some(comment),
-                Entry::Pair(_) => None,
-            }
-        }
-        self.comments(
-            new.entries.iter().filter_map(comment),
-            old.entries.iter().filter_map(comment),
-        );
+        self.comments(new.comments(), old.comments());
     }
 
     fn list(&mut self, new: &List, old: &List) {
         for (new, old) in new.nodes().zip(old.nodes()) {
             self.node(new, old);
         }
-        fn comment(item: &Item) -> Option<&Comment> {
-            match item {
-                Item::Comment(comment) => Some(comment),
-                Item::Node(_) => None,
-            }
-        }
-        self.comments(
-            new.items.iter().filter_map(comment),
-            old.items.iter().filter_map(comment),
-        );
+        self.comments(new.comments(), old.comments());
     }
 
     fn node(&mut self, new: &Node, old: &Node) {

@@ -50,11 +50,16 @@ impl Draft {
         }
         let mut pass = Pass::new(&self.document, &metadata, key, nonces, reuse);
         walk(&self.document.tree, &mut |step| pass.step(step))?;
-        let (places, counts, last_modified, mac) = pass.finish(now)?;
+        let Sealing {
+            places,
+            counts,
+            last_modified,
+            mac,
+        } = pass.finish(now)?;
         (metadata.last_modified, metadata.mac) = (last_modified, Some(mac));
         // A key that carries an unencrypted suffix says so itself; the other rules can be mistyped.
         let says_so = metadata.rule.kind() == RuleKind::UnencryptedSuffix;
-        if counts.sealed == 0 && counts.clear > 0 && !says_so && !allow_cleartext {
+        if places.is_empty() && counts.clear > 0 && !says_so && !allow_cleartext {
             let (field, argument) = (
                 metadata.rule.kind().field(),
                 metadata.rule.argument().to_owned(),
@@ -123,7 +128,12 @@ impl Opened {
         }
         let mut pass = Pass::new(&self.document, &metadata, key, nonces, &kept);
         walk(&self.document.tree, &mut |step| pass.step(step))?;
-        let (mut places, counts, last_modified, mac) = pass.finish(now)?;
+        let Sealing {
+            mut places,
+            counts,
+            last_modified,
+            mac,
+        } = pass.finish(now)?;
         places.retain(|(site, _)| !kept.contains_key(site));
         // Changed values that stay clear are written as they are.
         let sealed: std::collections::HashSet<Site> =
@@ -154,8 +164,17 @@ impl Opened {
     }
 }
 
+/// What a walk has made.
+struct Sealing {
+    places: Vec<(Site, Change)>,
+    counts: Counts,
+    last_modified: String,
+    /// The sealed MAC.
+    mac: String,
+}
+
 /// One walk that seals and hashes.
-pub(super) struct Pass<'a> {
+struct Pass<'a> {
     document: &'a Document,
     metadata: &'a Metadata,
     cipher: Cipher<'a>,
@@ -169,7 +188,7 @@ pub(super) struct Pass<'a> {
 }
 
 impl<'a> Pass<'a> {
-    pub(super) fn new(
+    fn new(
         document: &'a Document,
         metadata: &'a Metadata,
         key: &'a DataKey,
@@ -190,7 +209,7 @@ impl<'a> Pass<'a> {
         }
     }
 
-    pub(super) fn step(&mut self, step: Step<'_>) -> Result<(), EnvelopeError> {
+    fn step(&mut self, step: Step<'_>) -> Result<(), EnvelopeError> {
         match step {
             Step::EnterMap | Step::EnterList => {
                 self.selector.enter();
@@ -263,10 +282,7 @@ impl<'a> Pass<'a> {
     }
 
     /// Seals the MAC under the time; the metadata is complete afterwards.
-    fn finish(
-        self,
-        now: i64,
-    ) -> Result<(Vec<(Site, Change)>, Counts, String, String), EnvelopeError> {
+    fn finish(self, now: i64) -> Result<Sealing, EnvelopeError> {
         let last_modified = time::from_unix(now);
         let digest = self.mac.finish();
         let nonce = self.nonces.next()?;
@@ -279,12 +295,17 @@ impl<'a> Pass<'a> {
             nonce,
         )
         .map_err(EnvelopeError::Cipher)?;
-        Ok((self.places, self.counts, last_modified, mac))
+        Ok(Sealing {
+            places: self.places,
+            counts: self.counts,
+            last_modified,
+            mac,
+        })
     }
 }
 
 /// Reads the new text back: it must hold the same values, and open.
-pub(super) fn look_back(
+fn look_back(
     format: &'static dyn crate::format::Format,
     bytes: &[u8],
     key: &DataKey,

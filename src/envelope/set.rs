@@ -220,15 +220,16 @@ fn by_site(map: &Map, site: Site) -> Option<&Map> {
 
 fn sealed_copy(node: &Node, tokens: &HashMap<Site, String>, stays_clear: &mut bool) -> Node {
     match node {
-        Node::Leaf(Leaf { value, site }) => match tokens.get(site) {
-            Some(token) => Node::text(token),
-            None => {
+        Node::Leaf(Leaf { value, site }) => {
+            if let Some(token) = tokens.get(site) {
+                Node::text(token)
+            } else {
                 let is_empty = matches!(value, Value::Null)
                     || value.as_str().is_some_and(crate::secret::Secret::is_empty);
                 *stays_clear |= !is_empty;
                 Node::new_leaf(value.duplicate())
             }
-        },
+        }
         Node::Map(map) => {
             let mut copy = Map::default();
             for pair in map.pairs() {

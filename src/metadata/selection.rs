@@ -183,13 +183,12 @@ impl<'r> Selector<'r> {
 
     /// The next value has this key.
     pub fn key(&mut self, key: &str) {
-        let is_named = match self.known.get(key) {
-            Some(known) => *known,
-            None => {
-                let is_named = self.rule.names(key);
-                self.known.insert(key.to_owned(), is_named);
-                is_named
-            }
+        let is_named = if let Some(known) = self.known.get(key) {
+            *known
+        } else {
+            let is_named = self.rule.names(key);
+            self.known.insert(key.to_owned(), is_named);
+            is_named
         };
         if let Some(frame) = self.frames.last_mut() {
             frame.names_next = frame.is_named || is_named;

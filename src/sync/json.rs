@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Visitor};
-use zeroize::Zeroizing;
 
 use crate::secret::SecretBytes;
 
@@ -27,6 +26,7 @@ pub(crate) fn read(text: &SecretBytes) -> Option<Fields> {
 }
 
 /// Writes fields in the order given; they are text by contract of [`super::Target::admit`].
+#[cfg(any(test, feature = "aws"))]
 pub(crate) fn write<'a>(
     fields: impl Iterator<Item = (&'a str, &'a SecretBytes)> + Clone,
 ) -> Option<SecretBytes> {
@@ -35,7 +35,7 @@ pub(crate) fn write<'a>(
         .clone()
         .map(|(key, value)| 6 * (key.len() + value.len()) + 8)
         .sum::<usize>();
-    let mut text = Zeroizing::new(Vec::with_capacity(room + 2));
+    let mut text = zeroize::Zeroizing::new(Vec::with_capacity(room + 2));
     text.push(b'{');
     for (at, (key, value)) in fields.enumerate() {
         if at > 0 {

@@ -127,6 +127,10 @@ impl Surveyed {
                 Err(error) => failures.push(Failure::of(&self.label, Some(&object.name), &error)),
             }
         }
+        if !failures.is_empty() {
+            // Plans are matched with objects by position; with a gap they would tell lies.
+            self.plans.clear();
+        }
         for (place, answer) in besides.into_iter().zip(answers) {
             match answer {
                 Ok(seen) => self.beside.push((place, seen)),

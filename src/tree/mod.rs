@@ -161,6 +161,14 @@ impl Map {
         })
     }
 
+    /// The comments, without the pairs.
+    pub fn comments(&self) -> impl Iterator<Item = &Comment> {
+        self.entries.iter().filter_map(|entry| match entry {
+            Entry::Comment(comment) => Some(comment),
+            Entry::Pair(_) => None,
+        })
+    }
+
     /// Appends a pair that is in no text yet.
     pub fn push(&mut self, key: impl Into<String>, value: Node) {
         self.entries.push(Entry::Pair(Pair {
@@ -176,6 +184,14 @@ impl Map {
 }
 
 impl List {
+    /// The comments, without the values.
+    pub fn comments(&self) -> impl Iterator<Item = &Comment> {
+        self.items.iter().filter_map(|item| match item {
+            Item::Comment(comment) => Some(comment),
+            Item::Node(_) => None,
+        })
+    }
+
     /// The values, without the comments; the positions that `["a"][0]` counts.
     pub fn nodes(&self) -> impl Iterator<Item = &Node> {
         self.items.iter().filter_map(|item| match item {

@@ -5,7 +5,7 @@
 use super::{Comment, Entry, Item, Leaf, List, Map, Node, Tree};
 
 /// What the walk meets. Lent only for the call.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub enum Step<'a> {
     /// A map begins; the document's top level too.
     EnterMap,

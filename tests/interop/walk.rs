@@ -215,6 +215,12 @@ impl Generator {
         self.lines(&mut text, 0);
         self.map(&mut text, 0, 0);
         self.lines(&mut text, 0);
+        while self.below(5) == 0 {
+            text.push_str(self.one(&["---\n", "--- # marker\n", "...\n---\n", "---\n\n"]));
+            self.lines(&mut text, 0);
+            self.map(&mut text, 0, 0);
+            self.lines(&mut text, 0);
+        }
         text
     }
 
@@ -255,7 +261,7 @@ impl Generator {
     }
 
     fn list(&mut self, text: &mut String, indent: usize, depth: u32) {
-        for at in 0..1 + self.below(3) {
+        for at in 0..=self.below(3) {
             if at > 0 {
                 self.lines(text, indent);
             }
@@ -322,7 +328,7 @@ impl Generator {
                 let header = self.one(&["|", "|-", "|+", ">", ">-"]);
                 let _ = write!(text, " {header}");
                 self.behind(text);
-                for _ in 0..1 + self.below(2) {
+                for _ in 0..=self.below(2) {
                     let _ = writeln!(text, "{}text # no comment", " ".repeat(indent + 2));
                     if self.below(4) == 0 {
                         text.push('\n');

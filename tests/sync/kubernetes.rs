@@ -1,103 +1,115 @@
 //! Kubernetes: what is written, by whom, and what is left alone.
 
-use std::path::{Path, PathBuf};
-use std::time::Instant;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use clsecrets::Settings;
+use clsecrets::chainlink::{Desired, Entry, Form};
+use clsecrets::secret::SecretBytes;
+use clsecrets::sync::{self, Fault, KubernetesConfig, TargetConfig};
+use serde_json::{Value, json};
 
-use clsecrets::sync::{KubernetesConfig, TargetConfig};
+use super::{DATABASE_URL, World, ops, text};
+use crate::servers::{Namespace, closed_port, cluster, silent_port};
+use crate::support::Scene;
 
-use super::{World, kubeconfig, ops, reasons, run};
-
-/// A namespace of its own on the real server.
-struct Cluster {
-    kubeconfig: PathBuf,
-    namespace: String,
+/// An environment whose one target is a namespace of its own.
+struct Place {
+    namespace: Namespace,
+    world: World,
 }
 
-impl Cluster {
-    fn new(name: &str) -> Option<Self> {
-        let Some(kubeconfig) = kubeconfig() else {
-            println!("NOT RUN {name}: CLSECRETS_TEST_KUBECONFIG is not set");
-            return None;
+impl Place {
+    fn new() -> Self {
+        let namespace = cluster().namespace();
+        let target = format!(
+            "{{ kind: kubernetes, context: test, namespace: {} }}",
+            namespace.name
+        );
+        let scene = Scene::with_age();
+        let kubeconfig = scene.home("kubeconfig").display().to_string();
+        let scene = scene.env("KUBECONFIG", kubeconfig);
+        let place = Self {
+            world: World::new(scene, &[&target]),
+            namespace,
         };
-        let cluster = Self {
-            kubeconfig,
-            namespace: format!("{name}-{}", std::process::id()),
-        };
-        cluster.kubectl(&["create", "namespace", &cluster.namespace]);
-        Some(cluster)
+        place.log_in(&place.namespace.admin().kubeconfig());
+        place
     }
 
-    fn kubectl(&self, args: &[&str]) -> String {
-        let kubeconfig = self.kubeconfig.display().to_string();
-        let mut all = vec!["--kubeconfig", &kubeconfig, "-n", &self.namespace];
-        all.extend(args);
-        run("kubectl", &all)
+    fn log_in(&self, kubeconfig: &str) {
+        std::fs::write(self.world.scene.home("kubeconfig"), kubeconfig).unwrap();
     }
 
-    fn versions(&self) -> String {
-        let path = "jsonpath={range .items[*]}{.metadata.name}={.metadata.resourceVersion} {end}";
-        self.kubectl(&["get", "secrets", "-o", path])
+    /// `name=resourceVersion` of each secret.
+    fn versions(&self) -> Vec<String> {
+        let path = format!("/api/v1/namespaces/{}/secrets", self.namespace.name);
+        let list = self.namespace.admin().must("GET", &path, None);
+        let items = list["items"].as_array().unwrap().iter();
+        items
+            .map(|item| {
+                let metadata = &item["metadata"];
+                format!(
+                    "{}={}",
+                    text(&metadata["name"]),
+                    text(&metadata["resourceVersion"])
+                )
+            })
+            .collect()
     }
 
     fn value(&self, name: &str, key: &str) -> String {
-        let template = format!("go-template={{{{index .data \"{key}\" | base64decode}}}}");
-        self.kubectl(&["get", "secret", name, "-o", &template])
+        let secret = self.namespace.secret(name).unwrap();
+        let bytes = STANDARD.decode(text(&secret["data"][key])).unwrap();
+        String::from_utf8(bytes).unwrap()
     }
 
-    fn config(&self) -> KubernetesConfig {
-        KubernetesConfig {
-            context: "t".to_owned(),
-            namespace: self.namespace.clone(),
-            expect_server: None,
-            field_manager: "clsecrets-chainlink-dev".to_owned(),
-        }
-    }
-
-    fn target(&self) -> TargetConfig {
-        TargetConfig::Kubernetes(self.config())
+    /// Applies more of a secret as somebody else.
+    fn patch(&self, name: &str, more: &Value) {
+        let mut body = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}});
+        body.as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        let path = format!(
+            "{}?fieldManager=test&force=true",
+            self.namespace.secret_path(name)
+        );
+        self.namespace.admin().must("PATCH", &path, Some(&body));
     }
 }
 
 #[test]
 fn a_first_run_creates_a_second_writes_nothing_and_a_change_writes_one_object() {
-    let Some(cluster) = Cluster::new("first") else {
-        return;
-    };
-    let mut world = World::new();
-    let report = world.apply(&cluster.target());
-    assert_eq!(report.status, 0, "{}", reasons(&report));
-    assert_eq!(report.summary.create, 4);
+    let mut place = Place::new();
+    assert_eq!(place.world.apply()["summary"]["create"], 4);
     assert_eq!(
-        cluster.value("api-secrets", ".api"),
+        place.value("api-secrets", ".api"),
         "ops@example.com\ncorrect-horse-battery-1"
     );
-    assert_eq!(cluster.value("tiingo", "api-key"), "tg_01&23<45\"6\\789é");
     assert_eq!(
-        cluster.value("chainlink", "db-url"),
-        "postgres://chainlink:p4ss%23with%2Fodd%25chars%4016@db.example.net/chainlink?sslmode=require"
+        place.value("api-secrets", ".password"),
+        "a-long-wallet-passphrase-2"
     );
-    let shape = cluster.kubectl(&[
-        "get",
-        "secret",
-        "tiingo",
-        "-o",
-        "jsonpath={.type}|{.metadata.labels}|{.metadata.annotations}|{.metadata.managedFields[*].manager}",
-    ]);
-    assert_eq!(shape, "Opaque|||clsecrets-chainlink-dev");
-
-    let before = cluster.versions();
-    let report = world.apply(&cluster.target());
-    assert_eq!((report.status, report.summary.in_sync), (0, 4));
-    assert_eq!(cluster.versions(), before);
-
-    world.set("tiingo_api_key", Some("new"));
-    let report = world.check(&cluster.target());
-    assert_eq!(report.status, 2);
-    assert_eq!(cluster.versions(), before);
-    let report = world.apply(&cluster.target());
-    assert_eq!(report.status, 0, "{}", reasons(&report));
+    assert_eq!(place.value("tiingo", "api-key"), "tg_01&23<45\"6\\789é");
+    assert_eq!(place.value("chainlink", "db-url"), DATABASE_URL);
+    let stored = place.namespace.secret("tiingo").unwrap();
+    assert_eq!(stored["type"], "Opaque");
+    let metadata = &stored["metadata"];
+    assert!(metadata["labels"].is_null() && metadata["annotations"].is_null());
     assert_eq!(
-        ops(&report),
+        metadata["managedFields"][0]["manager"],
+        "clsecrets-chainlink-dev"
+    );
+
+    let before = place.versions();
+    assert_eq!(place.world.apply()["summary"]["in_sync"], 4);
+    assert_eq!(place.versions(), before);
+
+    place.world.set("tiingo_api_key", Some("changed-key-000"));
+    place.world.sync("--check").fails(2);
+    place.world.sync("--dry-run").fails(2);
+    assert_eq!(place.versions(), before);
+    assert_eq!(
+        ops(&place.world.apply()),
         [
             "api-secrets: in sync []",
             "cryptocompare: in sync []",
@@ -105,240 +117,299 @@ fn a_first_run_creates_a_second_writes_nothing_and_a_change_writes_one_object() 
             "chainlink: in sync []",
         ]
     );
-    assert_eq!(cluster.value("tiingo", "api-key"), "new");
-    let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
-    let after = words(&cluster.versions());
-    let before = words(&before);
-    let changed = after.iter().filter(|version| !before.contains(version));
-    assert_eq!(changed.count(), 1);
+    assert_eq!(place.value("tiingo", "api-key"), "changed-key-000");
+    let after = place.versions();
+    assert_eq!(
+        after
+            .iter()
+            .filter(|version| !before.contains(version))
+            .count(),
+        1
+    );
+    place.world.leaks_nothing(&[]);
 }
 
 #[test]
 fn what_another_writer_made_is_in_sync_if_equal_and_refused_if_not() {
-    let Some(cluster) = Cluster::new("foreign") else {
-        return;
-    };
-    let mut world = World::new();
-    let literal = "--from-literal=api-key=cc_0123456789abcdef";
-    cluster.kubectl(&["create", "secret", "generic", "cryptocompare", literal]);
-    let before = cluster.versions();
-    let report = world.apply(&cluster.target());
-    assert_eq!(report.status, 0, "{}", reasons(&report));
-    assert_eq!((report.summary.create, report.summary.in_sync), (3, 1));
-    assert!(cluster.versions().contains(before.trim()));
-
-    world.set("cryptocompare_api_key", Some("other"));
-    world.set("tiingo_api_key", Some("other"));
-    let before = cluster.versions();
-    assert_eq!(world.check(&cluster.target()).status, 6);
-    let report = world.apply(&cluster.target());
-    assert_eq!(report.status, 4);
-    let text = reasons(&report);
-    assert!(
-        text.contains(
-            "cryptocompare: api-key differs and was written last by kubectl (kubectl-create)"
-        ),
-        "{text}"
-    );
+    let mut place = Place::new();
+    let data = [("api-key", "cc_0123456789abcdef")];
+    place.namespace.put_secret("cryptocompare", &data, "helm");
+    let before = place.versions();
+    let report = place.world.apply();
     assert_eq!(
-        cluster.versions(),
-        before,
-        "nothing is written, not even what is ours"
+        (&report["summary"]["create"], &report["summary"]["in_sync"]),
+        (&json!(3), &json!(1))
     );
+    assert!(place.versions().contains(before.first().unwrap()));
 
-    world.options.adopt.push("cryptocompare".to_owned());
-    let report = world.apply(&cluster.target());
-    assert_eq!(report.status, 0, "{}", reasons(&report));
-    assert_eq!(cluster.value("cryptocompare", "api-key"), "other");
-    world.options.adopt.clear();
-    world.set("cryptocompare_api_key", Some("ours now"));
-    assert_eq!(world.apply(&cluster.target()).status, 0);
+    place
+        .world
+        .set("cryptocompare_api_key", Some("another-key-000"));
+    place.world.set("tiingo_api_key", Some("another-key-111"));
+    let before = place.versions();
+    place.world.sync("--check").fails(6);
+    place
+        .world
+        .sync("-y")
+        .fails(4)
+        .stderr_has("cryptocompare: api-key differs and was written last by Helm (helm)");
+    assert_eq!(place.versions(), before, "not even what is ours is written");
+
+    place.world.sync("-y --adopt cryptocompare").succeeds();
+    assert_eq!(place.value("cryptocompare", "api-key"), "another-key-000");
+    place
+        .world
+        .set("cryptocompare_api_key", Some("ours-from-now-on"));
+    place.world.sync("-y").succeeds();
 }
 
 #[test]
 fn a_foreign_change_of_our_key_is_drift_and_keys_of_others_stay() {
-    let Some(cluster) = Cluster::new("drift") else {
-        return;
-    };
-    let mut world = World::new();
-    world.apply(&cluster.target());
-    let patch = r#"{"stringData":{"theirs":"x"}}"#;
-    cluster.kubectl(&["patch", "secret", "tiingo", "-p", patch]);
-    world.set("tiingo_api_key", Some("new"));
-    let report = world.apply(&cluster.target());
-    assert_eq!(report.status, 0, "{}", reasons(&report));
-    assert!(ops(&report).contains(&"tiingo: update [changed api-key, foreign theirs]".to_owned()));
-    assert_eq!(cluster.value("tiingo", "theirs"), "x");
+    let mut place = Place::new();
+    place.world.apply();
+    place
+        .namespace
+        .put_secret("tiingo", &[("theirs", "x")], "somebody");
+    place.world.set("tiingo_api_key", Some("changed-key-000"));
+    assert!(
+        ops(&place.world.apply())
+            .contains(&"tiingo: update [changed api-key, foreign theirs]".to_owned())
+    );
+    assert_eq!(place.value("tiingo", "theirs"), "x");
 
-    let patch = r#"{"stringData":{"api-key":"by hand"}}"#;
-    cluster.kubectl(&["patch", "secret", "tiingo", "-p", patch]);
-    assert_eq!(world.check(&cluster.target()).status, 6);
-    let report = world.apply(&cluster.target());
-    assert_eq!(report.status, 4);
-    assert!(reasons(&report).contains("kubectl (kubectl-patch)"));
-    assert_eq!(cluster.value("tiingo", "api-key"), "by hand");
+    let data = [("theirs", "x"), ("api-key", "by hand")];
+    place.namespace.put_secret("tiingo", &data, "HashiCorp");
+    place.world.sync("--check").fails(6);
+    place
+        .world
+        .sync("-y")
+        .fails(4)
+        .stderr_has("Terraform (HashiCorp)");
+    assert_eq!(place.value("tiingo", "api-key"), "by hand");
 }
 
 #[test]
 fn a_key_that_is_no_longer_desired_stays() {
-    let Some(cluster) = Cluster::new("kept") else {
-        return;
-    };
-    let mut world = World::new();
-    world.apply(&cluster.target());
-    world.set("user_password", None);
-    let report = world.apply(&cluster.target());
-    assert_eq!(report.status, 0, "{}", reasons(&report));
+    let mut place = Place::new();
+    place.world.apply();
+    place.world.set("user_password", None);
     assert_eq!(
-        ops(&report).first().unwrap(),
+        ops(&place.world.apply()).first().unwrap(),
         "api-secrets: in sync [kept .api]"
     );
 
     // Something else in the same object is written: the omitted key is applied as it is.
-    world.set("wallet_password", Some("another-wallet-passphrase"));
-    world.options.replace_wallet = true;
-    let report = world.apply(&cluster.target());
-    assert_eq!(report.status, 0, "{}", reasons(&report));
+    place
+        .world
+        .set("wallet_password", Some("another-wallet-passphrase"));
+    place.world.sync("-y --replace-wallet-password").succeeds();
     assert_eq!(
-        cluster.value("api-secrets", ".api"),
+        place.value("api-secrets", ".api"),
         "ops@example.com\ncorrect-horse-battery-1"
     );
     assert_eq!(
-        cluster.value("api-secrets", ".password"),
+        place.value("api-secrets", ".password"),
         "another-wallet-passphrase"
     );
 }
 
 #[test]
 fn the_wallet_password_of_the_cluster_is_guarded() {
-    let Some(cluster) = Cluster::new("wallet") else {
-        return;
-    };
-    let mut world = World::new();
-    world.apply(&cluster.target());
-    let before = cluster.versions();
+    let mut place = Place::new();
+    place.world.apply();
+    let before = place.versions();
     for value in [Some("another-wallet-passphrase"), None] {
-        world.set("wallet_password", value);
-        let report = world.apply(&cluster.target());
-        assert_eq!(report.status, 4);
-        assert!(reasons(&report).contains("--replace-wallet-password"));
-        assert_eq!(cluster.versions(), before);
+        place.world.set("wallet_password", value);
+        place
+            .world
+            .sync("-y")
+            .fails(4)
+            .stderr_has("--replace-wallet-password");
+        assert_eq!(place.versions(), before);
     }
 }
 
 #[test]
 fn an_immutable_object_is_refused_only_if_it_would_change() {
-    let Some(cluster) = Cluster::new("immutable") else {
-        return;
-    };
-    let mut world = World::new();
-    world.apply(&cluster.target());
-    cluster.kubectl(&["patch", "secret", "tiingo", "-p", r#"{"immutable":true}"#]);
-    assert_eq!(world.apply(&cluster.target()).status, 0);
-    world.set("tiingo_api_key", Some("new"));
-    let report = world.apply(&cluster.target());
-    assert_eq!(report.status, 4);
-    assert!(reasons(&report).contains("is immutable"));
+    let mut place = Place::new();
+    place.world.apply();
+    place.patch("tiingo", &json!({"immutable": true}));
+    place.world.sync("-y").succeeds();
+    place.world.set("tiingo_api_key", Some("changed-key-000"));
+    place.world.sync("-y").fails(4).stderr_has("is immutable");
 }
 
 #[test]
-fn rbac_is_told_before_the_first_write() {
-    let Some(cluster) = Cluster::new("rbac") else {
-        return;
-    };
-    let mut world = World::new();
-    let role = ["--verb=get", "--resource=secrets"];
-    let with = |verbs: &[&str]| {
-        let mut args = vec!["create", "role", "reader"];
-        args.extend(verbs);
-        cluster.kubectl(&args);
-    };
-    // A user who may nothing, then one who may read.
-    let folder = tempfile::tempdir().unwrap();
-    world.kubeconfig = as_user(&cluster, folder.path(), "nobody");
-    let report = world.apply(&cluster.target());
-    assert_eq!(report.status, 4);
-    let text = reasons(&report);
-    assert!(
-        text.contains("not allowed to get secret api-secrets in namespace rbac-"),
-        "{text}"
-    );
-    assert!(text.contains("(403 Forbidden)"), "{text}");
-
-    with(&role);
-    let binding = [
-        "create",
-        "rolebinding",
-        "reader",
-        "--role=reader",
-        "--user=nobody",
-    ];
-    cluster.kubectl(&binding);
-    let report = world.apply(&cluster.target());
-    assert_eq!(report.status, 4);
-    let text = reasons(&report);
-    assert!(
-        text.contains("not allowed to create secret api-secrets"),
-        "{text}"
-    );
-    assert_eq!(cluster.versions(), "");
-}
-
-/// The admin's kubeconfig, impersonating a user.
-fn as_user(cluster: &Cluster, folder: &Path, user: &str) -> PathBuf {
-    let text = std::fs::read_to_string(&cluster.kubeconfig).unwrap();
-    let path = folder.join("kubeconfig");
-    let text = text.replace("    token: ", &format!("    as: {user}\n    token: "));
-    std::fs::write(&path, text).unwrap();
-    path
+fn what_rbac_forbids_is_told_before_the_first_write() {
+    let place = Place::new();
+    let name = &place.namespace.name;
+    place.log_in(&place.namespace.user(&[]).kubeconfig());
+    place.world.sync("-y").fails(4).stderr_has(&format!(
+        "not allowed to get secret api-secrets in namespace {name} (403 Forbidden)"
+    ));
+    let reader = place.namespace.user(&[("", "secrets", &["get"])]);
+    place.log_in(&reader.kubeconfig());
+    place
+        .world
+        .sync("-y")
+        .fails(4)
+        .stderr_has("not allowed to create secret api-secrets");
+    assert_eq!(place.versions(), Vec::<String>::new());
+    let writer = place
+        .namespace
+        .user(&[("", "secrets", &["get", "create", "patch"])]);
+    place.log_in(&writer.kubeconfig());
+    place.world.sync("-y").succeeds();
 }
 
 #[test]
 fn a_cluster_that_cannot_be_used_is_told_by_its_cause() {
-    let Some(cluster) = Cluster::new("broken") else {
-        return;
+    let place = Place::new();
+    let world = &place.world;
+    let original = world.scene.read("clsecrets.yaml");
+    let change = |from: &str, to: &str| {
+        world
+            .scene
+            .write("clsecrets.yaml", original.replace(from, to));
     };
-    let mut world = World::new();
-    let folder = tempfile::tempdir().unwrap();
-    let text = std::fs::read_to_string(&cluster.kubeconfig).unwrap();
-    let write = |text: &str| {
-        let path = folder.path().join("kubeconfig");
-        std::fs::write(&path, text).unwrap();
-        path
-    };
-
-    let mut config = cluster.config();
-    config.namespace = "absent".to_owned();
-    let report = world.apply(&TargetConfig::Kubernetes(config));
-    assert_eq!(report.status, 1);
-    assert!(reasons(&report).contains("the namespace absent does not exist"));
-
-    let mut config = cluster.config();
-    config.context = "prod".to_owned();
-    let report = world.apply(&TargetConfig::Kubernetes(config));
-    assert_eq!(report.status, 1);
-    assert!(reasons(&report).contains("has no context prod; it has t"));
-
-    let mut config = cluster.config();
-    config.expect_server = Some("https://prod.example.net".to_owned());
-    let report = world.apply(&TargetConfig::Kubernetes(config));
-    assert_eq!(report.status, 4);
-    assert!(reasons(&report).contains("not to https://prod.example.net"));
-
-    world.kubeconfig = write(&text.replace("token: admintoken", "token: wrong"));
-    let report = world.apply(&cluster.target());
-    assert_eq!(report.status, 4, "{}", reasons(&report));
-    assert!(reasons(&report).contains("(401 Unauthorized)"));
-
-    let server = text.lines().find(|line| line.contains("server:")).unwrap();
-    world.kubeconfig = write(&text.replace(server, "    server: https://127.0.0.1:9"));
-    let start = Instant::now();
-    let report = world.apply(&cluster.target());
-    assert_eq!(report.status, 8);
-    assert!(
-        reasons(&report).contains("127.0.0.1:9/ refuses connections"),
-        "{}",
-        reasons(&report)
+    change(&place.namespace.name, "absent");
+    world
+        .sync("-y")
+        .fails(1)
+        .stderr_has("the namespace absent does not exist");
+    change("context: test", "context: prod");
+    world
+        .sync("-y")
+        .fails(1)
+        .stderr_has("has no context prod; it has test");
+    change(
+        "context: test",
+        "context: test, expect_server: \"https://prod.example.net\"",
     );
-    assert!(start.elapsed().as_secs() < 10);
+    world
+        .sync("-y")
+        .fails(4)
+        .stderr_has("not to https://prod.example.net");
+    world.scene.write("clsecrets.yaml", &original);
+
+    let admin = place.namespace.admin();
+    let kubeconfig: Value = serde_json::from_str(&admin.kubeconfig()).unwrap();
+    let mut stranger = kubeconfig.clone();
+    stranger["users"][0]["user"] = json!({"token": "wrong"});
+    place.log_in(&stranger.to_string());
+    world.sync("-y").fails(4).stderr_has("(401 Unauthorized)");
+
+    let mut elsewhere = kubeconfig;
+    let closed = format!("https://127.0.0.1:{}", closed_port());
+    elsewhere["clusters"][0]["cluster"]["server"] = json!(closed);
+    place.log_in(&elsewhere.to_string());
+    let run = world.sync("-y").fails(8).stderr_has("refuses connections");
+    assert!(run.took.as_secs() < 10);
+
+    let silent = format!("https://127.0.0.1:{}", silent_port());
+    elsewhere["clusters"][0]["cluster"]["server"] = json!(silent);
+    place.log_in(&elsewhere.to_string());
+    world
+        .sync("-y")
+        .fails(8)
+        .stderr_has("does not answer in time");
+
+    std::fs::remove_file(world.scene.home("kubeconfig")).unwrap();
+    world
+        .sync("-y")
+        .fails(1)
+        .stderr_has("there is no kubeconfig");
+}
+
+#[test]
+fn an_unreachable_target_stops_the_run_before_any_other_is_written() {
+    let place = Place::new();
+    let target = format!(
+        "{{ kind: kubernetes, context: test, namespace: {} }}",
+        place.namespace.name
+    );
+    let scene = Scene::with_age();
+    let kubeconfig = scene.home("kubeconfig").display().to_string();
+    let scene = scene.env("KUBECONFIG", kubeconfig);
+    let world = World::new(scene, &["{ kind: directory, path: out }", &target]);
+    let text = place.namespace.admin().kubeconfig();
+    let mut kubeconfig: Value = serde_json::from_str(&text).unwrap();
+    let closed = format!("https://127.0.0.1:{}", closed_port());
+    kubeconfig["clusters"][0]["cluster"]["server"] = json!(closed);
+    std::fs::write(world.scene.home("kubeconfig"), kubeconfig.to_string()).unwrap();
+    world.sync("-y").fails(8);
+    assert!(!world.scene.has("out"));
+}
+
+#[test]
+fn a_failure_after_the_first_write_leaves_the_others_done_and_a_repeat_finishes() {
+    let place = Place::new();
+    // Room for two: each write alone would pass, so only the writes themselves can tell.
+    let path = format!("/api/v1/namespaces/{}/resourcequotas", place.namespace.name);
+    let admin = place.namespace.admin();
+    let quota = json!({"metadata": {"name": "few"}, "spec": {"hard": {"secrets": "2"}}});
+    admin.must("POST", &path, Some(&quota));
+    let status = json!({
+        "apiVersion": "v1",
+        "kind": "ResourceQuota",
+        "metadata": {"name": "few"},
+        "status": {"hard": {"secrets": "2"}, "used": {"secrets": "0"}},
+    });
+    let status_path = format!("{path}/few/status?fieldManager=test&force=true");
+    admin.must("PATCH", &status_path, Some(&status));
+    let run = place.world.sync("-y --json").fails(3);
+    let report = run.json();
+    assert_eq!(
+        (&report["summary"]["create"], &report["summary"]["failed"]),
+        (&json!(2), &json!(2))
+    );
+    run.stdout_has("a quota of namespace");
+
+    admin.must("DELETE", &format!("{path}/few"), None);
+    let report = place.world.apply();
+    assert_eq!(
+        (&report["summary"]["create"], &report["summary"]["in_sync"]),
+        (&json!(2), &json!(2))
+    );
+}
+
+#[test]
+fn a_write_on_the_basis_of_an_old_version_is_a_conflict() {
+    let place = Place::new();
+    place.world.apply();
+    let kubeconfig = place.world.scene.home("kubeconfig").display().to_string();
+    let settings = Settings::new([("KUBECONFIG".to_owned(), kubeconfig)], "/".into(), 0);
+    let config = TargetConfig::Kubernetes(KubernetesConfig {
+        context: "test".to_owned(),
+        namespace: place.namespace.name.clone(),
+        expect_server: None,
+        field_manager: "clsecrets-chainlink-dev".to_owned(),
+    });
+    let desired = Desired {
+        name: "tiingo".to_owned(),
+        form: Form::Data,
+        entries: vec![Entry::of("api-key", &SecretBytes::copy_of(b"new"), "k")],
+    };
+    let write = |happens: &dyn Fn()| {
+        let runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = { runtime }.enable_all().build().unwrap();
+        let target = runtime.block_on(sync::connect(&config, &settings)).unwrap();
+        let names = [desired.name.clone()];
+        let mut seen = runtime.block_on(target.observe(&names)).unwrap();
+        let seen = seen.pop().unwrap().unwrap();
+        let judged = sync::verdict(&desired, seen.as_ref(), false);
+        happens();
+        runtime.block_on(target.apply(&sync::Step {
+            desired: &desired,
+            seen: seen.as_ref(),
+            changes: &judged.changes,
+            adopts: false,
+        }))
+    };
+    let label = json!({"metadata": {"name": "tiingo", "labels": {"by": "somebody"}}});
+    let late = write(&|| place.patch("tiingo", &label));
+    assert_eq!(late.unwrap_err().fault, Fault::Conflict);
+    assert_eq!(place.value("tiingo", "api-key"), "tg_01&23<45\"6\\789é");
+    assert!(write(&|| ()).is_ok());
+    assert_eq!(place.value("tiingo", "api-key"), "new");
 }

@@ -1,155 +1,127 @@
-//! The targets against real servers: a Kubernetes API server with etcd inside, and moto.
-//!
-//! Where they are is told by `CLSECRETS_TEST_KUBECONFIG` and `AWS_ENDPOINT_URL`; without them a
-//! test prints `NOT RUN`. Each test has a namespace and a prefix of its own.
+//! `sync` and `render`, the binary against real servers: a Kubernetes API server with etcd inside,
+//! and moto. Files are sealed by the reference tool.
 
-#![allow(
-    clippy::disallowed_methods,
-    clippy::print_stdout,
-    clippy::unwrap_used,
-    reason = "a test is told where the servers are, and stops at the first surprise"
-)]
-
+mod directory;
+#[cfg(feature = "kubernetes")]
 mod kubernetes;
+#[cfg(feature = "aws")]
 mod secrets_manager;
 
-use std::path::PathBuf;
-use std::process::Command;
+use serde_json::Value;
 
-use clsecrets::chainlink::{Credentials, Database, Environment, Trackit};
-use clsecrets::secret::SecretBytes;
-use clsecrets::sync::{self, Assignment, Mode, Options, Previous, Report, TargetConfig, Wallet};
-use clsecrets::tree::{Map, Tree};
-use clsecrets::{Settings, sync::Survey};
+use crate::support::{RECIPIENT, Run, Scene};
 
-/// An environment with its secrets, as a sealed file would give them.
-pub(crate) struct World {
-    pub(crate) secrets: Vec<(String, String)>,
-    pub(crate) options: Options,
-    pub(crate) kubeconfig: PathBuf,
+/// What every environment here begins with.
+const SECRETS: [(&str, &str); 5] = [
+    ("user_password", "correct-horse-battery-1"),
+    ("wallet_password", "a-long-wallet-passphrase-2"),
+    ("cryptocompare_api_key", "cc_0123456789abcdef"),
+    ("tiingo_api_key", "tg_01&23<45\"6\\789é"),
+    ("database_password", "p4ss#with/odd%chars@16"),
+];
+
+/// The URL that the last of them becomes.
+const DATABASE_URL: &str =
+    "postgres://chainlink:p4ss%23with%2Fodd%25chars%4016@db.example.net/chainlink?sslmode=require";
+
+/// An environment called `dev` with its secrets, and the scene that it is in.
+struct World {
+    scene: Scene,
+    secrets: Vec<(String, String)>,
 }
 
 impl World {
-    pub(crate) fn new() -> Self {
-        let secrets = [
-            ("user_password", "correct-horse-battery-1"),
-            ("wallet_password", "a-long-wallet-passphrase-2"),
-            ("cryptocompare_api_key", "cc_0123456789abcdef"),
-            ("tiingo_api_key", "tg_01&23<45\"6\\789é"),
-            ("database_password", "p4ss#with/odd%chars@16"),
-        ];
-        Self {
-            secrets: secrets.map(|(k, v)| (k.to_owned(), v.to_owned())).into(),
-            options: Options::default(),
-            kubeconfig: kubeconfig().unwrap_or_default(),
+    /// With these targets, one a line of a YAML list.
+    fn new(scene: Scene, targets: &[&str]) -> Self {
+        let mut text = "\
+version: 1
+name: chainlink
+environments:
+  dev:
+    profile: trackit
+    sealed: sealed.yaml
+    node: { user_email: ops@example.com }
+    database: { user: chainlink, host: db.example.net, name: chainlink, sslmode: require }
+    targets:
+"
+        .to_owned();
+        for target in targets {
+            text.push_str("      - ");
+            text.push_str(target);
+            text.push('\n');
         }
+        let secrets = SECRETS.map(|(key, value)| (key.to_owned(), value.to_owned()));
+        let world = Self {
+            scene: scene.file("clsecrets.yaml", text),
+            secrets: secrets.into(),
+        };
+        world.seal();
+        world
     }
 
-    pub(crate) fn set(&mut self, key: &str, value: Option<&str>) {
+    /// Seals the secrets with one of them changed or taken out.
+    fn set(&mut self, key: &str, value: Option<&str>) {
         self.secrets.retain(|(name, _)| name != key);
         if let Some(value) = value {
             self.secrets.push((key.to_owned(), value.to_owned()));
         }
+        self.seal();
     }
 
-    pub(crate) fn survey(&self, config: TargetConfig, apply: bool) -> Survey {
-        let mut map = Map::default();
-        for (key, value) in &self.secrets {
-            map.push_text(key, value);
-        }
-        let tree = Tree {
-            documents: vec![map],
-        };
-        let credentials = Credentials::read(&[("dev.yaml", &tree)]).unwrap();
-        let environment = Environment {
-            name: "dev".to_owned(),
-            prefix: "chainlink".to_owned(),
-            user_email: Some("ops@example.com".to_owned()),
-            database: Some(Database {
-                user: "chainlink".to_owned(),
-                host: "db.example.net".to_owned(),
-                port: None,
-                name: "chainlink".to_owned(),
-                sslmode: Some("require".to_owned()),
-            }),
-            adapters: None,
-        };
-        let trackit = Trackit::new(&environment, &credentials).unwrap();
-        let projection = match &config {
-            TargetConfig::SecretsManager(aws) => trackit.texts(&aws.prefix),
-            _ => trackit.data(),
-        };
-        let wallet = Wallet {
-            desired: credentials
-                .wallet_password
-                .as_ref()
-                .map(SecretBytes::duplicate),
-            previous: Previous::Unreadable("no commit".to_owned()),
-        };
-        let kubeconfig = self.kubeconfig.display().to_string();
-        let settings = Settings::new([("KUBECONFIG".to_owned(), kubeconfig)], "/".into(), 0);
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap();
-        runtime.block_on(async {
-            let work = vec![Assignment { config, projection }];
-            let mut survey = sync::survey(work, &wallet, &self.options, &settings).await;
-            if apply {
-                survey.apply().await;
-            }
-            survey
-        })
+    fn seal(&self) {
+        let lines = self.secrets.iter();
+        // A JSON text is a YAML text in double quotes.
+        let clear: Vec<String> = lines
+            .map(|(key, value)| format!("{key}: {}\n", Value::from(value.as_str())))
+            .collect();
+        self.scene.write("clear.yaml", clear.concat());
+        let line = format!("encrypt --age {RECIPIENT} clear.yaml");
+        let sealed = self.scene.sops(&line).succeeds();
+        self.scene.write("sealed.yaml", &sealed.stdout);
     }
 
-    pub(crate) fn apply(&self, config: &TargetConfig) -> Report {
-        let survey = self.survey(config.clone(), true);
-        survey.report("dev", Mode::Apply, Vec::new())
+    /// Runs `sync --env dev` with more words.
+    fn sync(&self, words: &str) -> Run {
+        self.scene.run(&format!("sync --env dev {words}"))
     }
 
-    pub(crate) fn check(&self, config: &TargetConfig) -> Report {
-        let survey = self.survey(config.clone(), false);
-        survey.report("dev", Mode::Check, Vec::new())
+    /// Delivers, and gives the report of a run that succeeds.
+    #[track_caller]
+    fn apply(&self) -> Value {
+        self.sync("-y --json").succeeds().json()
+    }
+
+    /// Fails if any value of this environment, in any encoding, is where it should not be.
+    #[track_caller]
+    fn leaks_nothing(&self, allowed: &[&str]) {
+        let mut values: Vec<&str> = self
+            .secrets
+            .iter()
+            .map(|(_, value)| value.as_str())
+            .collect();
+        values.push(DATABASE_URL);
+        let mut files = vec!["clear.yaml"];
+        files.extend(allowed);
+        assert_eq!(self.scene.leaks(&values, &files), Vec::<String>::new());
     }
 }
 
-/// `name op before→after`, to compare whole runs in one look.
-pub(crate) fn ops(report: &Report) -> Vec<String> {
-    let objects = report.targets.iter().flat_map(|target| &target.objects);
+/// `name: op [key ops]` of each object of the first target, to compare a run in one look.
+fn ops(report: &Value) -> Vec<String> {
+    let objects = report["targets"][0]["objects"].as_array().unwrap();
     objects
+        .iter()
         .map(|object| {
-            let keys: Vec<String> = object
-                .keys
-                .iter()
-                .map(|key| format!("{} {}", key.op, key.name))
+            let keys = object["keys"].as_array().unwrap().iter();
+            let keys: Vec<String> = keys
+                .map(|key| format!("{} {}", text(&key["op"]), text(&key["name"])))
                 .collect();
-            format!("{}: {} [{}]", object.name, object.op, keys.join(", "))
+            let (name, op) = (text(&object["name"]), text(&object["op"]));
+            format!("{name}: {op} [{}]", keys.join(", "))
         })
         .collect()
 }
 
-pub(crate) fn reasons(report: &Report) -> String {
-    let errors = report.errors.iter();
-    errors
-        .map(|failure| {
-            format!(
-                "{}\n  {}",
-                failure.line(),
-                failure.hint.as_deref().unwrap_or("-")
-            )
-        })
-        .collect::<Vec<_>>()
-        .join("\n")
-}
-
-fn kubeconfig() -> Option<PathBuf> {
-    std::env::var_os("CLSECRETS_TEST_KUBECONFIG").map(PathBuf::from)
-}
-
-/// Runs a program that has to succeed, and gives its output.
-pub(crate) fn run(program: &str, args: &[&str]) -> String {
-    let output = Command::new(program).args(args).output().unwrap();
-    let text = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{program} {args:?}: {text}");
-    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap()
 }

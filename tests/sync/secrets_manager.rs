@@ -1,40 +1,47 @@
 //! Secrets Manager: what is written, by whom, and what is left alone.
 
-use clsecrets::sync::{SecretsManagerConfig, TargetConfig};
+use serde_json::{Value, json};
 
-use super::{World, ops, reasons, run};
+use super::{DATABASE_URL, World, ops, text};
+use crate::servers::{Fault, Proxy, moto, unique};
+use crate::support::Scene;
 
-/// A prefix of its own on the real server.
+const REGION: &str = "us-east-2";
+
+/// An environment whose one target is a prefix of its own, behind a proxy that counts calls.
 struct Store {
     prefix: String,
+    proxy: Proxy,
+    world: World,
 }
 
 impl Store {
-    fn new(name: &str) -> Option<Self> {
-        if std::env::var_os("AWS_ENDPOINT_URL").is_none() {
-            println!("NOT RUN {name}: AWS_ENDPOINT_URL is not set");
-            return None;
-        }
-        Some(Self {
-            prefix: format!("{name}-{}-", std::process::id()),
-        })
+    fn new() -> Self {
+        Self::with("")
     }
 
-    fn aws(args: &[&str]) -> String {
-        let mut all = vec![
-            "--region",
-            "us-east-2",
-            "--output",
-            "text",
-            "secretsmanager",
-        ];
-        all.extend(args);
-        run("aws", &all)
+    /// With more fields of the target.
+    fn with(more: &str) -> Self {
+        let prefix = unique("chainlink-test") + "-";
+        let target =
+            format!("{{ kind: secretsmanager, region: {REGION}, prefix: {prefix}{more} }}");
+        let proxy = Proxy::to(moto().port());
+        let scene = Scene::with_age().envs(moto().env());
+        let scene = scene.env("AWS_ENDPOINT_URL", proxy.url());
+        Self {
+            world: World::new(scene, &[&target]),
+            prefix,
+            proxy,
+        }
+    }
+
+    fn id(&self, name: &str) -> String {
+        format!("{}{name}", self.prefix)
     }
 
     fn get(&self, name: &str, field: &str) -> String {
-        let id = format!("{}{name}", self.prefix);
-        Self::aws(&["get-secret-value", "--secret-id", &id, "--query", field])
+        let secret = moto().secret(REGION, &self.id(name)).unwrap();
+        text(&secret[field]).to_owned()
     }
 
     fn versions(&self) -> Vec<String> {
@@ -43,27 +50,26 @@ impl Store {
             .into()
     }
 
-    fn config(&self) -> SecretsManagerConfig {
-        SecretsManagerConfig {
-            region: "us-east-2".to_owned(),
-            prefix: self.prefix.clone(),
-            ..SecretsManagerConfig::default()
-        }
+    /// Calls something of the service as somebody else.
+    fn call(action: &str, body: &Value) {
+        moto().call(REGION, &format!("secretsmanager.{action}"), body);
     }
 
-    fn target(&self) -> TargetConfig {
-        TargetConfig::SecretsManager(self.config())
+    /// Calls of the last run that write.
+    fn writes(&self) -> Vec<String> {
+        let calls = self.proxy.calls().into_iter();
+        calls
+            .filter(|call| {
+                call.contains(".Create") || call.contains(".Put") || call.contains(".Update")
+            })
+            .collect()
     }
 }
 
 #[test]
 fn a_first_run_creates_a_second_writes_nothing_and_a_change_writes_one_object() {
-    let Some(store) = Store::new("first") else {
-        return;
-    };
-    let mut world = World::new();
-    let report = world.apply(&store.target());
-    assert_eq!(report.status, 0, "{}", reasons(&report));
+    let mut store = Store::new();
+    assert_eq!(store.world.apply()["summary"]["create"], 3);
     assert_eq!(
         store.get("api-keys", "SecretString"),
         r#"{"cryptocompare_api_key":"cc_0123456789abcdef","tiingo_api_key":"tg_01&23<45\"6\\789é"}"#
@@ -72,138 +78,176 @@ fn a_first_run_creates_a_second_writes_nothing_and_a_change_writes_one_object() 
         store.get("node-credentials", "SecretString"),
         r#"{"user_email":"ops@example.com","user_password":"correct-horse-battery-1","wallet_password":"a-long-wallet-passphrase-2"}"#
     );
-    assert_eq!(
-        store.get("psql-url", "SecretString"),
-        "postgres://chainlink:p4ss%23with%2Fodd%25chars%4016@db.example.net/chainlink?sslmode=require"
-    );
+    assert_eq!(store.get("psql-url", "SecretString"), DATABASE_URL);
+    assert_eq!(store.writes().len(), 3);
 
     let before = store.versions();
-    assert!(
-        before
-            .iter()
-            .all(|version| version.starts_with("clsecrets-") && version.len() == 42)
-    );
-    let report = world.apply(&store.target());
-    assert_eq!((report.status, report.summary.in_sync), (0, 3));
+    let is_ours = |id: &String| id.starts_with("clsecrets-") && id.len() == 42;
+    assert!(before.iter().all(is_ours));
+    assert_eq!(store.world.apply()["summary"]["in_sync"], 3);
+    let calls = store.proxy.calls();
+    assert_eq!(calls, ["sts", "secretsmanager.BatchGetSecretValue"]);
     assert_eq!(store.versions(), before);
 
-    world.set("tiingo_api_key", Some("new"));
-    let report = world.apply(&store.target());
-    assert_eq!(report.status, 0, "{}", reasons(&report));
+    store.world.set("tiingo_api_key", Some("changed-key-000"));
+    store.world.sync("--check").fails(2);
+    assert_eq!(store.writes(), Vec::<String>::new());
+    let report = store.world.apply();
+    let first = ops(&report).remove(0);
     assert!(
-        ops(&report)
-            .first()
-            .unwrap()
-            .ends_with("api-keys: update [changed tiingo_api_key]")
+        first.ends_with("api-keys: update [changed tiingo_api_key]"),
+        "{first}"
     );
     let after = store.versions();
-    assert_ne!(after.first(), before.first());
-    assert_eq!(after.get(1..), before.get(1..));
+    assert_ne!(after[0], before[0]);
+    assert_eq!(after[1..], before[1..]);
+    store.world.leaks_nothing(&[]);
 }
 
 #[test]
 fn what_another_writer_made_is_in_sync_if_equal_and_refused_if_not() {
-    let Some(store) = Store::new("foreign") else {
-        return;
-    };
-    let mut world = World::new();
-    let id = format!("{}api-keys", store.prefix);
-    let same = r#"{ "tiingo_api_key": "tg_01\u002623<45\"6\\789é", "cryptocompare_api_key": "cc_0123456789abcdef" }"#;
-    Store::aws(&["create-secret", "--name", &id, "--secret-string", same]);
-    let report = world.apply(&store.target());
-    assert_eq!(report.status, 0, "{}", reasons(&report));
-    assert_eq!((report.summary.create, report.summary.in_sync), (2, 1));
+    let store = Store::new();
+    let id = store.id("api-keys");
+    // The same fields, spelled as Terraform's jsonencode does and in another order.
+    let same = r#"{ "tiingo_api_key": "tg_01\u002623\u003c45\"6\\789é", "cryptocompare_api_key": "cc_0123456789abcdef" }"#;
+    Store::call("CreateSecret", &json!({"Name": id, "SecretString": same}));
+    let report = store.world.apply();
+    assert_eq!(
+        (&report["summary"]["create"], &report["summary"]["in_sync"]),
+        (&json!(2), &json!(1))
+    );
 
-    Store::aws(&[
-        "put-secret-value",
-        "--secret-id",
-        &id,
-        "--secret-string",
-        "{}",
-    ]);
-    assert_eq!(world.check(&store.target()).status, 6);
-    let report = world.apply(&store.target());
-    assert_eq!(report.status, 4);
-    assert!(reasons(&report).contains("written last by another writer"));
+    Store::call(
+        "PutSecretValue",
+        &json!({"SecretId": id, "SecretString": "{}"}),
+    );
+    store.world.sync("--check").fails(6);
+    store
+        .world
+        .sync("-y")
+        .fails(4)
+        .stderr_has("written last by another writer");
+    assert_eq!(store.get("api-keys", "SecretString"), "{}");
 
-    world.options.adopt.push(id);
-    let report = world.apply(&store.target());
-    assert_eq!(report.status, 0, "{}", reasons(&report));
+    store.world.sync(&format!("-y --adopt {id}")).succeeds();
     assert!(store.get("api-keys", "VersionId").starts_with("clsecrets-"));
 }
 
 #[test]
 fn a_secret_without_a_value_is_filled_and_one_in_deletion_is_refused() {
-    let Some(store) = Store::new("states") else {
-        return;
-    };
-    let world = World::new();
-    Store::aws(&[
-        "create-secret",
-        "--name",
-        &format!("{}psql-url", store.prefix),
-    ]);
-    let report = world.apply(&store.target());
-    assert_eq!(report.status, 0, "{}", reasons(&report));
+    let store = Store::new();
+    Store::call("CreateSecret", &json!({"Name": store.id("psql-url")}));
+    store.world.apply();
+    assert_eq!(store.get("psql-url", "SecretString"), DATABASE_URL);
 
-    let id = format!("{}api-keys", store.prefix);
-    Store::aws(&["delete-secret", "--secret-id", &id]);
-    let report = world.apply(&store.target());
-    assert_eq!(report.status, 4);
-    let text = reasons(&report);
-    assert!(text.contains("is scheduled for deletion"), "{text}");
-    assert!(
-        text.contains("restore-secret --region us-east-2 --secret-id states-"),
-        "{text}"
-    );
+    let id = store.id("api-keys");
+    Store::call("DeleteSecret", &json!({"SecretId": id}));
+    store
+        .world
+        .sync("-y")
+        .fails(4)
+        .stderr_has("is scheduled for deletion")
+        .stderr_has(&format!(
+            "restore-secret --region {REGION} --secret-id {id}"
+        ));
 }
 
 #[test]
 fn the_wallet_password_of_the_store_is_guarded() {
-    let Some(store) = Store::new("guard") else {
-        return;
-    };
-    let mut world = World::new();
-    world.apply(&store.target());
+    let mut store = Store::new();
+    store.world.apply();
     let before = store.versions();
     for value in [Some("another-wallet-passphrase"), None] {
-        world.set("wallet_password", value);
-        let report = world.apply(&store.target());
-        assert_eq!(report.status, 4);
-        assert!(reasons(&report).contains("--replace-wallet-password"));
+        store.world.set("wallet_password", value);
+        store
+            .world
+            .sync("-y")
+            .fails(4)
+            .stderr_has("--replace-wallet-password");
     }
     assert_eq!(store.versions(), before);
 }
 
 #[test]
 fn another_account_is_refused_before_anything_is_read() {
-    let Some(store) = Store::new("account") else {
-        return;
-    };
-    let world = World::new();
-    let mut config = store.config();
-    config.expect_account = Some("999999999999".to_owned());
-    let report = world.apply(&TargetConfig::SecretsManager(config));
-    assert_eq!(report.status, 4);
-    assert!(reasons(&report).contains("belong to account 123456789012, not to 999999999999"));
+    let store = Store::with(", expect_account: \"999999999999\"");
+    store
+        .world
+        .sync("-y")
+        .fails(4)
+        .stderr_has("belong to account 123456789012, not to 999999999999");
+    assert_eq!(store.proxy.calls(), ["sts"]);
 }
 
 #[test]
 fn a_field_that_is_no_longer_desired_stays_in_the_text() {
-    let Some(store) = Store::new("kept") else {
-        return;
-    };
-    let mut world = World::new();
-    world.apply(&store.target());
-    world.set("tiingo_api_key", None);
-    let report = world.apply(&store.target());
+    let mut store = Store::new();
+    store.world.apply();
+    store.world.set("tiingo_api_key", None);
+    let first = ops(&store.world.apply()).remove(0);
     assert!(
-        ops(&report)
-            .first()
-            .unwrap()
-            .ends_with("api-keys: in sync [kept tiingo_api_key]")
+        first.ends_with("api-keys: in sync [kept tiingo_api_key]"),
+        "{first}"
     );
-    world.set("cryptocompare_api_key", Some("new"));
-    assert_eq!(world.apply(&store.target()).status, 0);
+    store
+        .world
+        .set("cryptocompare_api_key", Some("changed-key-000"));
+    store.world.apply();
     assert!(store.get("api-keys", "SecretString").contains("tg_01"));
+}
+
+#[test]
+fn where_the_batch_is_not_allowed_secrets_are_read_one_by_one() {
+    let store = Store::new();
+    store.world.apply();
+    let denied = || Fault::error("AccessDeniedException");
+    store
+        .proxy
+        .on("secretsmanager.BatchGetSecretValue", denied());
+    store.proxy.calls();
+    assert_eq!(store.world.apply()["summary"]["in_sync"], 3);
+    let single = "secretsmanager.GetSecretValue";
+    let calls = store.proxy.calls();
+    assert_eq!(calls.iter().filter(|call| *call == single).count(), 3);
+
+    store.proxy.on(single, denied());
+    store.world.sync("-y").fails(4).stderr_has(&format!(
+        "not allowed to secretsmanager:GetSecretValue on {} (AccessDeniedException)",
+        store.id("api-keys")
+    ));
+}
+
+#[test]
+fn a_write_whose_answer_is_lost_is_the_same_write_when_repeated() {
+    let store = Store::new();
+    store
+        .proxy
+        .on("secretsmanager.CreateSecret", Fault::LoseAnswer);
+    // Each try loses its answer, so the run cannot know; it may not make a second version either.
+    store.world.sync("-y");
+    store.proxy.heal();
+    let before = store.versions();
+    assert_eq!(store.world.apply()["summary"]["in_sync"], 3);
+    assert_eq!(store.versions(), before);
+    for name in ["api-keys", "node-credentials", "psql-url"] {
+        let body = json!({"SecretId": store.id(name)});
+        let listed = moto().call(REGION, "secretsmanager.ListSecretVersionIds", &body);
+        assert_eq!(listed["Versions"].as_array().unwrap().len(), 1, "{name}");
+    }
+}
+
+#[test]
+fn throttling_is_safe_to_repeat() {
+    let store = Store::new();
+    let throttled = Fault::error("ThrottlingException");
+    store
+        .proxy
+        .on("secretsmanager.BatchGetSecretValue", throttled);
+    store
+        .world
+        .sync("-y")
+        .fails(8)
+        .stderr_has("ThrottlingException");
+    store.proxy.heal();
+    store.world.sync("-y").succeeds();
 }

@@ -3,8 +3,6 @@
 //! A protected environment is not satisfied by `-y`: a person types its name, or the caller shows
 //! by `--confirm` for which sealed file the run was reviewed.
 
-use std::io::{self, BufRead, IsTerminal};
-
 use clsecrets::sync::SourceFile;
 use clsecrets::{Code, Error};
 
@@ -38,25 +36,18 @@ pub(crate) fn fingerprint(sources: &[SourceFile]) -> String {
 
 /// Whether the run may write; asks if it has to.
 pub(crate) fn ask(asked: &Asked<'_>, ui: &Ui) -> Result<bool, Error> {
-    let is_terminal = io::stdin().is_terminal() && io::stderr().is_terminal();
-    if let Some(answer) = answered(asked, is_terminal)? {
+    if let Some(answer) = answered(asked, ui.is_interactive())? {
         return Ok(answer);
     }
     let environment = asked.environment;
-    ui.note(&if asked.is_protected {
-        format!("{environment} is protected; type its name to write:")
-    } else {
-        format!("write to environment {environment}? [y/N]")
-    });
-    let mut line = String::new();
-    let read = io::stdin().lock().read_line(&mut line);
-    let answer = line.trim();
-    Ok(read.is_ok()
-        && if asked.is_protected {
-            answer == environment
-        } else {
-            matches!(answer.to_ascii_lowercase().as_str(), "y" | "yes")
-        })
+    if asked.is_protected {
+        let typed = ui.ask(&format!(
+            "{environment} is protected; type its name to write:"
+        ));
+        return Ok(typed == environment);
+    }
+    let answer = ui.ask(&format!("write to environment {environment}? [y/N]"));
+    Ok(matches!(answer.to_ascii_lowercase().as_str(), "y" | "yes"))
 }
 
 /// The answer that was given beforehand; `None` if a person is to be asked.

@@ -43,7 +43,7 @@ pub(crate) struct Args {
     /// Take over what another writer made of this object; may be given several times.
     #[arg(long, value_name = "OBJECT")]
     pub(crate) adopt: Vec<String>,
-    /// Deliver another wallet_password than the one in use: only if the key ring was made anew.
+    /// Deliver another wallet password than the one in use: only if the key ring was made anew.
     #[arg(long)]
     pub(crate) replace_wallet_password: bool,
     /// Only targets of this kind.
@@ -106,8 +106,9 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
     }
     // The plan comes before the question, wherever the report goes.
     if args.is_json() {
-        let lines = plan::before(&found);
-        lines.iter().for_each(|line| context.ui.note(line));
+        for line in plan::before(&found) {
+            context.ui.note(&line);
+        }
     } else {
         print(&plan::before(&found), context)?;
     }

@@ -11,7 +11,7 @@ pub(crate) fn before(report: &Report) -> Vec<String> {
             report.environment,
             counted(report.summary.in_sync, "in sync")
         ));
-    } else {
+    } else if objects(report).any(|object| object.op != "in sync") {
         for target in &report.targets {
             lines.extend(target_lines(target));
         }

@@ -57,7 +57,8 @@ pub(super) fn attach(text: &str, tokens: &[Token]) -> Attached {
                 scan.gap(last, before_last);
                 scan.close_blocks(ends);
                 ends = 0;
-                scan.enter(token, std::mem::take(&mut opened), last);
+                scan.enter(token, &opened, last);
+                opened.clear();
                 before_last = last;
                 last = Some(token);
             }
@@ -164,7 +165,7 @@ impl<'a> Scan<'a> {
     }
 
     /// Goes over a token and looks for a comment behind it.
-    fn enter(&mut self, token: &Token, opened: Vec<usize>, last: Option<&Token>) {
+    fn enter(&mut self, token: &Token, opened: &[usize], last: Option<&Token>) {
         // A comment behind `:` or `,` belongs to what stands before the indicator.
         let follows = match token.kind {
             Kind::Value => self.flow_level == 0,
@@ -291,15 +292,13 @@ impl<'a> Scan<'a> {
                 if closes || !recent_empty {
                     let is_foot = Some(start.0) == foot_line && !follows_value;
                     let dedented = start.1 < indent + 1;
-                    if closes || first_empty && (is_foot || dedented) {
-                        if !run.is_empty() {
-                            if dedented {
-                                anchor = self.run_start(&run);
-                            }
-                            let end = self.at + peek;
-                            self.push(Role::Foot, anchor, &mut run, start.1, scan_start, end);
-                            (scan_start, anchor) = (end, end);
+                    if (closes || first_empty && (is_foot || dedented)) && !run.is_empty() {
+                        if dedented {
+                            anchor = self.run_start(&run);
                         }
+                        let end = self.at + peek;
+                        self.push(Role::Foot, anchor, &mut run, start.1, scan_start, end);
+                        (scan_start, anchor) = (end, end);
                     }
                 }
                 if !Self::is_break(byte) {

@@ -8,13 +8,11 @@ use std::collections::HashSet;
 use std::ops::Range;
 
 use crate::secret::SecretBytes;
-use crate::tree::{Comment, Entry, Field, Fields, Item, Leaf, List, Map, Node, Pair, Tree, Value};
+use crate::tree::{Comment, Entry, Item, Leaf, List, Map, Node, Pair, Tree, Value};
 
 use super::super::{Fault, FormatError, Metadata};
 use super::grammar::{Content, Parsed, Raw, RawDocument};
-use super::layout::{
-    DocumentPlace, EntryPlace, Layout, ListPlace, MapPlace, Place, RootPlace, ScalarPlace,
-};
+use super::layout::{DocumentPlace, Layout, ListPlace, MapPlace, Place, RootPlace, ScalarPlace};
 use super::lines::{is_first_on_line, line_start, next_line};
 use super::resolve::{Resolved, resolve};
 use super::tokens::Style;
@@ -62,12 +60,13 @@ pub(super) fn compose(text: &str, parsed: &Parsed) -> Result<Composed, FormatErr
     })
 }
 
-struct Composer<'a> {
-    text: &'a str,
-    comments: &'a [Range<usize>],
-    taken: Vec<bool>,
-    layout: Layout,
-    metadata: Option<Metadata>,
+/// A tree under construction.
+pub(super) struct Composer<'a> {
+    pub(super) text: &'a str,
+    pub(super) comments: &'a [Range<usize>],
+    pub(super) taken: Vec<bool>,
+    pub(super) layout: Layout,
+    pub(super) metadata: Option<Metadata>,
     checks_keys: bool,
 }
 
@@ -81,7 +80,7 @@ struct Around {
 }
 
 impl Composer<'_> {
-    fn fail<T>(&self, at: usize, fault: Fault, reason: &str) -> Result<T, FormatError> {
+    pub(super) fn fail<T>(&self, at: usize, fault: Fault, reason: &str) -> Result<T, FormatError> {
         Err(FormatError::at(self.text, at, fault, reason))
     }
 
@@ -399,173 +398,8 @@ impl Composer<'_> {
         })
     }
 
-    fn value(&self, raw: &Raw) -> Result<Typed, FormatError> {
-        let Content::Scalar { style, text, block } = &raw.content else {
-            return match &raw.tag {
-                Some((tag, _)) if tag == "!!str" => Ok((Value::text(""), Style::Plain, None, None)),
-                Some((_, span)) => {
-                    self.fail(span.start, Fault::Unsupported, "a tag is not supported yet")
-                }
-                None => Ok((Value::Null, Style::Plain, None, None)),
-            };
-        };
-        let string = || Value::Str(SecretBytes::copy_of(text.as_bytes()));
-        let at = raw.span.start;
-        let (value, tag) = match &raw.tag {
-            Some((tag, _)) if tag == "!!str" => (string(), None),
-            Some((tag, span)) if tag == "!!binary" => (self.binary(text, at)?, Some(span.clone())),
-            Some((_, span)) => {
-                return self.fail(span.start, Fault::Unsupported, "a tag is not supported yet");
-            }
-            None if *style == Style::Plain => match resolve(text) {
-                Resolved::Value(value) => (value, None),
-                Resolved::Merge => (string(), None),
-                Resolved::TooLarge => {
-                    let reason = "an integer beyond 64 bits with sign; put it in quotes";
-                    return self.fail(at, Fault::NotSealable, reason);
-                }
-            },
-            None => (string(), None),
-        };
-        Ok((value, *style, block.clone(), tag))
-    }
-
-    fn binary(&self, text: &str, at: usize) -> Result<Value, FormatError> {
-        use base64::Engine as _;
-        let packed: String = text.chars().filter(|c| !c.is_whitespace()).collect();
-        match base64::engine::general_purpose::STANDARD.decode(packed) {
-            Ok(bytes) => Ok(Value::Str(SecretBytes::new(bytes))),
-            Err(_) => self.fail(at, Fault::Syntax, "!!binary holds no base64"),
-        }
-    }
-
-    fn key(&self, raw: &Raw) -> Result<String, FormatError> {
-        let at = raw.span.start;
-        let Content::Scalar { style, text, .. } = &raw.content else {
-            return match raw.content {
-                Content::Absent => self.fail(at, Fault::NotSealable, NOT_A_STRING),
-                _ => self.fail(at, Fault::Syntax, "a collection cannot be a key"),
-            };
-        };
-        match &raw.tag {
-            Some((tag, _)) if tag == "!!str" => return Ok(text.to_string()),
-            Some((_, span)) => {
-                return self.fail(span.start, Fault::Unsupported, "a tag is not supported yet");
-            }
-            None => {}
-        }
-        if *style != Style::Plain {
-            return match text.as_str() {
-                // The reference writes a quoted `<<` as a merge key and cannot read it again.
-                "<<" => self.fail(at, Fault::Unsupported, "a key called << in quotes"),
-                _ => Ok(text.to_string()),
-            };
-        }
-        match resolve(text) {
-            Resolved::Value(Value::Str(_)) => Ok(text.to_string()),
-            Resolved::Merge => self.fail(
-                at,
-                Fault::Unsupported,
-                "a merge key (<<) is not supported yet",
-            ),
-            _ => self.fail(at, Fault::NotSealable, NOT_A_STRING),
-        }
-    }
-
-    /// The metadata entry of a document.
-    fn entry(
-        &mut self,
-        key: &Raw,
-        value: &Raw,
-        document: usize,
-        previous_end: Option<usize>,
-        is_flow: bool,
-    ) -> Result<(), FormatError> {
-        let bytes = self.text.as_bytes();
-        let start = line_start(bytes, key.span.start);
-        let span = if is_flow {
-            previous_end.unwrap_or(key.span.start)..value.span.end
-        } else {
-            start
-                ..self
-                    .last_line_end(value)
-                    .max(next_line(bytes, key.span.end))
-        };
-        for (index, comment) in self.comments.iter().enumerate() {
-            if span.contains(&comment.start)
-                && let Some(taken) = self.taken.get_mut(index)
-            {
-                *taken = true;
-            }
-        }
-        let mut scalars = Vec::new();
-        if let Content::Map { pairs, is_flow } = &value.content {
-            for (name, raw) in pairs {
-                if let Content::Scalar { style, block, .. } = &raw.content {
-                    let column = name.span.start - line_start(bytes, name.span.start);
-                    let place = ScalarPlace {
-                        span: raw.span.clone(),
-                        style: *style,
-                        block: block.clone(),
-                        tag: None,
-                        is_in_flow: *is_flow,
-                        parent_indent: isize::try_from(column).unwrap_or(isize::MAX),
-                        dash: None,
-                    };
-                    scalars.push((self.key(name)?.to_ascii_lowercase(), place));
-                }
-            }
-        }
-        // Of several documents, the first one's metadata counts.
-        if document == 0 {
-            self.metadata = Some(match self.field(value)? {
-                Field::Map(fields) => Metadata::Branch(fields),
-                _ => Metadata::NotAMap,
-            });
-        }
-        if let Some(place) = self.layout.documents.get_mut(document) {
-            place.entry = Some(EntryPlace { span, scalars });
-        }
-        Ok(())
-    }
-
-    fn field(&self, raw: &Raw) -> Result<Field, FormatError> {
-        Ok(match &raw.content {
-            Content::Map { pairs, .. } => {
-                let mut fields = Fields::default();
-                for (key, value) in pairs {
-                    let name = self.key(key)?;
-                    if fields.get(&name).is_some() {
-                        let reason = "this field of the metadata stands here twice";
-                        return self.fail(key.span.start, Fault::Syntax, reason);
-                    }
-                    fields.0.push((name, self.field(value)?));
-                }
-                Field::Map(fields)
-            }
-            Content::List { items, .. } => Field::List(
-                items
-                    .iter()
-                    .map(|item| self.field(item))
-                    .collect::<Result<_, _>>()?,
-            ),
-            Content::Scalar { .. } | Content::Absent => match &self.value(raw)?.0 {
-                Value::Null => Field::Null,
-                // Metadata is public; see `Fields`.
-                Value::Str(_) => match &raw.content {
-                    Content::Scalar { text, .. } => Field::Text(text.to_string()),
-                    _ => Field::Text(String::new()),
-                },
-                Value::Int(number) => Field::Int(*number),
-                Value::Float(number) => Field::Float(*number),
-                Value::Bool(flag) => Field::Bool(*flag),
-                Value::Time(time) => Field::Time(time.clone()),
-            },
-        })
-    }
-
     /// Behind the last line that a node stands on.
-    fn last_line_end(&self, raw: &Raw) -> usize {
+    pub(super) fn last_line_end(&self, raw: &Raw) -> usize {
         let bytes = self.text.as_bytes();
         match &raw.content {
             Content::Map {
@@ -601,12 +435,3 @@ impl Composer<'_> {
         between.rfind('-').map_or(to, |at| from + at)
     }
 }
-
-type Typed = (
-    Value,
-    Style,
-    Option<super::extents::Block>,
-    Option<Range<usize>>,
-);
-
-const NOT_A_STRING: &str = "this key is no string; put it in quotes";

@@ -76,23 +76,24 @@ pub(super) fn parse(text: &str) -> Result<Parsed, FormatError> {
     })
 }
 
-struct Parser<'a> {
-    text: &'a str,
+/// Tokens under way to nodes.
+pub(super) struct Parser<'a> {
+    pub(super) text: &'a str,
     tokens: std::iter::Peekable<std::vec::IntoIter<Token>>,
     attached: Attached,
     next_run: usize,
     next_block_end: usize,
-    head: Vec<usize>,
+    pub(super) head: Vec<usize>,
     line: Vec<usize>,
     foot: Vec<usize>,
     /// Heads of a dash that go to the whole collection behind it.
-    stem: Vec<usize>,
+    pub(super) stem: Vec<usize>,
     depth: usize,
 }
 
 /// What the grammar asks of the next token; an owned copy, so that looking does not borrow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Next {
+pub(super) enum Next {
     Directive,
     DocumentStart,
     DocumentEnd,
@@ -130,7 +131,7 @@ impl<'a> Parser<'a> {
     }
 
     /// Looks at the next token and takes the comments that wait for it.
-    fn peek(&mut self) -> Next {
+    pub(super) fn peek(&mut self) -> Next {
         let Some(token) = self.tokens.peek() else {
             return Next::End;
         };
@@ -177,7 +178,7 @@ impl<'a> Parser<'a> {
         next
     }
 
-    fn take(&mut self) -> Option<Token> {
+    pub(super) fn take(&mut self) -> Option<Token> {
         let token = self.tokens.next();
         if matches!(
             token,
@@ -192,19 +193,19 @@ impl<'a> Parser<'a> {
     }
 
     /// Where the next token stands.
-    fn offset(&mut self) -> usize {
+    pub(super) fn offset(&mut self) -> usize {
         self.tokens
             .peek()
             .map_or(self.text.len(), |token| token.start)
     }
 
-    fn refuse<T>(&mut self, fault: Fault, reason: &str) -> Result<T, FormatError> {
+    pub(super) fn refuse<T>(&mut self, fault: Fault, reason: &str) -> Result<T, FormatError> {
         let at = self.offset();
         Err(FormatError::at(self.text, at, fault, reason))
     }
 
     /// A node that takes the pending comments.
-    fn node(&mut self, content: Content, span: Range<usize>) -> Raw {
+    pub(super) fn node(&mut self, content: Content, span: Range<usize>) -> Raw {
         self.stem.clear();
         Raw {
             content,
@@ -280,7 +281,11 @@ impl<'a> Parser<'a> {
         Ok(RawDocument { root, end, foot })
     }
 
-    fn value(&mut self, in_block: bool, may_be_indentless: bool) -> Result<Raw, FormatError> {
+    pub(super) fn value(
+        &mut self,
+        in_block: bool,
+        may_be_indentless: bool,
+    ) -> Result<Raw, FormatError> {
         self.depth += 1;
         if self.depth > DEPTH_LIMIT {
             return self.refuse(Fault::Unsupported, "nested too deeply");
@@ -334,204 +339,21 @@ impl<'a> Parser<'a> {
     }
 
     /// What stands behind an indicator: nothing, if the next token ends it.
-    fn value_or_absent(&mut self, ends: &[Next], block: bool) -> Result<Raw, FormatError> {
+    pub(super) fn value_or_absent(
+        &mut self,
+        ends: &[Next],
+        block: bool,
+    ) -> Result<Raw, FormatError> {
         if ends.contains(&self.peek()) {
             let at = self.offset();
             return Ok(absent(at));
         }
         self.value(block, block && ends.contains(&Next::Key))
     }
-
-    /// Goes over a dash; the heads that wait for it go to a whole collection behind it.
-    fn dash(&mut self) {
-        let before = self.head.len();
-        self.take();
-        if before > 0 && matches!(self.peek(), Next::BlockSequence | Next::BlockMapping) {
-            let rest = self.head.split_off(before);
-            self.stem = std::mem::replace(&mut self.head, rest);
-        }
-    }
-
-    fn block_list(&mut self) -> Result<Raw, FormatError> {
-        let start = self.offset();
-        let mut node = absent(start);
-        node.head = std::mem::take(&mut self.stem);
-        self.take();
-        let mut items = Vec::new();
-        loop {
-            match self.peek() {
-                Next::BlockEntry => {
-                    self.dash();
-                    items.push(self.value_or_absent(&[Next::BlockEntry, Next::BlockEnd], true)?);
-                }
-                Next::BlockEnd => break,
-                _ => return self.refuse(Fault::Syntax, "expected '- '"),
-            }
-        }
-        node.span.end = self.offset();
-        self.take();
-        node.content = Content::List {
-            items,
-            is_flow: false,
-        };
-        Ok(node)
-    }
-
-    fn indentless_list(&mut self) -> Result<Raw, FormatError> {
-        const ENDS: [Next; 4] = [Next::BlockEntry, Next::Key, Next::Value, Next::BlockEnd];
-        let mut node = absent(self.offset());
-        let mut items = Vec::new();
-        while self.peek() == Next::BlockEntry {
-            self.dash();
-            if ENDS.contains(&self.peek()) {
-                items.push(absent(self.offset()));
-            } else {
-                items.push(self.value(true, false)?);
-            }
-        }
-        node.span.end = self.offset();
-        node.content = Content::List {
-            items,
-            is_flow: false,
-        };
-        Ok(node)
-    }
-
-    fn block_map(&mut self) -> Result<Raw, FormatError> {
-        const ENDS: [Next; 3] = [Next::Key, Next::Value, Next::BlockEnd];
-        let start = self.offset();
-        let mut node = absent(start);
-        node.head = std::mem::take(&mut self.stem);
-        self.take();
-        let mut pairs: Vec<(Raw, Raw)> = Vec::new();
-        loop {
-            let mut key = match self.peek() {
-                Next::Key => {
-                    self.take();
-                    self.value_or_absent(&ENDS, true)?
-                }
-                Next::Value => absent(self.offset()),
-                Next::BlockEnd => break,
-                _ => return self.refuse(Fault::Syntax, "expected a key"),
-            };
-            // A foot that was found at a key stands below what comes before it.
-            if !key.foot.is_empty()
-                && let Some((previous, _)) = pairs.last_mut()
-            {
-                previous.foot = std::mem::take(&mut key.foot);
-            }
-            let mut value = if self.peek() == Next::Value {
-                self.take();
-                self.value_or_absent(&ENDS, true)?
-            } else {
-                absent(self.offset())
-            };
-            if key.foot.is_empty() {
-                key.foot = std::mem::take(&mut value.foot);
-            }
-            pairs.push((key, value));
-        }
-        node.span.end = self.offset();
-        let end = self.node(Content::Absent, 0..0);
-        self.take();
-        node.line = end.line;
-        match pairs.last_mut() {
-            Some((last, _)) if !end.foot.is_empty() => last.foot = end.foot,
-            _ => node.foot = end.foot,
-        }
-        node.content = Content::Map {
-            pairs,
-            is_flow: false,
-        };
-        Ok(node)
-    }
-
-    fn flow_list(&mut self) -> Result<Raw, FormatError> {
-        let mut node = self.open_flow();
-        let mut items = Vec::new();
-        while self.peek() != Next::FlowSequenceEnd {
-            self.separator(items.is_empty())?;
-            match self.peek() {
-                Next::FlowSequenceEnd => break,
-                Next::Key => {
-                    return self.refuse(Fault::Unsupported, "a '?' pair in a flow sequence");
-                }
-                _ => items.push(self.value(false, false)?),
-            }
-        }
-        self.close_flow(&mut node);
-        node.content = Content::List {
-            items,
-            is_flow: true,
-        };
-        Ok(node)
-    }
-
-    fn flow_map(&mut self) -> Result<Raw, FormatError> {
-        const ENDS: [Next; 3] = [Next::Value, Next::FlowEntry, Next::FlowMappingEnd];
-        let mut node = self.open_flow();
-        let mut pairs = Vec::new();
-        while self.peek() != Next::FlowMappingEnd {
-            self.separator(pairs.is_empty())?;
-            let key = match self.peek() {
-                Next::FlowMappingEnd => break,
-                Next::Key => {
-                    self.take();
-                    self.value_or_absent(&ENDS, false)?
-                }
-                Next::Value => absent(self.offset()),
-                _ => self.value(false, false)?,
-            };
-            let value = if self.peek() == Next::Value {
-                self.take();
-                self.value_or_absent(&ENDS, false)?
-            } else {
-                absent(self.offset())
-            };
-            pairs.push((key, value));
-        }
-        for (key, value) in &mut pairs {
-            if key.foot.is_empty() {
-                key.foot = std::mem::take(&mut value.foot);
-            }
-        }
-        self.close_flow(&mut node);
-        node.content = Content::Map {
-            pairs,
-            is_flow: true,
-        };
-        Ok(node)
-    }
-
-    fn open_flow(&mut self) -> Raw {
-        let start = self.offset();
-        let node = self.node(Content::Absent, start..start);
-        self.take();
-        node
-    }
-
-    fn close_flow(&mut self, node: &mut Raw) {
-        let end = self.node(Content::Absent, 0..0);
-        node.line = end.line;
-        node.foot = end.foot;
-        node.span.end = self.take().map_or(self.text.len(), |token| token.end);
-    }
-
-    fn separator(&mut self, is_first: bool) -> Result<(), FormatError> {
-        if is_first {
-            return Ok(());
-        }
-        if self.peek() != Next::FlowEntry {
-            return self.refuse(Fault::Syntax, "expected ',' or the end of the collection");
-        }
-        self.take();
-        self.peek();
-        Ok(())
-    }
 }
 
 /// A node without text, where a value could stand; it takes no comments.
-fn absent(at: usize) -> Raw {
+pub(super) fn absent(at: usize) -> Raw {
     Raw {
         content: Content::Absent,
         span: at..at,

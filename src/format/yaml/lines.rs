@@ -6,7 +6,7 @@ pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 /// Line and column, from 1, of a byte of a text; columns count characters.
 pub(super) fn position(text: &[u8], offset: usize) -> (usize, usize) {
     let before = text.get(..offset.min(text.len())).unwrap_or(text);
-    let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+    let line = before.split(|byte| *byte == b'\n').count();
     let start = line_start(text, offset);
     let column = before.get(start..).unwrap_or_default();
     (
@@ -18,10 +18,15 @@ pub(super) fn position(text: &[u8], offset: usize) -> (usize, usize) {
 /// The first byte of the line that holds `offset`.
 pub(super) fn line_start(text: &[u8], offset: usize) -> usize {
     let before = text.get(..offset.min(text.len())).unwrap_or(text);
+    let top = if text.starts_with(BYTE_ORDER_MARK) {
+        BYTE_ORDER_MARK.len().min(offset)
+    } else {
+        0
+    };
     before
         .iter()
         .rposition(|byte| *byte == b'\n')
-        .map_or(0, |at| at + 1)
+        .map_or(top, |at| at + 1)
 }
 
 /// The first byte after the line that holds `offset`, line end included.

@@ -99,7 +99,6 @@ fn token(text: &str, scanned: Scanned<'_>) -> Result<Option<Token>, FormatError>
     let offsets = span.start.byte_offset().zip(span.end.byte_offset());
     let (start, end) = offsets.unwrap_or((text.len(), text.len()));
     let kind = match kind {
-        TokenType::StreamStart => return Ok(None),
         TokenType::StreamEnd => {
             return Ok(Some(Token {
                 kind: Kind::StreamEnd,
@@ -145,7 +144,7 @@ fn token(text: &str, scanned: Scanned<'_>) -> Result<Option<Token>, FormatError>
                 block: None,
             }
         }
-        // Comments are read from the gaps between tokens, with rules of their own.
+        // The start of the stream; and comments, which are read from the gaps between tokens, with rules of their own.
         _ => return Ok(None),
     };
     Ok(Some(Token { kind, start, end }))

@@ -52,6 +52,8 @@ pub(super) struct Refusal {
     reason: String,
     /// What it is about: `namespaces`, `secrets`.
     kind: String,
+    /// Whether a quota is used up; the server calls that forbidden too.
+    is_quota: bool,
 }
 
 impl Client {
@@ -182,6 +184,7 @@ impl Refusal {
         #[serde(default)]
         struct Status {
             reason: String,
+            message: String,
             details: Details,
         }
         #[derive(Default, serde::Deserialize)]
@@ -194,6 +197,7 @@ impl Refusal {
             status: status.as_u16(),
             reason: word(&read.reason),
             kind: word(&read.details.kind),
+            is_quota: read.message.contains("exceeded quota"),
         }
     }
 
@@ -217,6 +221,15 @@ impl Refusal {
                 format!("the cluster does not know the user of the context {context} ({code})"),
             )
             .hint(format!("kubectl --context {context} auth whoami")),
+            403 if self.is_quota => TargetError::new(
+                Fault::Denied,
+                format!(
+                    "a quota of namespace {namespace} leaves no room for secret {name} ({code})"
+                ),
+            )
+            .hint(format!(
+                "kubectl --context {context} -n {namespace} describe quota"
+            )),
             403 => TargetError::new(
                 Fault::Denied,
                 format!("not allowed to {verb} secret {name} in namespace {namespace} ({code})"),

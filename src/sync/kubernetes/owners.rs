@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ManagedFieldsEntry, Time};
 
 use crate::sync::observed::Writer;
 use crate::sync::printable;
@@ -10,28 +10,49 @@ use crate::sync::printable;
 /// The writers of each data key. A key that nobody is recorded for is not in it.
 pub(super) fn of_data(fields: &[ManagedFieldsEntry], us: &str) -> BTreeMap<String, Writer> {
     let mut writers: BTreeMap<String, Writer> = BTreeMap::new();
+    let mut ours: BTreeMap<&str, Option<&Time>> = BTreeMap::new();
     for entry in fields {
-        let data = entry
-            .fields_v1
-            .as_ref()
-            .and_then(|tree| tree.0.get("f:data"));
-        let Some(keys) = data.and_then(serde_json::Value::as_object) else {
-            continue;
-        };
-        let manager = entry.manager.as_deref().unwrap_or_default();
-        for key in keys.keys().filter_map(|key| key.strip_prefix("f:")) {
+        let is_us = entry.manager.as_deref() == Some(us);
+        for key in keys(entry, "f:data") {
             let writer = writers.entry(key.to_owned()).or_default();
-            if manager == us {
+            if is_us {
                 writer.is_us = true;
+                ours.insert(key, entry.time.as_ref());
             } else {
-                let name = known(manager);
-                if !writer.others.contains(&name) {
-                    writer.others.push(name);
-                }
+                add(writer, entry);
+            }
+        }
+    }
+    // Who applies `stringData` changes the data without becoming its recorded owner; the previous
+    // one stays recorded. So what is not older than our own write may be theirs.
+    for entry in fields
+        .iter()
+        .filter(|entry| entry.manager.as_deref() != Some(us))
+    {
+        for key in keys(entry, "f:stringData") {
+            let theirs = entry.time.as_ref();
+            let is_older = ours.get(key).is_some_and(|ours| *ours > theirs);
+            if !is_older {
+                add(writers.entry(key.to_owned()).or_default(), entry);
             }
         }
     }
     writers
+}
+
+fn keys<'a>(entry: &'a ManagedFieldsEntry, field: &str) -> impl Iterator<Item = &'a str> {
+    let tree = entry.fields_v1.as_ref().and_then(|tree| tree.0.get(field));
+    let keys = tree.and_then(serde_json::Value::as_object);
+    keys.into_iter()
+        .flatten()
+        .filter_map(|(key, _)| key.strip_prefix("f:"))
+}
+
+fn add(writer: &mut Writer, entry: &ManagedFieldsEntry) {
+    let name = known(entry.manager.as_deref().unwrap_or_default());
+    if !writer.others.contains(&name) {
+        writer.others.push(name);
+    }
 }
 
 /// A field manager, as people know the program.
@@ -89,6 +110,26 @@ mod tests {
         );
         let both = owners.get("both").unwrap();
         assert!(both.is_us && !both.is_us_alone());
+    }
+
+    #[test]
+    fn string_data_that_is_not_older_than_our_write_counts_as_theirs() {
+        let at = |seconds: i64, mut entry: ManagedFieldsEntry| {
+            entry.time = Some(
+                serde_json::from_value(json!(format!("2026-11-22T10:00:{seconds:02}Z"))).unwrap(),
+            );
+            entry
+        };
+        let ours = || entry("us", json!({"f:data": {"f:k": {}}}));
+        let theirs = || entry("helm", json!({"f:stringData": {"f:k": {}}}));
+        let later = of_data(&[at(1, ours()), at(2, theirs())], "us");
+        assert!(!later.get("k").unwrap().is_us_alone());
+        let same = of_data(&[at(1, ours()), at(1, theirs())], "us");
+        assert!(!same.get("k").unwrap().is_us_alone());
+        let older = of_data(&[at(2, ours()), at(1, theirs())], "us");
+        assert!(older.get("k").unwrap().is_us_alone());
+        let alone = of_data(&[theirs()], "us");
+        assert_eq!(alone.get("k").unwrap(), &Writer::other("Helm (helm)"));
     }
 
     #[test]

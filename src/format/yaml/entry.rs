@@ -1,0 +1,103 @@
+//! The metadata entry of a document: its fields, and where it and its scalars stand.
+
+use crate::tree::{Field, Fields, Value};
+
+use super::super::{Fault, FormatError, Metadata};
+use super::compose::Composer;
+use super::grammar::{Content, Raw};
+use super::layout::{EntryPlace, ScalarPlace};
+use super::lines::{line_start, next_line};
+
+impl Composer<'_> {
+    /// The metadata entry of a document.
+    pub(super) fn entry(
+        &mut self,
+        key: &Raw,
+        value: &Raw,
+        document: usize,
+        previous_end: Option<usize>,
+        is_flow: bool,
+    ) -> Result<(), FormatError> {
+        let bytes = self.text.as_bytes();
+        let start = line_start(bytes, key.span.start);
+        let span = if is_flow {
+            previous_end.unwrap_or(key.span.start)..value.span.end
+        } else {
+            start
+                ..self
+                    .last_line_end(value)
+                    .max(next_line(bytes, key.span.end))
+        };
+        for (index, comment) in self.comments.iter().enumerate() {
+            if span.contains(&comment.start)
+                && let Some(taken) = self.taken.get_mut(index)
+            {
+                *taken = true;
+            }
+        }
+        let mut scalars = Vec::new();
+        if let Content::Map { pairs, is_flow } = &value.content {
+            for (name, raw) in pairs {
+                if let Content::Scalar { style, block, .. } = &raw.content {
+                    let column = name.span.start - line_start(bytes, name.span.start);
+                    let place = ScalarPlace {
+                        span: raw.span.clone(),
+                        style: *style,
+                        block: block.clone(),
+                        tag: None,
+                        is_in_flow: *is_flow,
+                        parent_indent: isize::try_from(column).unwrap_or(isize::MAX),
+                        dash: None,
+                    };
+                    scalars.push((self.key(name)?.to_ascii_lowercase(), place));
+                }
+            }
+        }
+        // Of several documents, the first one's metadata counts.
+        if document == 0 {
+            self.metadata = Some(match self.field(value)? {
+                Field::Map(fields) => Metadata::Branch(fields),
+                _ => Metadata::NotAMap,
+            });
+        }
+        if let Some(place) = self.layout.documents.get_mut(document) {
+            place.entry = Some(EntryPlace { span, scalars });
+        }
+        Ok(())
+    }
+
+    fn field(&self, raw: &Raw) -> Result<Field, FormatError> {
+        Ok(match &raw.content {
+            Content::Map { pairs, .. } => {
+                let mut fields = Fields::default();
+                for (key, value) in pairs {
+                    let name = self.key(key)?;
+                    if fields.get(&name).is_some() {
+                        let reason = "this field of the metadata stands here twice";
+                        return self.fail(key.span.start, Fault::Syntax, reason);
+                    }
+                    fields.0.push((name, self.field(value)?));
+                }
+                Field::Map(fields)
+            }
+            Content::List { items, .. } => Field::List(
+                items
+                    .iter()
+                    .map(|item| self.field(item))
+                    .collect::<Result<_, _>>()?,
+            ),
+            Content::Scalar { .. } | Content::Absent => match &self.value(raw)?.0 {
+                Value::Null => Field::Null,
+                // Metadata is public; see `Fields`.
+                Value::Str(_) => match &raw.content {
+                    Content::Scalar { text, .. } => Field::Text(text.to_string()),
+                    _ => Field::Text(String::new()),
+                },
+                Value::Int(number) => Field::Int(*number),
+                Value::Float(number) => Field::Float(*number),
+                Value::Bool(flag) => Field::Bool(*flag),
+                Value::Time(time) => Field::Time(time.clone()),
+            },
+        })
+    }
+}

@@ -8,6 +8,7 @@ mod delivery;
 mod digest;
 mod encrypt;
 mod environment;
+mod guarding;
 mod hook;
 mod init;
 mod input;

@@ -66,6 +66,7 @@ pub(crate) type Outcome = Result<u8, Error>;
 
 /// Reads the command line and runs it.
 pub(crate) fn main() -> ExitCode {
+    keep_memory_private();
     let ui = Ui::new();
     let settings = match surroundings() {
         Ok(settings) => settings,
@@ -99,6 +100,22 @@ fn run(command: &Command, context: &Context) -> Outcome {
         Command::Sync(args) => sync::run(args, context),
         Command::Hook(args) => hook::run(args, context),
     }
+}
+
+/// No core dump, and no look into this process by others of the same user. A kernel that refuses is
+/// no reason not to work.
+fn keep_memory_private() {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    let none = Rlimit {
+        current: Some(0),
+        maximum: Some(0),
+    };
+    let _ = setrlimit(Resource::Core, none);
+    #[cfg(target_os = "linux")]
+    let _ = {
+        use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+        set_dumpable_behavior(DumpableBehavior::NotDumpable)
+    };
 }
 
 /// The status of a usage error; the guarding commands keep 1 for findings.

@@ -9,6 +9,7 @@ mod decrypt;
 mod encrypt;
 mod environments;
 mod hook;
+mod keys;
 mod set;
 
 use crate::support::{RECIPIENT, Scene};

@@ -9,8 +9,10 @@ mod decrypt;
 mod encrypt;
 mod environments;
 mod hook;
+mod init;
 mod keys;
 mod set;
+mod sync;
 
 use crate::support::{RECIPIENT, Scene};
 

@@ -1,0 +1,22 @@
+//! What a process that holds cleartext asks of the kernel: no core file of it, and no other process
+//! of the same user that reads its memory.
+//!
+//! Done before anything is read. A kernel that refuses is no reason to stop: the file can be opened
+//! by other means there, too. The surprise: programs that we start get their own state back, but
+//! for the soft limit of core files, which they may raise again.
+
+/// Hardens this process.
+pub(super) fn harden() {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+        let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+    }
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let cores = getrlimit(Resource::Core);
+    let none = Rlimit {
+        current: Some(0),
+        ..cores
+    };
+    let _ = setrlimit(Resource::Core, none);
+}

@@ -5,18 +5,17 @@
 //! by other means there, too. The surprise: programs that we start get their own state back, but
 //! for the soft limit of core files, which they may raise again.
 
+#[cfg(target_os = "linux")]
+use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
 /// Hardens this process.
 pub(super) fn harden() {
     #[cfg(target_os = "linux")]
-    {
-        use rustix::process::{DumpableBehavior, set_dumpable_behavior};
-        let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
-    }
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let cores = getrlimit(Resource::Core);
+    let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
     let none = Rlimit {
         current: Some(0),
-        ..cores
+        ..getrlimit(Resource::Core)
     };
     let _ = setrlimit(Resource::Core, none);
 }

@@ -6,10 +6,19 @@ use std::os::unix::fs::MetadataExt;
 use std::thread;
 use std::time::Duration;
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
 use crate::support::{RECIPIENT, Scene};
 
 #[test]
 fn a_running_command_leaves_no_core_file_and_hides_its_memory() {
+    // What this machine allows, so that there is something to take away.
+    let cores = getrlimit(Resource::Core);
+    let all = Rlimit {
+        current: cores.maximum,
+        ..cores
+    };
+    setrlimit(Resource::Core, all).unwrap();
     let scene = Scene::new();
     let words = [
         "encrypt",

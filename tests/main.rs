@@ -14,8 +14,14 @@ mod demo;
 #[path = "cli/hook.rs"]
 mod hook;
 mod interop;
+#[path = "cli/process.rs"]
+mod process;
+#[path = "cli/reference.rs"]
+mod reference;
 mod registries;
 mod servers;
 mod support;
 mod sync;
+#[path = "cli/usage.rs"]
+mod usage;
 mod vectors;

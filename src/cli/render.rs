@@ -10,7 +10,7 @@ use super::{Context, Outcome, environment};
 /// What stands for every value, whatever its length.
 const MASK: &str = "••••";
 
-/// Shows the objects that an environment becomes, with values masked.
+/// Show the objects that an environment becomes, with values masked.
 #[derive(Debug, Default, Arguments)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {

@@ -83,7 +83,7 @@ impl Told<'_> {
         if let Some(directory) = path.parent()
             && !directory.is_dir()
         {
-            fs::create_dir(directory)?;
+            fs::create_shared_dir(directory)?;
         }
         fs::replace(&path, text.as_bytes(), privacy, None)?;
         self.line(&format!("created  {name}  {what}"))

@@ -14,7 +14,7 @@ use clsecrets::{Code, Error};
 use super::delivery::{Delivery, kinds};
 use super::{Context, Outcome, environment};
 
-/// Delivers the secrets of an environment to its targets.
+/// Deliver the secrets of an environment to its targets.
 #[derive(Debug, Default, Arguments)]
 #[command(after_help = EXAMPLES)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]

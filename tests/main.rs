@@ -10,9 +10,8 @@
 )]
 
 mod architecture;
+mod cli;
 mod demo;
-#[path = "cli/hook.rs"]
-mod hook;
 mod interop;
 #[path = "cli/process.rs"]
 mod process;

@@ -62,9 +62,9 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
     let input = Input::read(file, &args.naming, &context.settings)?;
     let (name, stamp) = (input.name.clone(), input.stamp.clone());
     let text = seal_new(input, &args.sealing, context)?;
-    report(&name, &text, context);
     args.destination
         .write(file, &text.bytes, Privacy::Umask, stamp.as_ref(), context)?;
+    report(&name, &text, context);
     Ok(0)
 }
 

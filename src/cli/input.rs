@@ -159,15 +159,22 @@ fn format_of(named: &Path, naming: &Naming) -> Result<&'static dyn Format, Error
         Some(word) => format::by_name(word),
         None => format::by_extension(&name),
     };
-    let unsupported = |what: &str| {
+    let format = chosen.ok_or_else(|| {
+        if is_stdin(named) {
+            return Error::new(
+                Code::Input,
+                "standard input has no name to tell its format by",
+            )
+            .hint("add --filename-override NAME.yaml, which rules see, too")
+            .hint("or --input-type yaml");
+        }
         Error::new(
             Code::Input,
-            format!("the format of {name} is not supported yet{what}"),
+            format!("the format of {name} is not supported yet"),
         )
         .detail("only YAML is read and written: .yaml, .yml")
         .hint("if it is YAML under another name, add --input-type yaml --output-type yaml")
-    };
-    let format = chosen.ok_or_else(|| unsupported(""))?;
+    })?;
     match naming
         .output_type
         .as_deref()
@@ -179,7 +186,8 @@ fn format_of(named: &Path, naming: &Naming) -> Result<&'static dyn Format, Error
                 "cannot convert {name} from {} to {word}: not supported yet",
                 format.name()
             ),
-        )),
+        )
+        .hint("leave --output-type away")),
         _ => Ok(format),
     }
 }

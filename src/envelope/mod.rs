@@ -155,7 +155,11 @@ impl From<CipherError> for EnvelopeError {
 impl EnvelopeError {
     /// As an error about a file; `reading` a sealed one, or else a clear one.
     pub fn about(self, file: &str, reading: bool) -> Error {
-        let verb = if reading { "open" } else { "seal" };
+        let verb = match &self {
+            Self::Path { .. } => "set a value of",
+            _ if reading => "open",
+            _ => "seal",
+        };
         let code = match &self {
             Self::Format(fault) => match fault.fault {
                 Fault::Empty => Code::Empty,
@@ -180,7 +184,9 @@ impl EnvelopeError {
                 .hint(format!(
                     "git log -p -- {file}    # find the last commit that is sound"
                 ))
-                .hint("after a look at every value: clsecrets decrypt --ignore-mac"),
+                .hint(format!(
+                    "clsecrets decrypt --ignore-mac {file}    # and look at every value"
+                )),
             Self::NothingSelected { .. } => {
                 error.hint("correct the rule, or pass --allow-cleartext if that is meant")
             }

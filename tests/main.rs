@@ -11,6 +11,7 @@
 
 mod architecture;
 mod demo;
+mod example;
 #[path = "cli/hook.rs"]
 mod hook;
 mod interop;

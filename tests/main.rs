@@ -10,19 +10,12 @@
 )]
 
 mod architecture;
+mod cli;
 mod demo;
 mod example;
-#[path = "cli/hook.rs"]
-mod hook;
 mod interop;
-#[path = "cli/process.rs"]
-mod process;
-#[path = "cli/reference.rs"]
-mod reference;
 mod registries;
 mod servers;
 mod support;
 mod sync;
-#[path = "cli/usage.rs"]
-mod usage;
 mod vectors;

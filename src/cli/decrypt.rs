@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
 use clsecrets::envelope::{OpenOptions, Opened};
-use clsecrets::fs::{self, Privacy};
+use clsecrets::fs::Privacy;
 use clsecrets::tree::{Element, Node, Path, Value};
 use clsecrets::{Code, Error};
 use zeroize::Zeroizing;
@@ -59,11 +59,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
         &context.ui,
         args.opening.decryption_order.as_deref(),
     )?;
-    let lock = args
-        .destination
-        .in_place
-        .then(|| fs::lock(&context.settings.absolute(file)));
-    let _lock = lock.transpose()?;
+    let _lock = args.destination.lock(file, &context.settings)?;
     let input = Input::read(file, &args.naming, &context.settings)?;
     let (name, stamp) = (input.name.clone(), input.stamp.clone());
     let options = OpenOptions {
@@ -76,20 +72,8 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
             .clear_text()
             .map_err(|error| error.about(&name, true))?,
     };
-    if args.destination.in_place {
-        fs::replace(
-            &context.settings.absolute(file),
-            &text,
-            Privacy::Private,
-            stamp.as_ref(),
-        )?;
-    } else if let Some(output) = &args.destination.output {
-        let output = context.settings.absolute(output);
-        let _lock = fs::lock(&output)?;
-        fs::replace(&output, &text, Privacy::Private, None)?;
-    } else {
-        context.ui.result(&text)?;
-    }
+    args.destination
+        .write(file, &text, Privacy::Private, stamp.as_ref(), context)?;
     Ok(0)
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args as ClapArgs;
 use clsecrets::cipher::SystemNonces;
 use clsecrets::envelope::{Draft, Text};
-use clsecrets::fs::{self, Privacy};
+use clsecrets::fs::Privacy;
 use clsecrets::keys;
 use clsecrets::metadata::Metadata;
 use clsecrets::secret::DataKey;
@@ -58,30 +58,13 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
         return onto::file(&input, sealed, &args.sealing, args.overwrite, context);
     }
     args.destination.check(file)?;
-    let lock = args
-        .destination
-        .in_place
-        .then(|| fs::lock(&context.settings.absolute(file)));
-    let _lock = lock.transpose()?;
+    let _lock = args.destination.lock(file, &context.settings)?;
     let input = Input::read(file, &args.naming, &context.settings)?;
-    let (name, path, stamp) = (input.name.clone(), input.path.clone(), input.stamp.clone());
+    let (name, stamp) = (input.name.clone(), input.stamp.clone());
     let text = seal_new(input, &args.sealing, context)?;
+    args.destination
+        .write(file, &text.bytes, Privacy::Umask, stamp.as_ref(), context)?;
     report(&name, &text, context);
-    if args.destination.in_place {
-        fs::replace(
-            &context.settings.absolute(file),
-            &text.bytes,
-            Privacy::Umask,
-            stamp.as_ref(),
-        )?;
-    } else if let Some(output) = &args.destination.output {
-        let output = context.settings.absolute(output);
-        let _lock = fs::lock(&output)?;
-        fs::replace(&output, &text.bytes, Privacy::Umask, None)?;
-    } else {
-        context.ui.result(&text.bytes)?;
-    }
-    let _ = path;
     Ok(0)
 }
 

@@ -5,16 +5,15 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use clsecrets::config::{Environments, find_environments};
-use clsecrets::envelope::{OpenOptions, Opened, Sealed};
-use clsecrets::keys::{Keyring, block_on, decryption_order};
+use clsecrets::envelope::{OpenOptions, Opened};
 use clsecrets::sync::{Previous, SourceFile};
 use clsecrets::tree::{Node, Value};
 use clsecrets::{Code, Error, format, fs};
-use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use super::Context;
 use super::delivery::{Loaded, OpenedFile};
+use super::opening::Opener;
+use super::{Context, digest};
 
 /// The key that the wallet guard watches.
 const WALLET: &str = "wallet_password";
@@ -28,7 +27,7 @@ pub(crate) fn load(name: &str, context: &Context) -> Result<Loaded, Error> {
     let environments = Environments::load(&file)?;
     let environment = environments.environment(name)?;
     let base = environments.directory();
-    let mut keys = Opener::new(context)?;
+    let opener = Opener::new(&context.settings, &context.ui, None)?;
     let mut files = Vec::new();
     let mut previous = Previous::Absent;
     for path in &environment.sealed {
@@ -38,15 +37,15 @@ pub(crate) fn load(name: &str, context: &Context) -> Result<Loaded, Error> {
             let hint = format!("clsecrets encrypt --env {name}");
             Error::new(Code::Failed, format!("cannot read {shown}: {reason}")).hint(hint)
         })?;
-        let sha256 = hex(&Sha256::digest(sealed.bytes.as_slice()));
+        let sha256 = digest::sha256(&sealed.bytes);
         let before = at_head(path);
         let is_unchanged = matches!(&before, AtHead::Text(text) if *text == sealed.bytes);
-        let opened = keys.open(&shown, sealed.bytes)?;
+        let opened = open(&opener, &shown, sealed.bytes)?;
         previous = joined(
             previous,
             match before {
                 AtHead::Text(_) if is_unchanged => wallet(&opened),
-                AtHead::Text(text) => match keys.open(&shown, text) {
+                AtHead::Text(text) => match open(&opener, &shown, text) {
                     Ok(opened) => wallet(&opened),
                     Err(_) => Previous::Unreadable(format!("{shown} at HEAD does not open")),
                 },
@@ -65,45 +64,17 @@ pub(crate) fn load(name: &str, context: &Context) -> Result<Loaded, Error> {
     Loaded::new(&environments, environment, files, previous)
 }
 
-/// Opens sealed files; a wrapped key that two of them share is unwrapped once.
-struct Opener<'a> {
-    context: &'a Context,
-    keyring: Keyring,
-    order: Vec<String>,
-}
-
-impl<'a> Opener<'a> {
-    fn new(context: &'a Context) -> Result<Self, Error> {
-        Ok(Self {
-            context,
-            keyring: Keyring::new(),
-            order: decryption_order(None, &context.settings)?,
-        })
-    }
-
-    fn open(&mut self, name: &str, text: Zeroizing<Vec<u8>>) -> Result<Opened, Error> {
-        let Some(format) = format::by_extension(name) else {
-            let reason = format!("{name} has no format that this build reads");
-            return Err(Error::new(Code::Failed, reason));
-        };
-        let unopened = |error: Error| Error {
+fn open(opener: &Opener<'_>, name: &str, text: Zeroizing<Vec<u8>>) -> Result<Opened, Error> {
+    let Some(format) = format::by_extension(name) else {
+        let reason = format!("{name} has no format that this build reads");
+        return Err(Error::new(Code::Failed, reason));
+    };
+    match opener.open_text(name, format, text, OpenOptions::default()) {
+        Ok((opened, _)) => Ok(opened),
+        Err(error) => Err(Error {
             code: NOT_OPENED,
             ..error
-        };
-        let sealed =
-            Sealed::parse(format, text).map_err(|error| unopened(error.about(name, true)))?;
-        let recipients = &sealed.metadata().recipients;
-        let unwrapped = self
-            .keyring
-            .unwrap_any(recipients, &self.order, &self.context.settings);
-        let data_key = block_on(unwrapped)?.map_err(|error| unopened(error.about(name)))?;
-        let opened = sealed
-            .open(&data_key, OpenOptions::default())
-            .map_err(|error| unopened(error.about(name, true)))?;
-        for warning in &opened.warnings {
-            self.context.ui.warn(&format!("{name}: {warning}"));
-        }
-        Ok(opened)
+        }),
     }
 }
 
@@ -178,14 +149,6 @@ fn shown(path: &Path, base: &Path) -> String {
         .to_string()
 }
 
-fn hex(bytes: &[u8]) -> String {
-    let digit = |value: u8| char::from_digit(u32::from(value), 16).unwrap_or('0');
-    bytes
-        .iter()
-        .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)])
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use clsecrets::secret::SecretBytes;
@@ -222,10 +185,5 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let found = at_head(&folder.path().join("a.yaml"));
         assert!(matches!(found, AtHead::Unknown("no Git repository")));
-    }
-
-    #[test]
-    fn a_digest_is_written_in_hex() {
-        assert_eq!(hex(&[0, 15, 255]), "000fff");
     }
 }

@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use clsecrets::format::{self, Format};
-use clsecrets::fs::{self, Stamp};
+use clsecrets::fs::{self, Lock, Privacy, Stamp};
 use clsecrets::{Code, Error, Settings};
 use zeroize::Zeroizing;
+
+use super::Context;
 
 /// Options that say how a file is read and what it is called.
 #[derive(Debug, Args)]
@@ -65,6 +67,35 @@ impl Destination {
             ));
         }
         Ok(())
+    }
+}
+
+impl Destination {
+    /// Waits for other writers of a file that is to be written in place, before it is read.
+    pub(crate) fn lock(&self, file: &Path, settings: &Settings) -> Result<Option<Lock>, Error> {
+        self.in_place
+            .then(|| fs::lock(&settings.absolute(file)))
+            .transpose()
+    }
+
+    /// Writes a result where it belongs. `stamp` is what the file was when it was read.
+    pub(crate) fn write(
+        &self,
+        file: &Path,
+        result: &[u8],
+        privacy: Privacy,
+        stamp: Option<&Stamp>,
+        context: &Context,
+    ) -> Result<(), Error> {
+        if self.in_place {
+            return fs::replace(&context.settings.absolute(file), result, privacy, stamp);
+        }
+        let Some(output) = &self.output else {
+            return context.ui.result(result);
+        };
+        let output = context.settings.absolute(output);
+        let _lock = fs::lock(&output)?;
+        fs::replace(&output, result, privacy, None)
     }
 }
 
@@ -128,15 +159,22 @@ fn format_of(named: &Path, naming: &Naming) -> Result<&'static dyn Format, Error
         Some(word) => format::by_name(word),
         None => format::by_extension(&name),
     };
-    let unsupported = |what: &str| {
+    let format = chosen.ok_or_else(|| {
+        if is_stdin(named) {
+            return Error::new(
+                Code::Input,
+                "standard input has no name to tell its format by",
+            )
+            .hint("add --filename-override NAME.yaml, which rules see, too")
+            .hint("or --input-type yaml");
+        }
         Error::new(
             Code::Input,
-            format!("the format of {name} is not supported yet{what}"),
+            format!("the format of {name} is not supported yet"),
         )
         .detail("only YAML is read and written: .yaml, .yml")
         .hint("if it is YAML under another name, add --input-type yaml --output-type yaml")
-    };
-    let format = chosen.ok_or_else(|| unsupported(""))?;
+    })?;
     match naming
         .output_type
         .as_deref()
@@ -148,7 +186,8 @@ fn format_of(named: &Path, naming: &Naming) -> Result<&'static dyn Format, Error
                 "cannot convert {name} from {} to {word}: not supported yet",
                 format.name()
             ),
-        )),
+        )
+        .hint("leave --output-type away")),
         _ => Ok(format),
     }
 }

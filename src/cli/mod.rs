@@ -6,6 +6,7 @@
 mod completion;
 mod decrypt;
 mod delivery;
+mod digest;
 mod encrypt;
 mod environment;
 mod hardening;

@@ -11,13 +11,13 @@ use clsecrets::config::{Environment, Environments, find_environments};
 use clsecrets::envelope::{Changes, Draft, OpenOptions};
 use clsecrets::fs::{self, Privacy};
 use clsecrets::{Code, Error};
-use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
 
 use super::encrypt::{report, seal_draft};
 use super::input::{Input, Naming};
 use super::opening::Opener;
 use super::sealing::Sealing;
-use super::{Context, Outcome};
+use super::{Context, Outcome, digest};
 
 const PLAIN: Naming = Naming {
     input_type: None,
@@ -40,7 +40,7 @@ pub(super) fn environment(
                 "clsecrets decrypt --env {name}    # makes it from the sealed file"
             ))
         })?;
-        seal_onto(&input, &sealed, sealing, overwrite, true, context)?;
+        seal_onto(&input, &sealed, sealing, overwrite, Some(name), context)?;
     }
     drop(environments);
     Ok(0)
@@ -59,7 +59,7 @@ pub(super) fn file(
         &context.settings.absolute(sealed),
         sealing,
         overwrite,
-        false,
+        None,
         context,
     )?;
     Ok(0)
@@ -87,28 +87,37 @@ pub(super) fn clear_file(name: &str, overwrite: bool, context: &Context) -> Outc
                 ));
             }
         };
-        if let Some(old) = &old
-            && *old.bytes != *text
-            && !overwrite
-        {
+        let is_same = old
+            .as_ref()
+            .is_some_and(|old| old.bytes.ct_eq(text.as_slice()).into());
+        if old.is_some() && !is_same && !overwrite {
             return Err(Error::new(
                 Code::Failed,
-                format!("{} exists and differs", shown.display()),
+                format!(
+                    "{} exists and differs from the sealed file",
+                    shown.display()
+                ),
             )
-            .hint("clsecrets encrypt --env NAME    # if its changes are wanted")
-            .hint("--overwrite    # if they are not"));
+            .hint(format!(
+                "clsecrets encrypt --env {name}    # if its changes are wanted"
+            ))
+            .hint(format!(
+                "clsecrets decrypt --env {name} --overwrite    # if they are not"
+            )));
         }
-        fs::replace(
-            &clear,
-            &text,
-            Privacy::Private,
-            old.as_ref().map(|old| &old.stamp),
-        )?;
-        remember(&sealed, opened.sealed_text(), context)?;
-        context.ui.note(&format!(
-            "{} holds the cleartext now; git ignores it",
-            shown.display()
-        ));
+        if is_same {
+            context
+                .ui
+                .note(&format!("{} is up to date", shown.display()));
+        } else {
+            let stamp = old.as_ref().map(|old| &old.stamp);
+            fs::replace(&clear, &text, Privacy::Private, stamp)?;
+            context.ui.note(&format!(
+                "{} holds the cleartext now; keep it out of Git",
+                shown.display()
+            ));
+        }
+        remember(&sealed, opened.sealed_text(), context);
     }
     Ok(0)
 }
@@ -118,7 +127,7 @@ fn seal_onto(
     sealed: &Path,
     sealing: &Sealing,
     overwrite: bool,
-    remembers: bool,
+    environment: Option<&str>,
     context: &Context,
 ) -> Result<(), Error> {
     let shown = relative(sealed, context);
@@ -130,11 +139,10 @@ fn seal_onto(
         let text = seal_draft(&draft, sealed, &input.name, sealing, context)?;
         fs::replace(sealed, &text.bytes, Privacy::Umask, None)?;
         report(&name, &text, context);
-        return if remembers {
-            remember(sealed, &text.bytes, context)
-        } else {
-            Ok(())
-        };
+        if environment.is_some() {
+            remember(sealed, &text.bytes, context);
+        }
+        return Ok(());
     }
     let opener = Opener::new(&context.settings, &context.ui, None)?;
     let old = Input::read(&shown, &PLAIN, &context.settings)?;
@@ -143,8 +151,10 @@ fn seal_onto(
     sealing.check_recipients(&opened.metadata().recipients, sealed, &name, context)?;
     let changes = draft.changes_of(&opened);
     tell(&name, &changes, context);
-    let is_known = !remembers || is_remembered(sealed, opened.sealed_text(), context);
-    refuse(&name, &changes, is_known, overwrite)?;
+    let is_known = environment.is_none() || is_remembered(sealed, opened.sealed_text(), context);
+    if !overwrite {
+        refuse(&name, &changes, is_known, environment)?;
+    }
     let reuse = draft.tokens_of(&opened);
     let text = draft
         .reseal(
@@ -160,19 +170,17 @@ fn seal_onto(
         context
             .ui
             .note(&format!("{name}: nothing changed, nothing was written"));
-        return if remembers {
-            remember(sealed, opened.sealed_text(), context)
-        } else {
-            Ok(())
-        };
+        if environment.is_some() {
+            remember(sealed, opened.sealed_text(), context);
+        }
+        return Ok(());
     };
     fs::replace(sealed, &text.bytes, Privacy::Umask, stamp.as_ref())?;
     report(&name, &text, context);
-    if remembers {
-        remember(sealed, &text.bytes, context)
-    } else {
-        Ok(())
+    if environment.is_some() {
+        remember(sealed, &text.bytes, context);
     }
+    Ok(())
 }
 
 /// Names the keys that change, never a value.
@@ -189,9 +197,15 @@ fn tell(name: &str, changes: &Changes, context: &Context) {
     }
 }
 
-fn refuse(name: &str, changes: &Changes, is_known: bool, overwrite: bool) -> Result<(), Error> {
+/// Refuses to drop keys, and to put back what somebody else has changed since.
+fn refuse(
+    name: &str,
+    changes: &Changes,
+    is_known: bool,
+    environment: Option<&str>,
+) -> Result<(), Error> {
     let changes_something = *changes != Changes::default();
-    if overwrite || (is_known && changes.removed.is_empty()) || !changes_something {
+    if (is_known && changes.removed.is_empty()) || !changes_something {
         return Ok(());
     }
     let mut error = Error::new(Code::Failed, format!("{name} would lose something"));
@@ -201,9 +215,13 @@ fn refuse(name: &str, changes: &Changes, is_known: bool, overwrite: bool) -> Res
     for key in &changes.removed {
         error = error.detail(format!("{key} is in the sealed file only"));
     }
-    Err(error
-        .hint("clsecrets decrypt --env NAME --overwrite    # takes the sealed file's state")
-        .hint("--overwrite    # if the clear file is right as it is"))
+    let error = match environment {
+        Some(environment) => error.hint(format!(
+            "clsecrets decrypt --env {environment} --overwrite    # takes the sealed file's state"
+        )),
+        None => error.hint(format!("clsecrets decrypt {name}    # shows what is in it")),
+    };
+    Err(error.hint("the same command with --overwrite, if the clear file is right as it is"))
 }
 
 fn pairs(name: &str, context: &Context) -> Result<(Environments, Vec<(PathBuf, PathBuf)>), Error> {
@@ -236,7 +254,7 @@ pub(super) fn relative(path: &Path, context: &Context) -> PathBuf {
 
 fn memory_of(sealed: &Path, context: &Context) -> Option<PathBuf> {
     let path = std::fs::canonicalize(sealed).unwrap_or_else(|_| sealed.to_path_buf());
-    let name = hex(&Sha256::digest(path.as_os_str().as_encoded_bytes()));
+    let name = digest::sha256(path.as_os_str().as_encoded_bytes());
     Some(
         context
             .settings
@@ -247,30 +265,27 @@ fn memory_of(sealed: &Path, context: &Context) -> Option<PathBuf> {
     )
 }
 
-fn remember(sealed: &Path, text: &[u8], context: &Context) -> Result<(), Error> {
+/// The work itself is done by now, so that a state directory that cannot be written is no failure.
+fn remember(sealed: &Path, text: &[u8], context: &Context) {
     let Some(memory) = memory_of(sealed, context) else {
-        return Ok(());
+        return;
     };
-    if let Some(directory) = memory.parent() {
-        fs::create_private_dir(directory)?;
+    let digest = digest::sha256(text);
+    let written = memory
+        .parent()
+        .map_or(Ok(()), fs::create_private_dir)
+        .and_then(|()| fs::replace(&memory, digest.as_bytes(), Privacy::Private, None));
+    if let Err(error) = written {
+        let shown = relative(sealed, context);
+        context.ui.warn(&format!(
+            "the state of {} is not remembered, so the next encrypt --env asks for --overwrite: {}",
+            shown.display(),
+            error.message
+        ));
     }
-    fs::replace(
-        &memory,
-        hex(&Sha256::digest(text)).as_bytes(),
-        Privacy::Private,
-        None,
-    )
 }
 
 fn is_remembered(sealed: &Path, text: &[u8], context: &Context) -> bool {
     let content = memory_of(sealed, context).and_then(|memory| fs::read(&memory).ok());
-    content.is_some_and(|content| *content.bytes == hex(&Sha256::digest(text)).as_bytes())
-}
-
-fn hex(digest: &[u8]) -> String {
-    use std::fmt::Write as _;
-    digest.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    content.is_some_and(|content| *content.bytes == digest::sha256(text).as_bytes())
 }

@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use clap::Args;
 use clsecrets::envelope::{OpenOptions, Opened, Sealed};
+use clsecrets::format::Format;
 use clsecrets::keys::{self, Ask, Keyring};
 use clsecrets::secret::{DataKey, Secret};
 use clsecrets::{Error, Settings};
+use zeroize::Zeroizing;
 
 use super::input::{Input, Naming};
 use super::ui::Ui;
@@ -48,25 +50,32 @@ impl<'a> Opener<'a> {
         })
     }
 
-    /// Opens a sealed text.
+    /// Opens what was read.
     pub(crate) fn open(
         &self,
         input: Input,
         options: OpenOptions,
     ) -> Result<(Opened, DataKey), Error> {
-        let name = input.name;
-        let sealed =
-            Sealed::parse(input.format, input.text).map_err(|error| error.about(&name, true))?;
+        self.open_text(&input.name, input.format, input.text, options)
+    }
+
+    /// Opens a sealed text that messages call `name`.
+    pub(crate) fn open_text(
+        &self,
+        name: &str,
+        format: &'static dyn Format,
+        text: Zeroizing<Vec<u8>>,
+        options: OpenOptions,
+    ) -> Result<(Opened, DataKey), Error> {
+        let sealed = Sealed::parse(format, text).map_err(|error| error.about(name, true))?;
         let recipients = &sealed.metadata().recipients;
-        let data_key = keys::block_on(self.keyring.unwrap_any(
-            recipients,
-            &self.order,
-            self.settings,
-        ))?
-        .map_err(|error| error.about(&name))?;
+        let unwrapping = self
+            .keyring
+            .unwrap_any(recipients, &self.order, self.settings);
+        let data_key = keys::block_on(unwrapping)?.map_err(|error| error.about(name))?;
         let opened = sealed
             .open(&data_key, options)
-            .map_err(|error| error.about(&name, true))?;
+            .map_err(|error| error.about(name, true))?;
         for warning in &opened.warnings {
             self.ui.warn(&format!("{name}: {warning}"));
         }

@@ -85,7 +85,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
     let (mut opened, data_key) = opener.open(input, options)?;
     let edit = opened
         .set(&path, value)
-        .map_err(|error| error.about(&name, false))?;
+        .map_err(|error| error.about(&name, false).hint(by_hand(&name)))?;
     if edit == Edit::Unchanged {
         context.ui.note(&format!(
             "{name}: {path} has this value already; nothing was written"
@@ -161,6 +161,13 @@ impl Args {
         })?;
         Ok(node(json))
     }
+}
+
+/// What `set` cannot do, a person can.
+fn by_hand(name: &str) -> String {
+    format!(
+        "clsecrets decrypt --output clear-new.yaml {name}, edit that, then: clsecrets encrypt --onto {name} clear-new.yaml"
+    )
 }
 
 /// JSON to a node; integers stay integers.

@@ -81,6 +81,9 @@ pub enum EnvelopeError {
     /// There is metadata already.
     #[error("it is sealed already, or has an entry called 'sops' of its own")]
     AlreadySealed,
+    /// A later document has an entry of the metadata's name.
+    #[error("line {0}: 'sops' is a reserved key; rename it")]
+    Reserved(usize),
     /// A value does not open.
     #[error("line {line}: the value at {path} does not open: {cause}")]
     Value {
@@ -152,7 +155,11 @@ impl From<CipherError> for EnvelopeError {
 impl EnvelopeError {
     /// As an error about a file; `reading` a sealed one, or else a clear one.
     pub fn about(self, file: &str, reading: bool) -> Error {
-        let verb = if reading { "open" } else { "seal" };
+        let verb = match &self {
+            Self::Path { .. } => "set a value of",
+            _ if reading => "open",
+            _ => "seal",
+        };
         let code = match &self {
             Self::Format(fault) => match fault.fault {
                 Fault::Empty => Code::Empty,
@@ -162,6 +169,7 @@ impl EnvelopeError {
                 _ => Code::Input,
             },
             Self::AlreadySealed => Code::AlreadySealed,
+            Self::Reserved(_) => Code::Unrepresentable,
             Self::Value { .. } | Self::ClearValue { .. } => Code::Token,
             Self::Mac(_) => Code::Mac,
             Self::NothingSelected { .. } | Self::WouldStayClear(_) => Code::Encrypt,
@@ -176,7 +184,9 @@ impl EnvelopeError {
                 .hint(format!(
                     "git log -p -- {file}    # find the last commit that is sound"
                 ))
-                .hint("after a look at every value: clsecrets decrypt --ignore-mac"),
+                .hint(format!(
+                    "clsecrets decrypt --ignore-mac {file}    # and look at every value"
+                )),
             Self::NothingSelected { .. } => {
                 error.hint("correct the rule, or pass --allow-cleartext if that is meant")
             }
@@ -198,6 +208,9 @@ impl Draft {
         let document = format.parse(text)?;
         if document.metadata.is_some() {
             return Err(EnvelopeError::AlreadySealed);
+        }
+        if let Some(line) = document.reserved_entry() {
+            return Err(EnvelopeError::Reserved(line));
         }
         Ok(Self { document, format })
     }

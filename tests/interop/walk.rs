@@ -215,6 +215,12 @@ impl Generator {
         self.lines(&mut text, 0);
         self.map(&mut text, 0, 0);
         self.lines(&mut text, 0);
+        while self.below(5) == 0 {
+            text.push_str(self.one(&["---\n", "--- # marker\n", "...\n---\n", "---\n\n"]));
+            self.lines(&mut text, 0);
+            self.map(&mut text, 0, 0);
+            self.lines(&mut text, 0);
+        }
         text
     }
 

@@ -123,13 +123,7 @@ impl Emitter {
                 }
                 self.text.push_str(lines.chomping);
                 self.text.push_str(self.end);
-                for line in lines.text.lines() {
-                    if !line.is_empty() {
-                        self.indent(deeper(column));
-                        self.text.push_str(line);
-                    }
-                    self.text.push_str(self.end);
-                }
+                lines.push_to(&mut self.text, deeper(column), self.end);
             }
         }
     }

@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 
 use crate::tree::Value;
 
+use super::quoting::{self, Quoting};
 use super::resolve::{Resolved, resolve};
 use super::tokens::Style;
 
@@ -31,7 +32,54 @@ pub(super) struct Lines {
     pub(super) text: Zeroizing<String>,
 }
 
-/// Writes a value in the wanted style where that can hold it, else in one that can.
+impl Lines {
+    /// A text of several lines as the reference writes it.
+    fn literal(text: &str) -> Self {
+        let ends = |text: &str| text.ends_with(quoting::is_break);
+        let chomping = match text.strip_suffix(quoting::is_break) {
+            None => "-",
+            Some(rest) if rest.is_empty() || ends(rest) => "+",
+            Some(_) => "",
+        };
+        let mut lines = Zeroizing::new(text.to_owned());
+        if !text.ends_with('\n') {
+            lines.push('\n');
+        }
+        Self {
+            indicator: '|',
+            tells_indent: text.starts_with(|c| c == ' ' || quoting::is_break(c)),
+            chomping,
+            text: lines,
+        }
+    }
+
+    /// Appends the lines at an indentation; a line without text gets none.
+    pub(super) fn push_to(&self, out: &mut String, indent: usize, line_end: &str) {
+        let mut is_at_start = true;
+        for c in self.text.chars() {
+            match c {
+                '\n' => {
+                    out.push_str(line_end);
+                    is_at_start = true;
+                }
+                c if quoting::is_break(c) => {
+                    out.push(c);
+                    is_at_start = true;
+                }
+                c => {
+                    if is_at_start {
+                        out.extend(std::iter::repeat_n(' ', indent));
+                    }
+                    out.push(c);
+                    is_at_start = false;
+                }
+            }
+        }
+    }
+}
+
+/// Writes a value in the wanted style where that can hold it, else in one that can. `keeps_plain`
+/// says that the value is known to have stood there without quotes.
 pub(super) fn write(value: &Value, wanted: Style, is_in_flow: bool, keeps_plain: bool) -> Written {
     let bytes = match value {
         Value::Null => return inline("null"),
@@ -45,22 +93,39 @@ pub(super) fn write(value: &Value, wanted: Style, is_in_flow: bool, keeps_plain:
         let packed = base64::engine::general_purpose::STANDARD.encode(bytes);
         return inline(&format!("!!binary {packed}"));
     };
-    if (wanted.is_block() || (wanted == Style::Plain && text.contains('\n')))
+    if wanted.is_block()
         && !is_in_flow
         && let Some(lines) = lines(text, wanted)
     {
         return Written::Block(lines);
     }
+    let is_plain_here = || is_plain(text, is_in_flow);
     Written::Inline(match wanted {
         Style::SingleQuoted if fits_single_quotes(text) => single_quoted(text),
-        Style::Plain if is_plain(text, is_in_flow) && (keeps_plain || !is_ambiguous(text)) => {
+        Style::Plain if keeps_plain && is_plain_here() => Zeroizing::new(text.to_owned()),
+        Style::Plain if !is_in_flow => return by_reference(text),
+        Style::Plain if is_plain_here() && !is_quoted_by_reference(text) => {
             Zeroizing::new(text.to_owned())
-        }
-        Style::Plain if is_string(text) && fits_single_quotes(text) && !is_ambiguous(text) => {
-            single_quoted(text)
         }
         _ => double_quoted(text),
     })
+}
+
+/// A string as the reference writes it where a plain token stands in its file.
+fn by_reference(text: &str) -> Written {
+    match quoting::style_of(text) {
+        Quoting::Plain => inline(text),
+        Quoting::Merge => inline(&format!("!!merge {text}")),
+        Quoting::Single => Written::Inline(single_quoted(text)),
+        Quoting::Double => Written::Inline(quoting::double_quoted(text)),
+        Quoting::Literal => Written::Block(Lines::literal(text)),
+    }
+}
+
+/// Whether a plain string of a clear text is written otherwise by the reference, so that opening
+/// has to know that it stood there without quotes.
+pub(super) fn is_quoted_by_reference(text: &str) -> bool {
+    quoting::style_of(text) != Quoting::Plain
 }
 
 /// A key that no text holds yet.
@@ -75,32 +140,9 @@ fn inline(text: &str) -> Written {
     Written::Inline(Zeroizing::new(text.to_owned()))
 }
 
-/// Whether go-yaml takes a plain scalar for a string.
+/// Whether the reference takes a plain scalar for a string.
 fn is_string(text: &str) -> bool {
     matches!(resolve(text), Resolved::Value(Value::Str(_)))
-}
-
-/// A string to the reference that another reader, or an older one, takes for something else.
-pub(super) fn is_ambiguous(text: &str) -> bool {
-    const OLD_BOOLEANS: [&str; 18] = [
-        "y", "Y", "yes", "Yes", "YES", "on", "On", "ON", "n", "N", "no", "No", "NO", "off", "Off",
-        "OFF", "=", "<<",
-    ];
-    let is_numeric =
-        text.starts_with(|first: char| first.is_ascii_digit() || "+-.".contains(first));
-    let digits = text.trim_start_matches(['+', '-']);
-    let is_base_60 = is_numeric
-        && digits.contains(':')
-        && digits
-            .chars()
-            .all(|c| c.is_ascii_digit() || matches!(c, ':' | '.' | '_'));
-    let is_date = digits.len() > 7
-        && digits.as_bytes().get(4) == Some(&b'-')
-        && digits.bytes().take(4).all(|byte| byte.is_ascii_digit())
-        && digits
-            .chars()
-            .all(|c| c.is_ascii_digit() || "-+:., \tTtZz".contains(c));
-    OLD_BOOLEANS.contains(&text) || is_base_60 || is_date
 }
 
 /// Whether the syntax allows a plain scalar here and it stays a string.
@@ -255,36 +297,32 @@ mod tests {
     }
 
     #[test]
-    fn strings_stay_strings_for_every_reader() {
-        for (text, expected) in [
-            ("plain", "plain"),
-            ("two words", "two words"),
-            ("yes", "\"yes\""),
-            ("12:30:45", "\"12:30:45\""),
-            ("2024-01-02 03:04:05Z", "\"2024-01-02 03:04:05Z\""),
-            ("true", "\"true\""),
-            ("12", "\"12\""),
-            ("", "\"\""),
-            ("- dash", "'- dash'"),
-            ("a: b", "'a: b'"),
-            ("it's", "it's"),
-            ("#hash", "'#hash'"),
-            (" pad ", "' pad '"),
-            ("tab\there", "\"tab\\there\""),
-            ("a#b", "a#b"),
-            ("é😀", "é😀"),
-            ("\u{85}", "\"\\N\""),
-            ("a\nb", "|-\na\nb\n"),
-            ("a\n", "|\na\n"),
-            ("a\n\n\n", "|+\na\n\n\n"),
-            ("a \n \nb", "\"a \\n \\nb\""),
+    fn a_style_stays_where_it_can_hold_the_value() {
+        for (text, style, expected) in [
+            ("it's", Style::SingleQuoted, "'it''s'"),
+            ("tab\there", Style::SingleQuoted, "\"tab\\there\""),
+            (
+                "é😀 \"x\" \\",
+                Style::DoubleQuoted,
+                "\"é😀 \\\"x\\\" \\\\\"",
+            ),
+            ("a\nb\n", Style::Literal, "|\na\nb\n"),
+            ("a\nb", Style::Folded, ">-\na\n\nb\n"),
+            ("a \n \nb", Style::Literal, "\"a \\n \\nb\""),
+            ("plain", Style::Plain, "plain"),
         ] {
-            assert_eq!(
-                written(&Value::text(text), Style::Plain),
-                expected,
-                "{text:?}"
-            );
+            assert_eq!(written(&Value::text(text), style), expected, "{text:?}");
         }
+    }
+
+    #[test]
+    fn what_stood_without_quotes_stays_so() {
+        let value = Value::text("yes");
+        let Written::Inline(kept) = write(&value, Style::Plain, false, true) else {
+            panic!()
+        };
+        assert_eq!(*kept, "yes");
+        assert_eq!(written(&value, Style::Plain), "\"yes\"");
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Edits into the text of a document: every byte that no edit names stays.
 //!
 //! A token takes the style of what stood there, and a value the style of its token. The surprise: a
-//! plain string that old readers take for something else is sealed with one blank behind its
-//! token, so that opening knows that it stood there without quotes.
+//! plain string that the reference would write in quotes is sealed with one blank behind its token,
+//! so that opening knows that it stood there without them.
 
 use std::ops::Range;
 
@@ -15,7 +15,7 @@ use super::compose::METADATA_KEY;
 use super::emit::{Emitter, INDENT, flow_of, map_of};
 use super::layout::{Place, RootPlace, ScalarPlace};
 use super::lines::{line_end, next_line, position};
-use super::scalar::{Lines, Written, is_ambiguous, write};
+use super::scalar::{Lines, Written, is_quoted_by_reference, write};
 use super::tokens::Style;
 
 /// Writes edits into the source of a document.
@@ -113,10 +113,21 @@ impl Splice<'_> {
             _ if place.is_in_flow => format!("\"{token}\""),
             _ => {
                 let old = self.source.get(place.span.clone()).unwrap_or_default();
-                let was_ambiguous = std::str::from_utf8(old).is_ok_and(is_ambiguous);
-                format!("{token}{}", if was_ambiguous { " " } else { "" })
+                let is_marked = token.ends_with("type:str]")
+                    && !old.is_empty()
+                    && std::str::from_utf8(old).is_ok_and(is_quoted_by_reference);
+                format!("{token}{}", if is_marked { " " } else { "" })
             }
         };
+        let mut span = place.span.clone();
+        if self.has_mark(place)
+            && self
+                .source
+                .get(span.clone())
+                .is_some_and(|old| old.starts_with(b"ENC["))
+        {
+            span.end += 1;
+        }
         // A value that stood at its key without text has no blank before it.
         let needs_blank = place.span.is_empty()
             && !matches!(
@@ -124,7 +135,7 @@ impl Splice<'_> {
                 Some(b' ')
             );
         self.cut(
-            place.span.clone(),
+            span,
             if needs_blank {
                 format!(" {text}")
             } else {
@@ -133,12 +144,18 @@ impl Splice<'_> {
         );
     }
 
+    /// Whether the one blank stands there that marks a string without quotes.
+    fn has_mark(&self, place: &ScalarPlace) -> bool {
+        let end = place.span.end;
+        place.style == Style::Plain
+            && self.source.get(end) == Some(&b' ')
+            && self.source.get(end + 1) != Some(&b'#')
+    }
+
     fn open(&mut self, place: &ScalarPlace, value: &Value) {
         let mut span = place.span.clone();
-        let marked = place.style == Style::Plain
-            && self.source.get(span.end) == Some(&b' ')
-            && self.source.get(span.end + 1) != Some(&b'#')
-            && matches!(value, Value::Str(text) if std::str::from_utf8(text.expose()).is_ok_and(is_ambiguous));
+        let marked = self.has_mark(place)
+            && matches!(value, Value::Str(text) if std::str::from_utf8(text.expose()).is_ok_and(is_quoted_by_reference));
         if marked {
             span.end += 1;
         }
@@ -165,13 +182,7 @@ impl Splice<'_> {
                 };
                 let header = format!("{}{told}{}", lines.indicator, lines.chomping);
                 let mut body = Zeroizing::new(String::with_capacity(lines.text.len() * 2));
-                for line in lines.text.lines() {
-                    if !line.is_empty() {
-                        body.extend(std::iter::repeat_n(' ', indent));
-                        body.push_str(line);
-                    }
-                    body.push_str(self.end);
-                }
+                lines.push_to(&mut body, indent, self.end);
                 if let Some(block) = block {
                     if !self.header_says(place.span.start..block.header_end, &lines) {
                         self.cut(place.span.start..block.header_end, header);

@@ -34,6 +34,10 @@ impl Composer<'_> {
         let at = raw.span.start;
         let (value, tag) = match &raw.tag {
             Some((tag, _)) if tag == "!!str" => (string(), None),
+            // The reference writes the string `<<` so.
+            Some((tag, span)) if tag == "!!merge" && text.as_str() == "<<" => {
+                (string(), Some(span.clone()))
+            }
             Some((tag, span)) if tag == "!!binary" => (self.binary(text, at)?, Some(span.clone())),
             Some((_, span)) => {
                 return self.fail(span.start, Fault::Unsupported, "a tag is not supported yet");

@@ -12,15 +12,10 @@
 mod architecture;
 mod cli;
 mod demo;
+mod example;
 mod interop;
-#[path = "cli/process.rs"]
-mod process;
-#[path = "cli/reference.rs"]
-mod reference;
 mod registries;
 mod servers;
 mod support;
 mod sync;
-#[path = "cli/usage.rs"]
-mod usage;
 mod vectors;

@@ -9,7 +9,10 @@ mod decrypt;
 mod encrypt;
 mod environments;
 mod hook;
+mod process;
+mod reference;
 mod set;
+mod usage;
 
 use crate::support::{RECIPIENT, Scene};
 

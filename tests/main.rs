@@ -14,6 +14,7 @@ mod cli;
 mod demo;
 mod example;
 mod interop;
+mod properties;
 mod registries;
 mod servers;
 mod support;

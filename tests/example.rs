@@ -11,7 +11,7 @@ use crate::support::{Scene, fixture, project};
 const KEY: &str = "secrets/THROWAWAY-KEY.txt";
 
 /// A copy of the example, with its key.
-fn example() -> Scene {
+pub(crate) fn example() -> Scene {
     let scene = Scene::new().env("SOPS_AGE_KEY_FILE", KEY).in_git();
     for file in [
         ".sops.yaml",

@@ -167,11 +167,7 @@ fn every_changed_character_of_a_token_is_noticed() {
     for at in token {
         let old = first_line.as_bytes()[at];
         // The highest bit of the digit changes: the lowest of a last digit mean nothing in base64.
-        let new = if (b'A'..=b'Z').contains(&old) {
-            b'/'
-        } else {
-            b'A'
-        };
+        let new = if old.is_ascii_uppercase() { b'/' } else { b'A' };
         let mut changed = sealed.clone().into_bytes();
         changed[at] = new;
         assert!(

@@ -18,7 +18,7 @@ pub(super) const KINDS: [&str; 7] = [
 #[non_exhaustive]
 pub enum MetadataError {
     /// A field is not what it should be.
-    #[error("sops.{field} {problem}")]
+    #[error("{} {problem}", place(field))]
     Field {
         /// Its name.
         field: String,
@@ -61,12 +61,12 @@ impl Metadata {
         let last_modified = time::in_seconds(&last_modified).ok_or_else(|| {
             problem(
                 "lastmodified",
-                "is no quoted RFC 3339 time like \"2026-01-31T12:00:00Z\"",
+                "is missing, or no quoted RFC 3339 time like \"2026-01-31T12:00:00Z\"",
             )
         })?;
         let version = text(&fields, "version")?.unwrap_or_default();
         if !is_version(&version) {
-            return Err(problem("version", "is no version number"));
+            return Err(problem("version", "is missing, or no version number"));
         }
         let recipients = recipients(&fields)?;
         if recipients.is_empty() {
@@ -81,6 +81,15 @@ impl Metadata {
             version,
             fields,
         })
+    }
+}
+
+/// A field as one would write it; the whole branch has no name of its own.
+fn place(field: &str) -> String {
+    if field.is_empty() {
+        "the entry called 'sops'".to_owned()
+    } else {
+        format!("sops.{field}")
     }
 }
 

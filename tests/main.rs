@@ -12,6 +12,7 @@
 mod architecture;
 mod cli;
 mod demo;
+mod documents;
 mod example;
 mod interop;
 mod registries;

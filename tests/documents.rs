@@ -5,6 +5,8 @@ use std::path::Path;
 
 use regex::Regex;
 
+#[cfg(any(feature = "aws", feature = "kubernetes"))]
+use crate::example::example;
 use crate::support::{RECIPIENT, Scene, project};
 
 /// Rows of the table whose first heading is this; cells are code, with `\n` for a line end, or text.
@@ -75,6 +77,116 @@ fn ordinary_documents_come_back_byte_for_byte() {
             .succeeds();
         scene.run("decrypt a.yaml").succeeds().stdout(text);
     }
+}
+
+/// The first block of code in this language that has these words.
+#[cfg(any(feature = "aws", feature = "kubernetes"))]
+fn block(page: &str, language: &str, words: &str) -> String {
+    let text = fs::read_to_string(project(page)).unwrap();
+    let all = Regex::new(&format!("(?s)\n```{language}\n(.*?)```\n")).unwrap();
+    let mut found = all.captures_iter(&text).map(|found| found[1].to_owned());
+    found.find(|block| block.contains(words)).unwrap()
+}
+
+/// The worked example with one target.
+#[cfg(any(feature = "aws", feature = "kubernetes"))]
+fn with_target(scene: &Scene, target: &str) {
+    let whole = scene.read("clsecrets.yaml");
+    let (before, _) = whole.split_once("      - {").unwrap();
+    scene.write("clsecrets.yaml", format!("{before}      - {target}\n"));
+}
+
+#[cfg(feature = "kubernetes")]
+#[test]
+fn the_role_of_the_page_is_enough_and_not_more_than_enough() {
+    use crate::servers::cluster;
+
+    #[derive(serde::Deserialize)]
+    struct Role {
+        rules: Vec<Rule>,
+    }
+    #[derive(serde::Deserialize)]
+    struct Rule {
+        resources: Vec<String>,
+        verbs: Vec<String>,
+    }
+    let role: Role = serde_yaml::from_str(&block("docs/sync.md", "yaml", "kind: Role")).unwrap();
+    let verbs: Vec<&str> = role.rules[0].verbs.iter().map(String::as_str).collect();
+    assert_eq!(
+        (role.rules.len(), role.rules[0].resources.as_slice()),
+        (1, &["secrets".to_owned()][..])
+    );
+
+    let delivers = |verbs: &[&str]| {
+        let place = cluster().namespace();
+        let scene = example();
+        let kubeconfig = scene.home("kubeconfig").display().to_string();
+        let scene = scene.env("KUBECONFIG", kubeconfig);
+        let user = place.user(&[("", "secrets", verbs)]);
+        fs::write(scene.home("kubeconfig"), user.kubeconfig()).unwrap();
+        let target = format!(
+            "{{ kind: kubernetes, context: test, namespace: {} }}",
+            place.name
+        );
+        with_target(&scene, &target);
+        if scene.run("sync --env dev -y").status != 0 {
+            return false;
+        }
+        let file = "secrets/dev/encrypted-secrets.yaml";
+        scene
+            .run(&format!("set {file} '[\"tiingo_api_key\"]' '\"new\"'"))
+            .succeeds();
+        scene.run("sync --env dev -y").status == 0
+    };
+    assert!(delivers(&verbs));
+    for verb in &verbs {
+        let others: Vec<&str> = verbs
+            .iter()
+            .copied()
+            .filter(|other| other != verb)
+            .collect();
+        assert!(!delivers(&others), "{verb} is not needed");
+    }
+}
+
+#[cfg(feature = "aws")]
+#[test]
+fn the_actions_of_the_page_are_those_that_are_called() {
+    use std::collections::BTreeSet;
+
+    use crate::servers::{Fault, Proxy, moto, unique};
+
+    let policy = block("docs/sync.md", "json", "secretsmanager:");
+    let policy: serde_json::Value = serde_json::from_str(&policy).unwrap();
+    let statements = policy["Statement"].as_array().unwrap().iter();
+    let allowed: BTreeSet<String> = statements
+        .flat_map(|statement| statement["Action"].as_array().unwrap())
+        .map(|action| action.as_str().unwrap().replace(':', "."))
+        .collect();
+
+    let proxy = Proxy::to(moto().port());
+    let scene = example()
+        .envs(moto().env())
+        .env("AWS_ENDPOINT_URL", proxy.url());
+    let prefix = unique("least-");
+    with_target(
+        &scene,
+        &format!("{{ kind: secretsmanager, region: us-east-2, prefix: {prefix}- }}"),
+    );
+    let file = "secrets/dev/encrypted-secrets.yaml";
+    for value in ["one", "two"] {
+        scene.run("sync --env dev -y").succeeds();
+        scene
+            .run(&format!("set {file} '[\"tiingo_api_key\"]' '\"{value}\"'"))
+            .succeeds();
+        // Where batches are not allowed, secrets are read one by one.
+        let denied = Fault::error("AccessDeniedException");
+        proxy.on("secretsmanager.BatchGetSecretValue", denied);
+    }
+    scene.run("sync --env dev -y").succeeds();
+    let called: BTreeSet<String> = proxy.calls().into_iter().collect();
+    let called: BTreeSet<String> = called.into_iter().filter(|call| call != "sts").collect();
+    assert_eq!(called, allowed);
 }
 
 #[test]

@@ -12,9 +12,11 @@
 mod architecture;
 mod cli;
 mod demo;
+mod documents;
 mod example;
 mod interop;
 mod properties;
+mod readme;
 mod registries;
 mod servers;
 mod support;

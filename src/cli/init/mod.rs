@@ -106,7 +106,7 @@ impl Told<'_> {
         let name = &environment.name;
         if self.top.join(&environment.clear).exists() {
             self.line(&format!(
-                "  fill in {}, and node: and database: in clsecrets.yaml",
+                "  fill in {}; set node: and database: in clsecrets.yaml",
                 environment.clear
             ))?;
         } else {

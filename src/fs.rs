@@ -1,7 +1,9 @@
 //! Files: read with a limit, replaced atomically under a lock, private where they hold cleartext.
 //!
-//! The only module that writes. A replacement is a temporary file in the same directory, synced
-//! and renamed; the lock is on the directory, because a lock on the file dies with the rename.
+//! The only module that writes; no function of it is called like one of the standard library, so
+//! that a stray call of those is noticed. A replacement is a temporary file in the same directory,
+//! synced and renamed; the lock is on the directory, because a lock on the file dies with the
+//! rename.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -173,13 +175,13 @@ pub fn create_private_dir(path: &Path) -> Result<()> {
 }
 
 /// Makes a directory as the umask says, with its parents.
-pub fn create_dir(path: &Path) -> Result<()> {
+pub fn create_shared_dir(path: &Path) -> Result<()> {
     fs::create_dir_all(path).map_err(|error| cannot("create", path, &error))
 }
 
 /// Gives a file another name in the same directory; a symbolic link itself, not what it points to.
 /// Nothing that has this name already is lost.
-pub fn rename(path: &Path, name: &Path) -> Result<()> {
+pub fn give_name(path: &Path, name: &Path) -> Result<()> {
     if fs::symlink_metadata(name).is_ok() {
         return Err(Error::new(
             Code::Output,

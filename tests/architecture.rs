@@ -36,6 +36,8 @@ const MAY_EXPOSE: &[&str] = &[
     "format/yaml/scalar.rs",
     "format/yaml/splice.rs",
     "keys/",
+    // The hook tells tokens from values in clear; it keeps neither.
+    "scan/sealed.rs",
     // Values go from the cipher into the MAC and into the document.
     "envelope/open.rs",
     "envelope/seal.rs",

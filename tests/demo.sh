@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The tour: seal four credentials, see cleartext refused, deliver them, change one.
+# The tour: seal five credentials, see cleartext refused, deliver them, change one.
 # An age key and a directory stand in for AWS and the cluster, so that it runs anywhere.
 #
 # usage: tests/demo.sh CLSECRETS
@@ -32,17 +32,19 @@ refused() {
 
 run 'git init --quiet'
 run 'clsecrets init --env dev'
-run 'clsecrets hook install'
+run "sed -i 's/# database:/database:/' clsecrets.yaml"
 run 'cat > secrets/dev/clear-secrets.yaml <<END
-user_password: p4ss#with/odd%chars@16
-wallet_password: correct horse battery staple
-cryptocompare_api_key: 0123456789abcdef
-tiingo_api_key: fedcba9876543210
+user_password: correct-horse-battery-1
+wallet_password: a-long-wallet-passphrase-2
+cryptocompare_api_key: cc_0123456789abcdef
+tiingo_api_key: tg_fedcba9876543210
+database_password: p4ss#with/odd%chars@16
 END'
 run 'clsecrets encrypt --env dev'
-refused 'git add -f secrets/dev/clear-secrets.yaml && git commit -qm "Add the secrets"'
-run 'git reset -q && git add . && git commit -qm "Add the sealed secrets" && git ls-files'
+refused 'git add . && git add -f secrets/dev/clear-secrets.yaml && git commit -qm "Add it all"'
+run 'git rm -q --cached -f secrets/dev/clear-secrets.yaml && git commit -qm "Add what is sealed"'
+run 'git ls-files'
 run 'clsecrets sync --env dev -y'
 run 'clsecrets sync --env dev -y'
-run "printf '\"a-new-key\"' | clsecrets set secrets/dev/encrypted-secrets.yaml '[\"tiingo_api_key\"]' --value-stdin"
+run "printf tg_a-new-key | clsecrets set secrets/dev/encrypted-secrets.yaml '[\"tiingo_api_key\"]' --value-stdin --raw"
 run 'clsecrets sync --env dev -y'

@@ -12,8 +12,12 @@
 mod architecture;
 mod cli;
 mod demo;
+mod documents;
+mod example;
 mod interop;
 mod leaks;
+mod properties;
+mod readme;
 mod registries;
 mod servers;
 mod support;

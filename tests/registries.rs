@@ -5,8 +5,11 @@ use std::fs;
 
 use clsecrets::format::FORMATS;
 use clsecrets::keys::KEY_KINDS;
+use clsecrets::scan::RULES;
+use clsecrets::sync::TARGET_KINDS;
 
-use crate::support::{fixture, project};
+use crate::example::example;
+use crate::support::{Run, Scene, fixture, project};
 
 #[test]
 fn every_format_is_complete() {
@@ -18,6 +21,83 @@ fn every_format_is_complete() {
 fn every_key_kind_is_complete() {
     let fields: Vec<&str> = KEY_KINDS.iter().map(|kind| kind.field).collect();
     check(&fields, "keys", &["sealed"], "docs/format.md");
+}
+
+#[test]
+fn every_kind_of_target_is_complete() {
+    let names: Vec<&str> = TARGET_KINDS.iter().map(|kind| kind.name).collect();
+    check(&names, "targets", &["target", "rendered"], "docs/sync.md");
+}
+
+#[test]
+fn every_rule_of_the_hook_is_complete() {
+    let ids: Vec<&str> = RULES.iter().map(|rule| rule.id()).collect();
+    check(&ids, "scan", &["bad", "good"], "docs/hook.md");
+    let page = fs::read_to_string(project("docs/hook.md")).unwrap();
+    for rule in RULES {
+        let row = format!("| `{}` | {} |", rule.id(), rule.summary());
+        assert!(page.contains(&row), "docs/hook.md lacks\n{row}");
+    }
+}
+
+/// `target.yaml` has every field of its kind; `rendered.txt` is what the worked example becomes there.
+/// `CLSECRETS_BLESS=1` writes the latter anew.
+#[test]
+fn every_kind_of_target_is_rendered_as_recorded() {
+    let whole = fs::read_to_string(project("clsecrets.yaml")).unwrap();
+    let (before, _) = whole.split_once("      - {").unwrap();
+    for kind in TARGET_KINDS {
+        let folder = fixture("targets").join(kind.name);
+        let target = fs::read_to_string(folder.join("target.yaml")).unwrap();
+        let scene = example().file("clsecrets.yaml", format!("{before}      - {target}"));
+        let seen = scene.run("render --env dev").succeeds().stderr("").out();
+        let path = folder.join("rendered.txt");
+        if std::env::var_os("CLSECRETS_BLESS").is_some() {
+            fs::write(&path, &seen).unwrap();
+        }
+        let expected = fs::read_to_string(&path).unwrap_or_default();
+        assert_eq!(seen, expected, "differs from {}", path.display());
+    }
+}
+
+/// Each file of `bad.txt` but the configuration is refused by this rule and no other; all of
+/// `good.txt` passes.
+#[test]
+fn every_rule_of_the_hook_refuses_what_is_bad_and_nothing_else() {
+    for rule in RULES {
+        let (files, run) = hook(rule.id(), "bad");
+        let found = run.fails(1).json();
+        let found = found["findings"].as_array().unwrap();
+        let is_configuration = |file: &str| ["clsecrets.yaml", ".sops.yaml"].contains(&file);
+        for file in files.iter().filter(|file| !is_configuration(file)) {
+            let of_file = found.iter().filter(|finding| finding["path"] == **file);
+            assert!(of_file.count() > 0, "{}: {file} passes", rule.id());
+        }
+        let rules = found
+            .iter()
+            .map(|finding| finding["rule"].as_str().unwrap());
+        let others: Vec<&str> = rules.filter(|id| *id != rule.id()).collect();
+        assert_eq!(others, [""; 0], "in the bad fixture of {}", rule.id());
+
+        let (_, run) = hook(rule.id(), "good");
+        run.succeeds();
+    }
+}
+
+/// Runs the hook over a fixture: files, each behind a line `-- PATH --`, in a repository.
+fn hook(id: &str, name: &str) -> (Vec<String>, Run) {
+    let text = fs::read_to_string(fixture(&format!("scan/{id}/{name}.txt"))).unwrap();
+    let scene = Scene::new().in_git();
+    let mut files = Vec::new();
+    for part in text.split("\n-- ").skip(1) {
+        let (path, content) = part.split_once(" --\n").unwrap();
+        scene.write(path, format!("{}\n", content.trim_end()));
+        files.push(path.to_owned());
+    }
+    assert!(!files.is_empty(), "{id}/{name}.txt has no files");
+    scene.git("add --force .").succeeds();
+    let run = scene.run("hook --json");
+    (files, run)
 }
 
 #[test]

@@ -3,24 +3,29 @@
 //! Only here are environment, terminal and working directory read, and only `ui` prints. A command
 //! is a struct of arguments and a `run` that answers with an exit status or an [`Error`].
 
+mod completion;
 mod decrypt;
 mod delivery;
 mod digest;
 mod encrypt;
 mod environment;
 mod guarding;
+mod hardening;
 mod hook;
 mod init;
 mod input;
 mod legacy;
 mod onto;
 mod opening;
+mod reference;
 mod render;
 mod sealing;
 mod set;
 mod sync;
 mod ui;
+mod usage;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -33,13 +38,20 @@ use ui::Ui;
 #[command(
     name = "clsecrets",
     version,
-    propagate_version = true,
-    arg_required_else_help = true
+    arg_required_else_help = true,
+    after_help = TOUR
 )]
 struct Cli {
     #[command(subcommand)]
     command: Command,
 }
+
+const TOUR: &str = "\
+Examples:
+  clsecrets init --env dev          recipients, environment, ignored files, hook
+  clsecrets encrypt --env dev       seal secrets/dev/clear-secrets.yaml
+  clsecrets sync --env dev          deliver it, after a question
+  clsecrets hook --all              is anything in clear that should be sealed?";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -50,6 +62,11 @@ enum Command {
     Render(render::Args),
     Sync(sync::Args),
     Hook(hook::Args),
+    Completion(completion::Args),
+    #[command(hide = true)]
+    Man(reference::ManArgs),
+    #[command(hide = true)]
+    Reference(reference::ReferenceArgs),
 }
 
 /// What every command gets besides its arguments.
@@ -66,22 +83,16 @@ pub(crate) type Outcome = Result<u8, Error>;
 
 /// Reads the command line and runs it.
 pub(crate) fn main() -> ExitCode {
-    keep_memory_private();
+    hardening::harden();
     let ui = Ui::new();
+    let args: Vec<OsString> = std::env::args_os().collect();
+    let cli = match Cli::try_parse_from(legacy::subcommand_form(args.clone())) {
+        Ok(cli) => cli,
+        Err(error) => return ExitCode::from(usage::explain(&error, &args, &ui)),
+    };
     let settings = match surroundings() {
         Ok(settings) => settings,
         Err(error) => return ExitCode::from(ui.fail(&error)),
-    };
-    let cli = match Cli::try_parse_from(legacy::subcommand_form(std::env::args_os().collect())) {
-        Ok(cli) => cli,
-        Err(error) => {
-            let _ = error.print();
-            return ExitCode::from(if error.use_stderr() {
-                usage_status()
-            } else {
-                0
-            });
-        }
     };
     let context = Context { settings, ui };
     match run(&cli.command, &context) {
@@ -99,33 +110,10 @@ fn run(command: &Command, context: &Context) -> Outcome {
         Command::Render(args) => render::run(args, context),
         Command::Sync(args) => sync::run(args, context),
         Command::Hook(args) => hook::run(args, context),
+        Command::Completion(args) => completion::run(args, context),
+        Command::Man(args) => reference::man(args, context),
+        Command::Reference(args) => reference::reference(args, context),
     }
-}
-
-/// No core dump, and no look into this process by others of the same user. A kernel that refuses is
-/// no reason not to work.
-fn keep_memory_private() {
-    use rustix::process::{Resource, Rlimit, setrlimit};
-    let none = Rlimit {
-        current: Some(0),
-        maximum: Some(0),
-    };
-    let _ = setrlimit(Resource::Core, none);
-    #[cfg(target_os = "linux")]
-    let _ = {
-        use rustix::process::{DumpableBehavior, set_dumpable_behavior};
-        set_dumpable_behavior(DumpableBehavior::NotDumpable)
-    };
-}
-
-/// The status of a usage error; the guarding commands keep 1 for findings.
-fn usage_status() -> u8 {
-    let guards = std::env::args_os().nth(1).is_some_and(|word| {
-        ["hook", "scan", "check", "validate"]
-            .iter()
-            .any(|name| word == *name)
-    });
-    if guards { 3 } else { 1 }
 }
 
 #[expect(

@@ -4,6 +4,7 @@
 use crate::error::{Code, Error};
 use crate::tree::{Field, Fields, time};
 
+use super::pattern::PatternError;
 use super::selection::RuleKind;
 use super::{Metadata, Recipient, Rule};
 
@@ -206,12 +207,18 @@ fn rule(fields: &Fields) -> Result<Rule, MetadataError> {
     }
     match found {
         None => Ok(Rule::default()),
-        Some((kind, argument)) => {
-            Rule::new(kind, &argument).map_err(|error| MetadataError::Pattern {
-                field: kind.field(),
-                reason: error.to_string(),
-            })
-        }
+        Some((kind, argument)) => match Rule::new(kind, &argument) {
+            // The reference may know what it means: the file is readable, but not writable.
+            Err(PatternError::Unsupported { .. }) => Ok(Rule::opaque(kind, &argument)),
+            Err(error) => {
+                let reason = error.to_string();
+                Err(MetadataError::Pattern {
+                    field: kind.field(),
+                    reason,
+                })
+            }
+            Ok(rule) => Ok(rule),
+        },
     }
 }
 

@@ -11,8 +11,11 @@ mod environments;
 mod hook;
 mod init;
 mod keys;
+mod process;
+mod reference;
 mod set;
 mod sync;
+mod usage;
 
 use crate::support::{RECIPIENT, Scene};
 

@@ -2,7 +2,6 @@
 //! afterwards, and what services answer, is tested in `tests/sync`.
 
 use super::{CLEAR_FILE, SEALED, SECRETS, sealed_environment};
-use crate::support::Scene;
 
 #[test]
 fn a_first_run_a_second_and_a_change_as_a_person_sees_them() {
@@ -147,27 +146,4 @@ fn the_question_is_asked_on_a_terminal() {
     ask("").fails(2).matches(&scene, "sync-declined");
     assert!(!scene.has("out"));
     ask("yes").succeeds();
-}
-
-#[test]
-fn usage_is_explained() {
-    let scene = Scene::new();
-    for (name, line, status) in [
-        ("usage-none", "", 1),
-        ("usage-unknown-command", "encript a.yaml", 1),
-        ("usage-unknown-option", "encrypt --agee x a.yaml", 1),
-        ("usage-sync-no-env", "sync", 1),
-        ("usage-hook", "hook --nonsense", 3),
-        ("usage-version", "--version", 0),
-        ("help", "--help", 0),
-        ("help-encrypt", "encrypt --help", 0),
-        ("help-decrypt", "decrypt --help", 0),
-        ("help-set", "set --help", 0),
-        ("help-init", "init --help", 0),
-        ("help-sync", "sync --help", 0),
-        ("help-render", "render --help", 0),
-        ("help-hook", "hook --help", 0),
-    ] {
-        scene.run(line).fails(status).matches(&scene, name);
-    }
 }

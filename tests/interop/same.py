@@ -24,10 +24,21 @@ def pairs(loader, node):
 Loader.add_constructor("tag:yaml.org,2002:map", pairs)
 
 
+def plain(value):
+    """A float without a fraction as the integer that the reference makes of it; we keep the float."""
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    if isinstance(value, tuple):
+        return tuple(plain(item) for item in value)
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
+
+
 def content(text):
     comments = sorted(found.strip() for found in re.findall(r"(?:^|\s)#(.*)$", text, re.M))
     # repr, because 1 == 1.0 == True in Python
-    return repr(list(yaml.load_all(text, Loader))), comments
+    return repr(plain(list(yaml.load_all(text, Loader)))), comments
 
 
 def same(a, b):

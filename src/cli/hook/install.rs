@@ -40,7 +40,7 @@ enum Present {
 pub(crate) fn install(directory: &Path) -> Result<Vec<String>, Error> {
     let hooks = Hooks::find(directory)?;
     if !hooks.directory.is_dir() {
-        fs::create_dir(&hooks.directory)?;
+        fs::create_shared_dir(&hooks.directory)?;
     }
     let block = block();
     let mut told = hooks.notes.clone();
@@ -76,7 +76,7 @@ pub(crate) fn install(directory: &Path) -> Result<Vec<String>, Error> {
                 format!("{shown} installed")
             }
             Present::Other => {
-                fs::rename(&path, &aside)?;
+                fs::give_name(&path, &aside)?;
                 fs::replace(&path, own.as_bytes(), Privacy::Executable, None)?;
                 format!(
                     "{shown} installed; the hook that was there runs first, as {}",
@@ -100,7 +100,7 @@ pub(super) fn uninstall(directory: &Path) -> Result<Vec<String>, Error> {
             Present::Ours(_) => {
                 fs::remove(&path)?;
                 if aside.symlink_metadata().is_ok() {
-                    fs::rename(&aside, &path)?;
+                    fs::give_name(&aside, &path)?;
                     format!("{shown} is again the hook that was there before")
                 } else {
                     format!("{shown} removed")

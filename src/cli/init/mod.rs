@@ -91,10 +91,19 @@ impl Told<'_> {
         if let Some(directory) = path.parent()
             && !directory.is_dir()
         {
-            fs::create_dir(directory)?;
+            fs::create_shared_dir(directory)?;
         }
         fs::replace(&path, text.as_bytes(), privacy, None)?;
         self.line(&format!("created  {name}  {what}"))
+    }
+
+    /// A path as its user would write it.
+    fn shown(&self, path: &Path) -> String {
+        let home = self.context.settings.home();
+        match home.and_then(|home| path.strip_prefix(home).ok()) {
+            Some(inside) => format!("~/{}", inside.display()),
+            None => path.display().to_string(),
+        }
     }
 
     fn next_steps(&self, found: &[Environment]) -> Result<(), Error> {
@@ -104,7 +113,10 @@ impl Told<'_> {
         self.line("\nnext:")?;
         let name = &environment.name;
         if self.top.join(&environment.clear).exists() {
-            self.line(&format!("  fill in {}", environment.clear))?;
+            self.line(&format!(
+                "  fill in {}; set node: and database: in clsecrets.yaml",
+                environment.clear
+            ))?;
         } else {
             self.line(&format!("  clsecrets decrypt --env {name}"))?;
         }
@@ -161,9 +173,9 @@ fn recipients_of(environment: &Environment, told: &Told<'_>) -> Result<Option<Re
     match &identity.path {
         Some(path) if identity.is_new => told.line(&format!(
             "created  {}  the age identity that opens it; keep a copy in a safe place",
-            path.display()
+            told.shown(path)
         ))?,
-        Some(path) => told.line(&format!("kept     {}", path.display()))?,
+        Some(path) => told.line(&format!("kept     {}", told.shown(path)))?,
         None => {}
     }
     Ok(Some(Recipients {

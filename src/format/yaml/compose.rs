@@ -105,9 +105,7 @@ impl Composer<'_> {
         };
         let (mut map, root) = match &document.root.content {
             Content::Map { pairs, is_flow } => {
-                let first = pairs
-                    .first()
-                    .map_or(document.root.span.start, |(key, _)| key.span.start);
+                let first = document.root.span.start;
                 let root = if *is_flow {
                     RootPlace::Flow {
                         close: document.root.span.end - 1,
@@ -180,10 +178,7 @@ impl Composer<'_> {
         root_of: Option<usize>,
     ) -> Result<Map, FormatError> {
         let bytes = self.text.as_bytes();
-        let first = pairs
-            .first()
-            .map_or(raw.span.start, |(key, _)| key.span.start);
-        let column = first - line_start(bytes, first);
+        let column = raw.span.start - line_start(bytes, raw.span.start);
         let insert_at = self.last_line_end(raw);
         let place = MapPlace {
             start: raw.span.start,

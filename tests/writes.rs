@@ -156,9 +156,9 @@ fn a_killed_set_leaves_the_old_file_or_the_new_one() {
         let found = read();
         assert!(found == current || found == value, "round {round}: {found}");
         if found == value {
-            new += 1
+            new += 1;
         } else {
-            old += 1
+            old += 1;
         }
         current = found;
     }

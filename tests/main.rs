@@ -15,6 +15,7 @@ mod demo;
 mod documents;
 mod example;
 mod interop;
+mod properties;
 mod readme;
 mod registries;
 mod servers;

@@ -45,7 +45,7 @@ pub struct Cipher<'k> {
 #[non_exhaustive]
 pub enum CipherError {
     /// The tag does not fit: the token was changed, moved, or sealed with another key.
-    #[error("it does not open: changed, moved from another place, or sealed with another key")]
+    #[error("it was changed, moved from another place, or sealed with another key")]
     Tag,
     /// A nonce of a length that nobody writes.
     #[error("its nonce has {0} bytes")]

@@ -61,31 +61,33 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
     let _lock = args.destination.lock(file, &context.settings)?;
     let input = Input::read(file, &args.naming, &context.settings)?;
     let (name, stamp) = (input.name.clone(), input.stamp.clone());
-    let text = seal_new(input, &args.sealing, context)?;
+    let written = args.destination.place(file).unwrap_or(&input.path);
+    let written = context.settings.absolute(written);
+    let draft =
+        Draft::parse(input.format, input.text).map_err(|error| error.about(&name, false))?;
+    let places = (input.path.as_path(), written.as_path());
+    let text = seal_draft(&draft, places, &name, &args.sealing, context)?;
     args.destination
         .write(file, &text.bytes, Privacy::Umask, stamp.as_ref(), context)?;
     report(&name, &text, context);
     Ok(0)
 }
 
-/// Seals a draft with a new data key.
-pub(super) fn seal_new(input: Input, sealing: &Sealing, context: &Context) -> Result<Text, Error> {
-    let name = input.name;
-    let path = input.path;
-    let draft =
-        Draft::parse(input.format, input.text).map_err(|error| error.about(&name, false))?;
-    seal_draft(&draft, &path, &name, sealing, context)
-}
-
-/// The same for a draft that was read already.
+/// Seals a draft with a new data key; `path` is what rules match, `written` where it goes.
 pub(super) fn seal_draft(
     draft: &Draft,
-    path: &Path,
+    (path, written): (&Path, &Path),
     name: &str,
     sealing: &Sealing,
     context: &Context,
 ) -> Result<Text, Error> {
     let decision = sealing.decide(path, name, context)?;
+    if written != path {
+        let recipients = &decision.recipients;
+        sealing
+            .guarding
+            .check_file(recipients, written, name, context)?;
+    }
     let data_key = DataKey::generate()
         .map_err(|_| Error::new(Code::Failed, "the operating system gave no random bytes"))?;
     let mut recipients = decision.recipients;

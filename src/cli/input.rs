@@ -71,6 +71,14 @@ impl Destination {
 }
 
 impl Destination {
+    /// The file that is written, if one is.
+    pub(crate) fn place<'a>(&'a self, file: &'a Path) -> Option<&'a Path> {
+        match &self.output {
+            Some(output) => Some(output),
+            None => self.in_place.then_some(file),
+        }
+    }
+
     /// Waits for other writers of a file that is to be written in place, before it is read.
     pub(crate) fn lock(&self, file: &Path, settings: &Settings) -> Result<Option<Lock>, Error> {
         self.in_place

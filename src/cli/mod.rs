@@ -9,6 +9,7 @@ mod delivery;
 mod digest;
 mod encrypt;
 mod environment;
+mod guarding;
 mod hardening;
 mod hook;
 mod init;

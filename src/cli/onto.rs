@@ -36,9 +36,11 @@ pub(super) fn environment(
     for (clear, sealed) in pairs {
         let shown = relative(&clear, context);
         let input = Input::read(&shown, &PLAIN, &context.settings).map_err(|error| {
-            error.hint(format!(
-                "clsecrets decrypt --env {name}    # makes it from the sealed file"
-            ))
+            error.hint(if sealed.exists() {
+                format!("clsecrets decrypt --env {name}    # makes it from the sealed file")
+            } else {
+                format!("clsecrets init --env {name}    # makes one to be filled in")
+            })
         })?;
         seal_onto(&input, &sealed, sealing, overwrite, Some(name), context)?;
     }
@@ -70,7 +72,15 @@ pub(super) fn clear_file(name: &str, overwrite: bool, context: &Context) -> Outc
     let (_, pairs) = pairs(name, context)?;
     let opener = Opener::new(&context.settings, &context.ui, None)?;
     for (clear, sealed) in pairs {
-        let (opened, _) = opener.open_file(&relative(&sealed, context))?;
+        let (opened, _) =
+            opener
+                .open_file(&relative(&sealed, context))
+                .map_err(|error| match error.code {
+                    Code::NoFile => error.hint(format!(
+                        "clsecrets encrypt --env {name}    # makes it from the clear file"
+                    )),
+                    _ => error,
+                })?;
         let shown = relative(&clear, context);
         let text = opened
             .clear_text()
@@ -136,7 +146,7 @@ fn seal_onto(
         .map_err(|error| error.about(&input.name, false))?;
     let _lock = fs::lock(sealed)?;
     if !sealed.exists() {
-        let text = seal_draft(&draft, sealed, &input.name, sealing, context)?;
+        let text = seal_draft(&draft, (sealed, sealed), &input.name, sealing, context)?;
         fs::replace(sealed, &text.bytes, Privacy::Umask, None)?;
         report(&name, &text, context);
         if environment.is_some() {
@@ -148,7 +158,10 @@ fn seal_onto(
     let old = Input::read(&shown, &PLAIN, &context.settings)?;
     let stamp = old.stamp.clone();
     let (opened, data_key) = opener.open(old, OpenOptions::default())?;
-    sealing.check_recipients(&opened.metadata().recipients, sealed, &name, context)?;
+    let recipients = &opened.metadata().recipients;
+    sealing
+        .guarding
+        .check_file(recipients, sealed, &name, context)?;
     let changes = draft.changes_of(&opened);
     tell(&name, &changes, context);
     let is_known = environment.is_none() || is_remembered(sealed, opened.sealed_text(), context);

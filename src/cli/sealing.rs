@@ -1,5 +1,4 @@
-//! For whom and how a file is sealed: options, variables, creation rules, and the guard of
-//! environments.
+//! For whom and how a file is sealed: options, variables and creation rules.
 //!
 //! Recipients that are named on the command line or in variables replace those of the rule; for a
 //! file of an environment they must agree with it.
@@ -7,15 +6,13 @@
 use std::path::Path;
 
 use clap::Args;
-use clsecrets::config::{
-    Environments, Guarded, Rule as CreationRule, RulesFile, Scope, find_environments, find_rules,
-    guard, rules_of_environment,
-};
+use clsecrets::config::{Rule as CreationRule, RulesFile};
 use clsecrets::keys::{self, KEY_KINDS, KeyError};
 use clsecrets::metadata::{Recipient, Rule, RuleKind};
 use clsecrets::{Code, Error};
 
 use super::Context;
+use super::guarding::Guarding;
 
 /// Options that say for whom and how a file is sealed.
 #[derive(Debug, Args)]
@@ -53,15 +50,11 @@ pub(crate) struct Sealing {
     /// Compute the MAC over sealed values only.
     #[arg(long)]
     mac_only_encrypted: bool,
-    /// The creation rules [default: .sops.yaml above the file; env: `SOPS_CONFIG`].
-    #[arg(long, value_name = "FILE")]
-    config: Option<std::path::PathBuf>,
     /// Seal even when the rule selects no value.
     #[arg(long)]
     pub(crate) allow_cleartext: bool,
-    /// Use recipients that differ from the rule of the file's environment.
-    #[arg(long)]
-    pub(crate) force_recipients: bool,
+    #[command(flatten)]
+    pub(crate) guarding: Guarding,
 }
 
 /// What was decided.
@@ -84,7 +77,7 @@ impl Sealing {
         context: &Context,
     ) -> Result<Decision, Error> {
         let given_rule = self.given_rule()?;
-        let (rules, is_owned) = self.rules(path, context)?;
+        let (rules, is_owned) = self.guarding.rules(path, context)?;
         let creation = match &rules {
             Some(rules) => rules.rule_for(path)?,
             None => None,
@@ -110,10 +103,10 @@ impl Sealing {
         let mut recipients = if given.is_empty() { ruled } else { given };
         keys::deduplicate(&mut recipients);
         if recipients.is_empty() {
-            return Err(no_recipients(name));
+            return Err(no_recipients(name, rules.as_ref()));
         }
         if is_owned {
-            self.check(
+            self.guarding.check(
                 &recipients,
                 creation.as_ref(),
                 rules.as_ref(),
@@ -129,49 +122,6 @@ impl Sealing {
             rule,
             mac_only_encrypted,
         })
-    }
-
-    /// Compares the recipients that a file has already with the rule of its environment.
-    pub(crate) fn check_recipients(
-        &self,
-        recipients: &[Recipient],
-        path: &Path,
-        name: &str,
-        context: &Context,
-    ) -> Result<(), Error> {
-        let (rules, is_owned) = self.rules(path, context)?;
-        let creation = match &rules {
-            Some(rules) => rules.rule_for(path)?,
-            None => None,
-        };
-        if !is_owned {
-            return Ok(());
-        }
-        self.check(recipients, creation.as_ref(), rules.as_ref(), name, context)
-    }
-
-    /// The rules file that counts, and whether an environment names the file.
-    fn rules(&self, path: &Path, context: &Context) -> Result<(Option<RulesFile>, bool), Error> {
-        let settings = &context.settings;
-        let given = self.config.as_deref();
-        let from = path.parent().unwrap_or(Path::new("/"));
-        if let Ok(found) = find_environments(from) {
-            let environments = Environments::load(&found)?;
-            if environments.owner_of(path).is_some() {
-                let rules = rules_of_environment(&environments, path, given, settings)?;
-                let rules = rules.map(|rules| RulesFile::load(&rules)).transpose()?;
-                return Ok((rules, true));
-            }
-        }
-        let found = find_rules(Some(path), given, Scope::FileThenWorkingDirectory, settings);
-        for notice in &found.notices {
-            context.ui.warn(notice);
-        }
-        let rules = found
-            .rules
-            .map(|(rules, _)| RulesFile::load(&rules))
-            .transpose()?;
-        Ok((rules, false))
     }
 
     /// Recipients that are named besides the rules.
@@ -205,10 +155,10 @@ impl Sealing {
 
     fn with_options(&self, mut recipients: Vec<Recipient>) -> Result<Vec<Recipient>, Error> {
         if let Some(text) = &self.encryption_context {
-            let context = keys::parse_context(text).map_err(|error| {
+            let context = keys::parse_context(text).map_err(|_| {
                 Error::new(
                     Code::Context,
-                    format!("malformed --encryption-context: {error}"),
+                    format!("--encryption-context {text} is malformed"),
                 )
                 .hint("write it as KEY:VALUE,KEY:VALUE")
             })?;
@@ -218,38 +168,6 @@ impl Sealing {
             keys::apply_profile(&mut recipients, profile);
         }
         Ok(recipients)
-    }
-
-    fn check(
-        &self,
-        recipients: &[Recipient],
-        creation: Option<&CreationRule>,
-        rules: Option<&RulesFile>,
-        name: &str,
-        context: &Context,
-    ) -> Result<(), Error> {
-        let ruled = match (creation, rules) {
-            (Some(creation), Some(rules)) => Some(creation.seal_for(rules)?),
-            _ => None,
-        };
-        let shown = rules.map_or_else(String::new, |rules| rules.path().display().to_string());
-        match guard(ruled.as_deref(), recipients) {
-            Ok(Guarded::AsRuled) => Ok(()),
-            Ok(Guarded::WithoutRule) => {
-                context.ui.note(&format!(
-                    "note: no creation rule covers {name}; its recipients are as they were named"
-                ));
-                Ok(())
-            }
-            Err(differs) if self.force_recipients => {
-                let text = differs.about(name, &shown);
-                context
-                    .ui
-                    .warn(&format!("{}, as --force-recipients allows", text.message));
-                Ok(())
-            }
-            Err(differs) => Err(differs.about(name, &shown)),
-        }
     }
 
     /// The rule of the command line; two of them exclude each other.
@@ -320,9 +238,22 @@ fn malformed(error: &KeyError) -> Error {
         .hint("age1… or ssh-ed25519 … for --age, arn:aws:kms:REGION:ACCOUNT:key/ID for --kms")
 }
 
-fn no_recipients(name: &str) -> Error {
-    Error::new(Code::Failed, format!("cannot seal {name}: no recipients"))
-        .detail("no .sops.yaml was found, and neither --age, --kms nor their variables are given")
-        .hint("clsecrets init    # writes .sops.yaml and makes an age key")
-        .hint("or name them: --age age1… or --kms arn:aws:kms:…")
+fn no_recipients(name: &str, rules: Option<&RulesFile>) -> Error {
+    let error = Error::new(Code::Failed, format!("cannot seal {name}: no recipients"));
+    let error = match rules {
+        Some(rules) => {
+            let rules = rules.path().display();
+            error
+                .detail(format!("the rule of {rules} that covers it names none"))
+                .hint(format!(
+                    "name them in {rules}: age: age1…, or kms: arn:aws:kms:…"
+                ))
+        }
+        None => error
+            .detail(
+                "no .sops.yaml was found, and neither --age, --kms nor their variables are given",
+            )
+            .hint("clsecrets init    # writes .sops.yaml and makes an age key"),
+    };
+    error.hint("or name them here: --age age1… or --kms arn:aws:kms:…")
 }

@@ -12,6 +12,7 @@ use clsecrets::tree::{Item, List, Map, Node, Path, Value};
 use clsecrets::{Code, Error};
 use zeroize::Zeroizing;
 
+use super::guarding::Guarding;
 use super::input::{Input, Naming};
 use super::opening::{Opener, Opening};
 use super::{Context, Outcome};
@@ -57,6 +58,8 @@ pub(crate) struct Args {
     #[arg(long)]
     allow_cleartext: bool,
     #[command(flatten)]
+    guarding: Guarding,
+    #[command(flatten)]
     naming: Naming,
     #[command(flatten)]
     opening: Opening,
@@ -83,6 +86,9 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
         ignore_mac: args.opening.ignore_mac,
     };
     let (mut opened, data_key) = opener.open(input, options)?;
+    let recipients = &opened.metadata().recipients;
+    args.guarding
+        .check_file(recipients, &file, &name, context)?;
     let edit = opened
         .set(&path, value)
         .map_err(|error| error.about(&name, false).hint(by_hand(&name)))?;

@@ -95,8 +95,11 @@ fn malformed(path: &Path, error: &serde_saphyr::Error) -> ConfigError {
     }
 }
 
+/// What is wrong, without the place, which the message begins with.
 fn first_line(text: &str) -> String {
-    text.lines().next().unwrap_or_default().to_owned()
+    let line = text.lines().next().unwrap_or_default();
+    let end = line.rfind(" at line ").unwrap_or(line.len());
+    line.get(..end).unwrap_or(line).to_owned()
 }
 
 /// The candidate that a mistyped word was probably meant to be.

@@ -187,12 +187,25 @@ impl EnvelopeError {
                 .hint(format!(
                     "clsecrets decrypt --ignore-mac {file}    # and look at every value"
                 )),
+            Self::Value { .. } => error.hint(format!(
+                "git log -p -- {file}    # find the last commit that is sound"
+            )),
+            Self::ClearValue { path, .. } => error
+                .hint(format!(
+                    "git checkout -- {file}    # puts the sealed value back"
+                ))
+                .hint(format!(
+                    "clsecrets set {file} '{path}' --prompt    # to change it"
+                )),
             Self::NothingSelected { .. } => {
                 error.hint("correct the rule, or pass --allow-cleartext if that is meant")
             }
             Self::WouldStayClear(_) => error.hint(
                 "pass --allow-cleartext if that is meant, or choose a key that the rule names",
             ),
+            Self::NotWritable { .. } => error
+                .hint(format!("clsecrets decrypt {file}    # and look at that line"))
+                .hint("then seal the cleartext anew: clsecrets encrypt"),
             Self::SelfCheck => error.hint("please report this, without any secret"),
             _ => error,
         }

@@ -31,11 +31,21 @@ impl Sealed {
             document: &document,
             cipher: &cipher,
             selector: Selector::new(&metadata.rule),
+            is_opaque: metadata.rule.is_opaque(),
             trail: Trail::default(),
             mac: Mac::new(metadata.mac_only_encrypted),
             tokens: HashMap::new(),
             warnings: Vec::new(),
         };
+        if pass.is_opaque {
+            let what = "the rule's pattern is not understood; each value was taken by its form";
+            pass.warnings.push(Warning { line: 1, what });
+            if metadata.mac_only_encrypted {
+                return Err(EnvelopeError::Mac(
+                    "depends on a rule that is not understood",
+                ));
+            }
+        }
         rewrite(&mut tree, &mut pass)?;
         let Pass {
             mac,
@@ -75,6 +85,8 @@ struct Pass<'a> {
     document: &'a Document,
     cipher: &'a Cipher<'a>,
     selector: Selector<'a>,
+    /// The rule says nothing to this build, so a value's form has to tell whether it is sealed.
+    is_opaque: bool,
     trail: Trail,
     mac: Mac,
     tokens: HashMap<Site, String>,
@@ -120,7 +132,11 @@ impl Rewrite for Pass<'_> {
     }
 
     fn comment(&mut self, comment: &mut Comment) -> Result<(), EnvelopeError> {
-        let is_selected = self.selector.comment(comment.text.expose());
+        let is_selected = if self.is_opaque {
+            Token::parse(comment.text.expose()).is_ok()
+        } else {
+            self.selector.comment(comment.text.expose())
+        };
         if !is_selected || comment.text.is_empty() {
             return Ok(());
         }
@@ -144,7 +160,11 @@ impl Rewrite for Pass<'_> {
     }
 
     fn leaf(&mut self, leaf: &mut Leaf) -> Result<Option<SecretBytes>, EnvelopeError> {
-        let is_selected = self.selector.value();
+        let is_selected = match (self.is_opaque, &leaf.value) {
+            (true, Value::Str(text)) => Token::parse(text.expose()).is_ok(),
+            (true, _) => false,
+            (false, _) => self.selector.value(),
+        };
         let sealed = match (&leaf.value, is_selected) {
             (Value::Str(text), true) if !text.is_empty() => text,
             // What is empty is never sealed, and is not in the MAC.

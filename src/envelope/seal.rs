@@ -30,7 +30,7 @@ pub struct Counts {
     pub clear: usize,
 }
 
-/// Above this size the look back only reads the text, it does not open it again.
+/// Above this size the look back finds the tokens again, but does not open them.
 const FULL_CHECK: usize = 1 << 20;
 
 impl Draft {
@@ -47,6 +47,10 @@ impl Draft {
     ) -> Result<Text, EnvelopeError> {
         if let Some(line) = self.document.stray_comments().first() {
             return Err(EnvelopeError::StrayComment(*line));
+        }
+        if metadata.rule.is_opaque() {
+            let what = "the rule's pattern is not understood";
+            return Err(EnvelopeError::NotWritable { line: 1, what });
         }
         let mut pass = Pass::new(&self.document, &metadata, key, nonces, reuse);
         walk(&self.document.tree, &mut |step| pass.step(step))?;
@@ -304,6 +308,36 @@ impl<'a> Pass<'a> {
     }
 }
 
+impl Sealed {
+    /// Whether every selected value is a token or empty.
+    fn is_sealed_throughout(&self) -> bool {
+        let mut selector = Selector::new(&self.metadata.rule);
+        let looked = walk(&self.document.tree, &mut |step| {
+            match step {
+                Step::EnterMap | Step::EnterList => selector.enter(),
+                Step::Leave => selector.leave(),
+                Step::Key(key) => selector.key(key),
+                Step::Comment(comment) => {
+                    selector.comment(comment.text.expose());
+                }
+                Step::Leaf(leaf) => {
+                    let is_sealed = match &leaf.value {
+                        Value::Null => true,
+                        Value::Str(text) => text.is_empty() || Token::parse(text.expose()).is_ok(),
+                        _ => false,
+                    };
+                    if selector.value() && !is_sealed {
+                        return Err(());
+                    }
+                    selector.value_done();
+                }
+            }
+            Ok(())
+        });
+        looked.is_ok()
+    }
+}
+
 /// Reads the new text back: it must hold the same values, and open.
 fn look_back(
     format: &'static dyn crate::format::Format,
@@ -314,7 +348,10 @@ fn look_back(
     let sealed = Sealed::parse(format, Zeroizing::new(bytes.to_vec()))
         .map_err(|_| EnvelopeError::SelfCheck)?;
     if bytes.len() > FULL_CHECK {
-        return Ok(());
+        return sealed
+            .is_sealed_throughout()
+            .then_some(())
+            .ok_or(EnvelopeError::SelfCheck);
     }
     let opened = sealed
         .open(key, OpenOptions::default())

@@ -4,6 +4,7 @@
 use crate::error::{Code, Error};
 use crate::tree::{Field, Fields, time};
 
+use super::pattern::PatternError;
 use super::selection::RuleKind;
 use super::{Metadata, Recipient, Rule};
 
@@ -17,7 +18,7 @@ pub(super) const KINDS: [&str; 7] = [
 #[non_exhaustive]
 pub enum MetadataError {
     /// A field is not what it should be.
-    #[error("sops.{field} {problem}")]
+    #[error("{} {problem}", place(field))]
     Field {
         /// Its name.
         field: String,
@@ -60,12 +61,12 @@ impl Metadata {
         let last_modified = time::in_seconds(&last_modified).ok_or_else(|| {
             problem(
                 "lastmodified",
-                "is no quoted RFC 3339 time like \"2026-01-31T12:00:00Z\"",
+                "is missing, or no quoted RFC 3339 time like \"2026-01-31T12:00:00Z\"",
             )
         })?;
         let version = text(&fields, "version")?.unwrap_or_default();
         if !is_version(&version) {
-            return Err(problem("version", "is no version number"));
+            return Err(problem("version", "is missing, or no version number"));
         }
         let recipients = recipients(&fields)?;
         if recipients.is_empty() {
@@ -80,6 +81,15 @@ impl Metadata {
             version,
             fields,
         })
+    }
+}
+
+/// A field as one would write it; the whole branch has no name of its own.
+fn place(field: &str) -> String {
+    if field.is_empty() {
+        "the entry called 'sops'".to_owned()
+    } else {
+        format!("sops.{field}")
     }
 }
 
@@ -197,12 +207,18 @@ fn rule(fields: &Fields) -> Result<Rule, MetadataError> {
     }
     match found {
         None => Ok(Rule::default()),
-        Some((kind, argument)) => {
-            Rule::new(kind, &argument).map_err(|error| MetadataError::Pattern {
-                field: kind.field(),
-                reason: error.to_string(),
-            })
-        }
+        Some((kind, argument)) => match Rule::new(kind, &argument) {
+            // The reference may know what it means: the file is readable, but not writable.
+            Err(PatternError::Unsupported { .. }) => Ok(Rule::opaque(kind, &argument)),
+            Err(error) => {
+                let reason = error.to_string();
+                Err(MetadataError::Pattern {
+                    field: kind.field(),
+                    reason,
+                })
+            }
+            Ok(rule) => Ok(rule),
+        },
     }
 }
 

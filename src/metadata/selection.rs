@@ -70,6 +70,7 @@ pub struct Rule {
     kind: RuleKind,
     argument: String,
     pattern: Option<Pattern>,
+    is_opaque: bool,
 }
 
 impl Default for Rule {
@@ -79,6 +80,7 @@ impl Default for Rule {
             kind: RuleKind::UnencryptedSuffix,
             argument: "_unencrypted".to_owned(),
             pattern: None,
+            is_opaque: false,
         }
     }
 }
@@ -105,7 +107,24 @@ impl Rule {
             kind,
             argument: argument.to_owned(),
             pattern,
+            is_opaque: false,
         })
+    }
+
+    /// A rule of a file whose pattern this build cannot translate. The file can be read, since a
+    /// sealed value tells itself by its form, but not written.
+    pub fn opaque(kind: RuleKind, argument: &str) -> Self {
+        Self {
+            kind,
+            argument: argument.to_owned(),
+            pattern: None,
+            is_opaque: true,
+        }
+    }
+
+    /// Whether nobody here knows what it selects.
+    pub fn is_opaque(&self) -> bool {
+        self.is_opaque
     }
 
     /// What kind of rule it is.

@@ -1,4 +1,4 @@
-//! The same walk as [`super::walk`], to change values on the way.
+//! The same walk as [`super::walk()`], to change values on the way.
 
 use crate::secret::SecretBytes;
 

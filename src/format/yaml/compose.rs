@@ -115,6 +115,14 @@ impl Composer<'_> {
                     block(first - line_start(bytes, first))
                 };
                 if !*is_flow && !is_first_on_line(bytes, first) {
+                    let before = bytes.get(line_start(bytes, first)..first);
+                    if before.is_some_and(|before| before.contains(&b'?')) {
+                        if let Some((key, _)) = pairs.first() {
+                            self.key(key)?;
+                        }
+                        let reason = "a key behind '?' is not supported yet";
+                        return self.fail(first, Fault::Unsupported, reason);
+                    }
                     return self.fail(first, Fault::Unsupported, "content behind '---'");
                 }
                 self.layout

@@ -1,7 +1,7 @@
 //! YAML: spans over the source text and splices into it.
 //!
-//! From text to tree: [`tokens`] splits, [`comments`] attaches, [`grammar`] nests, [`compose`]
-//! types; back: [`splice`] edits the text, [`emit`] writes what is new. What is not supported yet
+//! From text to tree: `tokens` splits, `comments` attaches, `grammar` nests, `compose`
+//! types; back: `splice` edits the text, `emit` writes what is new. What is not supported yet
 //! is refused with its line.
 
 mod collections;

@@ -1,7 +1,7 @@
 //! YAML text to tokens with byte offsets: the one module that names the scanner crate.
 //!
 //! The scanner owns the lexical rules of YAML; grammar, comments and types are ours. The surprise:
-//! some tokens stand for nothing in the text ([`Kind::is_virtual`]): the start of a block mapping
+//! some tokens stand for nothing in the text ([`Token::is_virtual`]): the start of a block mapping
 //! becomes known only at the `:` behind its first key, and its end at the next dedented token.
 
 use granit_parser::{

@@ -1,0 +1,124 @@
+//! The creation rules that count for a file, and the guard of an environment's recipients.
+//!
+//! Every command that writes a sealed file asks here: what an environment names is opened by those
+//! that the rules beside `clsecrets.yaml` name, whoever was named otherwise or stands in the file
+//! already.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use clsecrets::Error;
+use clsecrets::config::{
+    Environments, Guarded, Rule, RulesFile, Scope, find_environments, find_rules, guard,
+    rules_of_environment,
+};
+use clsecrets::metadata::Recipient;
+
+use super::Context;
+
+/// Options that say which rules count, and whether they may be overruled.
+#[derive(Debug, Args)]
+pub(crate) struct Guarding {
+    /// The creation rules [default: .sops.yaml above the file; env: `SOPS_CONFIG`].
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Use recipients that differ from the rule of the file's environment.
+    #[arg(long)]
+    force_recipients: bool,
+}
+
+impl Guarding {
+    /// The rules file that counts, and whether an environment names the file.
+    pub(crate) fn rules(
+        &self,
+        path: &Path,
+        context: &Context,
+    ) -> Result<(Option<RulesFile>, bool), Error> {
+        let settings = &context.settings;
+        let given = self.config.as_deref();
+        if let Some((environments, path)) = owner(path)? {
+            let rules = rules_of_environment(&environments, &path, given, settings)?;
+            let rules = rules.map(|rules| RulesFile::load(&rules)).transpose()?;
+            return Ok((rules, true));
+        }
+        let found = find_rules(Some(path), given, Scope::FileThenWorkingDirectory, settings);
+        for notice in &found.notices {
+            context.ui.warn(notice);
+        }
+        let rules = found
+            .rules
+            .map(|(rules, _)| RulesFile::load(&rules))
+            .transpose()?;
+        Ok((rules, false))
+    }
+
+    /// Compares the recipients of a file that is about to be written with the rule of its
+    /// environment, if one names it.
+    pub(crate) fn check_file(
+        &self,
+        recipients: &[Recipient],
+        path: &Path,
+        name: &str,
+        context: &Context,
+    ) -> Result<(), Error> {
+        if owner(path)?.is_none() {
+            return Ok(());
+        }
+        let (rules, _) = self.rules(path, context)?;
+        let rule = match &rules {
+            Some(rules) => rules.rule_for(path)?,
+            None => None,
+        };
+        self.check(recipients, rule.as_ref(), rules.as_ref(), name, context)
+    }
+
+    /// Compares recipients with a rule that was chosen already.
+    pub(crate) fn check(
+        &self,
+        recipients: &[Recipient],
+        rule: Option<&Rule>,
+        rules: Option<&RulesFile>,
+        name: &str,
+        context: &Context,
+    ) -> Result<(), Error> {
+        let ruled = match (rule, rules) {
+            (Some(rule), Some(rules)) => Some(rule.seal_for(rules)?),
+            _ => None,
+        };
+        let shown = rules.map_or_else(String::new, |rules| rules.path().display().to_string());
+        match guard(ruled.as_deref(), recipients) {
+            Ok(Guarded::AsRuled) => Ok(()),
+            Ok(Guarded::WithoutRule) => {
+                context.ui.note(&format!(
+                    "note: no creation rule covers {name}; its recipients are as they were named"
+                ));
+                Ok(())
+            }
+            Err(differs) if self.force_recipients => {
+                let mut forced = differs.about(name, &shown);
+                forced.message.push_str(", as --force-recipients allows");
+                forced.hints.clear();
+                context.ui.warn(&forced.to_string());
+                Ok(())
+            }
+            Err(differs) => Err(differs.about(name, &shown)),
+        }
+    }
+}
+
+/// The environments that name this file, and the path under which they do: a symbolic link from
+/// elsewhere is no way around them.
+fn owner(path: &Path) -> Result<Option<(Environments, PathBuf)>, Error> {
+    let resolved = std::fs::canonicalize(path).ok();
+    for path in [Some(path.to_path_buf()), resolved].into_iter().flatten() {
+        let from = path.parent().unwrap_or(Path::new("/"));
+        let Ok(found) = find_environments(from) else {
+            continue;
+        };
+        let environments = Environments::load(&found)?;
+        if environments.owner_of(&path).is_some() {
+            return Ok(Some((environments, path)));
+        }
+    }
+    Ok(None)
+}

@@ -204,7 +204,9 @@ impl EnvelopeError {
                 "pass --allow-cleartext if that is meant, or choose a key that the rule names",
             ),
             Self::NotWritable { .. } => error
-                .hint(format!("clsecrets decrypt {file}    # and look at that line"))
+                .hint(format!(
+                    "clsecrets decrypt {file}    # and look at that line"
+                ))
                 .hint("then seal the cleartext anew: clsecrets encrypt"),
             Self::SelfCheck => error.hint("please report this, without any secret"),
             _ => error,

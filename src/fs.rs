@@ -87,7 +87,16 @@ pub fn read(path: &Path) -> io::Result<Content> {
 /// Waits for the other writers of this file's directory.
 pub fn lock(path: &Path) -> Result<Lock> {
     let directory = parent(&resolve(path));
-    let file = File::open(&directory).map_err(|error| cannot("open", &directory, &error))?;
+    let file = File::open(&directory).map_err(|error| {
+        let code = match error.kind() {
+            io::ErrorKind::NotFound => Code::NoFile,
+            _ => Code::Input,
+        };
+        Error {
+            code,
+            ..cannot("open", &directory, &error)
+        }
+    })?;
     let deadline = Instant::now() + LOCK_WAIT;
     loop {
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
@@ -135,7 +144,16 @@ pub fn replace(path: &Path, bytes: &[u8], privacy: Privacy, read: Option<&Stamp>
         }
     }
     write_temporary(&path, bytes, privacy, old.as_ref(), read)
-        .map_err(|error| cannot("write", &path, &error))?
+        .map_err(|error| {
+            let is_denied = error.kind() == io::ErrorKind::PermissionDenied;
+            match cannot("write", &path, &error) {
+                error if is_denied => error.detail(format!(
+                    "a new file takes its place, so {} has to be writable",
+                    parent(&path).display()
+                )),
+                error => error,
+            }
+        })?
         .then_some(())
         .ok_or_else(|| {
             Error::new(

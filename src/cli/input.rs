@@ -102,7 +102,13 @@ impl Destination {
             return context.ui.result(result);
         };
         let output = context.settings.absolute(output);
-        let _lock = fs::lock(&output)?;
+        let _lock = fs::lock(&output).map_err(|error| Error {
+            code: match error.code {
+                Code::NoFile => Code::Output,
+                code => code,
+            },
+            ..error
+        })?;
         fs::replace(&output, result, privacy, None)
     }
 }

@@ -106,8 +106,8 @@ impl<'a> Opener<'a> {
 struct Passphrases;
 
 impl Ask for Passphrases {
-    fn passphrase(&self, of: &str) -> Option<Secret<String>> {
-        rpassword::prompt_password(format!("Passphrase of {of}: "))
+    fn passphrase(&self, what: &str) -> Option<Secret<String>> {
+        rpassword::prompt_password(format!("Enter the {what}: "))
             .ok()
             .map(Secret::new)
     }

@@ -68,8 +68,9 @@ impl Matching<'_> {
     }
 
     fn map(&mut self, new: &Map, old: &Map) {
+        let known = by_key(old);
         for pair in new.pairs() {
-            if let Some(value) = old.get(&pair.key) {
+            if let Some(value) = known.get(pair.key.as_str()) {
                 self.node(&pair.value, value);
             }
         }
@@ -150,6 +151,15 @@ fn same_nodes(a: &Node, b: &Node) -> bool {
     }
 }
 
+/// The first value of each key: a map of many keys is not searched for each of them.
+fn by_key(map: &Map) -> HashMap<&str, &Node> {
+    let mut known = HashMap::new();
+    for pair in map.pairs() {
+        known.entry(pair.key.as_str()).or_insert(&pair.value);
+    }
+    known
+}
+
 fn compare_maps(new: &Map, old: &Map, path: &str, changes: &mut Changes) {
     let child = |key: &str| {
         if path.is_empty() {
@@ -158,9 +168,10 @@ fn compare_maps(new: &Map, old: &Map, path: &str, changes: &mut Changes) {
             format!("{path}.{key}")
         }
     };
+    let (before, after) = (by_key(old), by_key(new));
     for pair in new.pairs() {
         let at = child(&pair.key);
-        match (old.get(&pair.key), &pair.value) {
+        match (before.get(pair.key.as_str()), &pair.value) {
             (None, _) => changes.added.push(at),
             (Some(Node::Map(old)), Node::Map(new)) => compare_maps(new, old, &at, changes),
             (Some(old), new) if !same_nodes(new, old) => changes.changed.push(at),
@@ -168,7 +179,7 @@ fn compare_maps(new: &Map, old: &Map, path: &str, changes: &mut Changes) {
         }
     }
     for pair in old.pairs() {
-        if new.get(&pair.key).is_none() {
+        if !after.contains_key(pair.key.as_str()) {
             changes.removed.push(child(&pair.key));
         }
     }

@@ -232,6 +232,7 @@ fn failed(account: &Account, what: &str, fault: &Fault) -> KeyError {
             Some(profile) => format!("aws sso login --profile {profile}, or renew its keys"),
             None => "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY".to_owned(),
         }),
+        Fault::Throttled(_) => Some("run the command again in a moment".to_owned()),
         _ => None,
     };
     match fault {

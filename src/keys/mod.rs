@@ -130,7 +130,10 @@ impl KeyError {
     pub fn hint(&self) -> Option<&str> {
         match self {
             Self::Refused { hint, .. } | Self::NoIdentity { hint, .. } => hint.as_deref(),
-            Self::Malformed { .. } | Self::Unreachable { .. } | Self::NoDataKey => None,
+            Self::Unreachable { .. } => {
+                Some("look at the network and the proxy variables, then run the command again")
+            }
+            Self::Malformed { .. } | Self::NoDataKey => None,
         }
     }
 }

@@ -9,6 +9,7 @@ mod decrypt;
 mod encrypt;
 mod environments;
 mod hook;
+mod keys;
 mod process;
 mod reference;
 mod set;

@@ -36,7 +36,7 @@ fn without_chance(text: &str) -> String {
         ),
         (r"\b127\.0\.0\.1:\d+", "127.0.0.1:PORT"),
         (r"\b(test|user)-\d+\b", "$1-N"),
-        (r"\b[0-9a-f]{12}\b", "HEX"),
+        (r"@[0-9a-f]{12}\b", "@HEX"),
     ];
     let mut text = text.to_owned();
     for (pattern, word) in replacements {

@@ -1,0 +1,359 @@
+//! Every command, succeeding and failing, with values that are searched for afterwards: in all that
+//! was printed, in every file left behind, in Git's objects, in any usual encoding.
+//!
+//! A command that is meant to show a value (`decrypt` to standard output) is run aside, so that only
+//! what it says on standard error counts.
+
+use crate::servers::{Fault, Proxy, closed_port, moto};
+use crate::support::{Act, RECIPIENT, Run, Scene};
+
+/// Values that survive no encoding unchanged, so that each of them has to be searched for.
+const VALUES: [&str; 5] = [
+    "canary<user>&\"1'%2F",
+    "canary wallet ünïcode+/=",
+    "canary-cc-0123456789abcdef",
+    "canary\\tiingo\\n${HOME}#: x",
+    "canary#db/odd%chars@16",
+];
+
+/// Typed by a person at `set`.
+const TYPED: [&str; 4] = [
+    "canary typed 1 \"quoted\"",
+    "canary-typed-2",
+    "canary'typed'3",
+    "canary_typed_4_json",
+];
+
+const CLEAR_FILE: &str = "secrets/dev/clear-secrets.yaml";
+const SEALED: &str = "secrets/dev/encrypted-secrets.yaml";
+
+const ENVIRONMENTS: &str = "\
+version: 1
+name: chainlink
+environments:
+  dev:
+    profile: trackit
+    sealed: secrets/dev/encrypted-secrets.yaml
+    clear: secrets/dev/clear-secrets.yaml
+    node: { user_email: ops@example.com }
+    database: { user: chainlink, host: db.example.net, name: chainlink, sslmode: require }
+    targets:
+      - { kind: directory, path: out/dev }
+";
+
+/// What may hold values: the clear file, what was delivered, and what was asked for.
+const ALLOWED: [&str; 9] = [
+    CLEAR_FILE,
+    "clear-broken.yaml",
+    "asked-for.yaml",
+    "asked-for-value",
+    "out/dev/api-secrets/.api",
+    "out/dev/api-secrets/.password",
+    "out/dev/cryptocompare/api-key",
+    "out/dev/tiingo/api-key",
+    "out/dev/chainlink/db-url",
+];
+
+fn clear_text() -> String {
+    let keys = [
+        "user_password",
+        "wallet_password",
+        "cryptocompare_api_key",
+        "tiingo_api_key",
+        "database_password",
+    ];
+    let lines = keys.iter().zip(VALUES);
+    lines
+        .map(|(key, value)| format!("{key}: {}\n", serde_json::to_string(value).unwrap()))
+        .collect()
+}
+
+fn world() -> Scene {
+    Scene::with_age()
+        .in_git()
+        .env("RUST_BACKTRACE", "1")
+        .env("RUST_LOG", "trace")
+        .file(
+            ".sops.yaml",
+            format!("creation_rules:\n  - age: {RECIPIENT}\n"),
+        )
+        .file(".gitignore", "clear-*\nout\nasked-for*\n")
+        .file("clsecrets.yaml", ENVIRONMENTS)
+        .file(CLEAR_FILE, clear_text())
+}
+
+/// Values, and what is made of them on the way.
+fn searched() -> Vec<&'static str> {
+    let made = "canary%23db%2Fodd%25chars%4016";
+    VALUES.iter().chain(&TYPED).copied().chain([made]).collect()
+}
+
+#[track_caller]
+fn holds_nothing(scene: &Scene) {
+    assert_eq!(scene.leaks(&searched(), &ALLOWED), [""; 0]);
+}
+
+/// Runs what is meant to show a value, and keeps only what it says beside it.
+#[track_caller]
+fn shows(act: Act<'_>, values: &[&str]) -> Run {
+    let run = act.reveals().run().succeeds();
+    let needles = crate::support::Needles::new(values);
+    assert!(!needles.found_in(&run.stdout).is_empty(), "{run}");
+    assert_eq!(needles.found_in(&run.stderr), [""; 0], "{run}");
+    run
+}
+
+#[test]
+fn no_command_that_works_leaves_a_value_where_it_should_not_be() {
+    let scene = world();
+    scene.run("encrypt --env dev").succeeds();
+    scene.run("encrypt --env dev").succeeds();
+    scene.git("add -A").succeeds();
+    scene.run("hook").succeeds();
+    scene.run("hook install").succeeds();
+    scene.git("commit --quiet -m sealed").succeeds();
+    shows(scene.cmd(["decrypt", SEALED]), &VALUES);
+    shows(
+        scene.cmd(["decrypt", "--extract", "[\"tiingo_api_key\"]", SEALED]),
+        &VALUES[3..4],
+    );
+    scene
+        .run(&format!("decrypt --output asked-for.yaml {SEALED}"))
+        .succeeds();
+    let extract = [
+        "decrypt",
+        "--extract",
+        "[\"tiingo_api_key\"]",
+        "--output",
+        "asked-for-value",
+    ];
+    scene.cmd(extract.iter().chain(&[SEALED])).run().succeeds();
+    scene.run("decrypt --env dev").succeeds();
+    scene
+        .run(&format!("encrypt --output sealed-again.yaml {CLEAR_FILE}"))
+        .succeeds();
+    scene
+        .run(&format!("encrypt --onto sealed-again.yaml {CLEAR_FILE}"))
+        .succeeds();
+    for line in ["render --env dev", "render --env dev --json"] {
+        scene.run(line).succeeds();
+    }
+    for (line, status) in [
+        ("sync --env dev --dry-run", 2),
+        ("sync --env dev --dry-run --json", 2),
+        ("sync --env dev --check", 2),
+        ("sync --env dev", 4),
+        ("sync --env dev -y", 0),
+        ("sync --env dev -y --json", 0),
+    ] {
+        scene.run(line).fails(status);
+    }
+    let path = "[\"cryptocompare_api_key\"]";
+    let prompt = scene.cmd(["set", SEALED, path, "--prompt"]);
+    prompt.on_terminal(&[("Value:", TYPED[0])]).run().succeeds();
+    let stdin = scene.cmd(["set", SEALED, path, "--value-stdin", "--raw"]);
+    stdin.stdin(TYPED[1]).run().succeeds();
+    scene.write("clear-broken.yaml", TYPED[2]);
+    let file = [
+        "set",
+        SEALED,
+        path,
+        "--raw",
+        "--value-file",
+        "clear-broken.yaml",
+    ];
+    scene.cmd(file).run().succeeds();
+    scene.run("sync --env dev -y --json").succeeds();
+    scene.run("sync --env dev").succeeds();
+    scene.run("init --no-hook").succeeds();
+    scene.git("add -A").succeeds();
+    scene.git("commit --quiet -m changed").succeeds();
+    holds_nothing(&scene);
+}
+
+#[test]
+fn no_command_that_fails_leaves_a_value_where_it_should_not_be() {
+    let scene = world();
+    scene.run("encrypt --env dev").succeeds();
+    let sealed = scene.read(SEALED);
+    let value = serde_json::to_string(VALUES[3]).unwrap();
+    let path = "[\"tiingo_api_key\"]";
+    let fails = |args: &[&str]| {
+        let run = scene.cmd(args).run();
+        assert_ne!(run.status, 0, "{run}");
+    };
+
+    // Cleartext that is no document, or no good one.
+    for text in [
+        format!("a: {value}\n b: {value}\n"),
+        format!("a: {value}\na: {value}\n"),
+        format!("{value}: x\n5: {value}\n"),
+        format!("- {value}\n"),
+        format!("{value}\n"),
+        format!("a: !tag {value}\n"),
+        format!("a: &x {value}\nb: *x\n"),
+        format!("a: {value} trailing\n"),
+        format!("a: {value}\nsops: {value}\n"),
+        format!("a: [{value}\n"),
+        format!("a: \"{}\n", VALUES[1]),
+        format!("a: {value}\n\tb: {value}\n"),
+    ] {
+        scene.write("clear-broken.yaml", text);
+        fails(&["encrypt", "--age", RECIPIENT, "clear-broken.yaml"]);
+        fails(&["encrypt", "-i", "--age", RECIPIENT, "clear-broken.yaml"]);
+        fails(&["encrypt", "--onto", SEALED, "clear-broken.yaml"]);
+        fails(&["decrypt", "clear-broken.yaml"]);
+        fails(&["set", "clear-broken.yaml", path, "1"]);
+        fails(&["hook", "clear-broken.yaml"]);
+    }
+    scene.write("clear-broken.yaml", format!("a: {value}\n"));
+    fails(&[
+        "encrypt",
+        "--age",
+        RECIPIENT,
+        "--encrypted-regex",
+        "nothing",
+        "clear-broken.yaml",
+    ]);
+    fails(&["encrypt", "--age", "age1nonsense", "clear-broken.yaml"]);
+    fails(&["encrypt", "--output", "nowhere/x.yaml", "clear-broken.yaml"]);
+    fails(&["encrypt", "--onto", SEALED, "clear-broken.yaml"]);
+
+    // A value in clear in the sealed file, and damage that is noticed after values are open.
+    let token = sealed
+        .lines()
+        .find(|line| line.starts_with("tiingo"))
+        .unwrap();
+    let whole = format!("tiingo_api_key: {value}");
+    for text in [
+        sealed.replace(token, &whole),
+        sealed.replace(token, &format!("{token} {value}")),
+        sealed.replace(&format!("{token}\n"), ""),
+        sealed.replace("    mac:", "    mcc:"),
+        sealed.replace(token, &format!("{token}\nextra_unencrypted: {value}")),
+        sealed.replace("lastmodified: \"20", "lastmodified: \"19"),
+    ] {
+        scene.write("clear-broken.yaml", text);
+        fails(&["decrypt", "clear-broken.yaml"]);
+        fails(&["decrypt", "--extract", path, "clear-broken.yaml"]);
+        fails(&["decrypt", "-i", "clear-broken.yaml"]);
+        fails(&["decrypt", "--output", "new.yaml", "clear-broken.yaml"]);
+        fails(&["set", "clear-broken.yaml", path, "1"]);
+        fails(&["encrypt", "--onto", "clear-broken.yaml", CLEAR_FILE]);
+        // The hook needs no key, so that it cannot notice all of this.
+        scene.cmd(["hook", "clear-broken.yaml"]).run();
+        scene.write(SEALED, scene.read("clear-broken.yaml"));
+        for json in ["--format=text", "--json"] {
+            fails(&["sync", "--env", "dev", "-y", json]);
+            fails(&["render", "--env", "dev", json]);
+        }
+        fails(&["encrypt", "--env", "dev"]);
+        fails(&["decrypt", "--env", "dev", "--overwrite"]);
+        scene.write(SEALED, &sealed);
+    }
+    fails(&[
+        "decrypt",
+        "--extract",
+        "[\"tiingo_api_key\"][\"x\"]",
+        SEALED,
+    ]);
+    fails(&["decrypt", "--extract", "tiingo_api_key", SEALED]);
+    fails(&["decrypt", "--output-type", "json", SEALED]);
+
+    // Values that set refuses.
+    scene.write("clear-broken.yaml", format!("{value} {value}"));
+    for more in [
+        ["--value-file", "clear-broken.yaml"],
+        ["--value-stdin", "--idempotent"],
+    ] {
+        let run = scene.cmd(["set", SEALED, path].iter().chain(&more));
+        run.stdin(format!("{{\"x\": {value}")).run().fails(7);
+    }
+    let map = scene.cmd(["set", SEALED, path, "--value-stdin"]);
+    map.stdin(format!("{{\"x\": {value}}}")).run().fails(7);
+    let nowhere = scene.cmd(["set", SEALED, "[\"tiingo_api_key\"][0]", "--value-stdin"]);
+    nowhere.stdin(&value).run().fails(7);
+
+    // The wallet guard, a staged clear file, a target that cannot be written.
+    scene.git("add -A").succeeds();
+    scene.git("commit --quiet -m sealed").succeeds();
+    let wallet = scene.cmd([
+        "set",
+        SEALED,
+        "[\"wallet_password\"]",
+        "--value-stdin",
+        "--raw",
+    ]);
+    wallet.stdin(TYPED[3]).run().succeeds();
+    for json in ["--format=text", "--json"] {
+        let run = scene.cmd(["sync", "--env", "dev", "-y", json]).run();
+        run.fails(4);
+    }
+    scene.write(SEALED, &sealed);
+    scene.write("out", "no directory");
+    for json in ["--format=text", "--json"] {
+        fails(&["sync", "--env", "dev", "-y", json]);
+    }
+    assert!(!scene.has("new.yaml"));
+    holds_nothing(&scene);
+
+    // Refused by the hook: in the index it is until it is taken out, but nothing says the value.
+    scene.git(&format!("add -f {CLEAR_FILE}")).succeeds();
+    for line in ["hook", "hook --json", "hook --format sarif"] {
+        assert_ne!(scene.run(line).status, 0);
+    }
+    let said: Vec<String> = scene.leaks(&searched(), &ALLOWED);
+    let said: Vec<&String> = said
+        .iter()
+        .filter(|place| place.starts_with("output"))
+        .collect();
+    assert!(said.is_empty(), "{said:?}");
+}
+
+#[test]
+fn values_are_no_clearer_when_services_fail() {
+    let proxy = Proxy::to(moto().port());
+    let scene = world()
+        .envs(moto().env())
+        .env("AWS_ENDPOINT_URL", proxy.url())
+        .env("AWS_MAX_ATTEMPTS", "1");
+    let key = moto().key("us-east-1");
+    scene.write(".sops.yaml", format!("creation_rules:\n  - kms: {key}\n"));
+    let targets = "      - { kind: secretsmanager, region: us-east-1, prefix: canaries- }\n";
+    scene.write("clsecrets.yaml", ENVIRONMENTS.to_owned() + targets);
+    scene.run("encrypt --env dev").succeeds();
+
+    for call in [
+        "TrentService.Decrypt",
+        "secretsmanager.CreateSecret",
+        "secretsmanager.BatchGetSecretValue",
+    ] {
+        for fault in [
+            Fault::error("AccessDeniedException"),
+            Fault::error("ValidationException"),
+            Fault::Drop,
+        ] {
+            proxy.on(call, fault);
+            for json in ["--format=text", "--json"] {
+                let run = scene.cmd(["sync", "--env", "dev", "-y", json]).run();
+                // Where reading many at once is not allowed, they are read one by one.
+                assert!(run.status != 0 || call.contains("Batch"), "{call}: {run}");
+            }
+            proxy.heal();
+        }
+    }
+    let unreachable = scene.cmd(["sync", "--env", "dev", "-y"]);
+    let nobody = format!("http://127.0.0.1:{}", closed_port());
+    unreachable.env("AWS_ENDPOINT_URL", nobody).run().fails(5);
+    scene.run("sync --env dev -y").succeeds();
+    scene.run("sync --env dev -y --json").succeeds();
+    holds_nothing(&scene);
+}
+
+#[test]
+fn a_leak_would_be_found() {
+    let scene = world();
+    scene.write("asked-for.yaml", "");
+    scene.other("cat", [CLEAR_FILE]).run();
+    assert!(!scene.leaks(&searched(), &ALLOWED).is_empty());
+}

@@ -148,7 +148,7 @@ pub fn replace(path: &Path, bytes: &[u8], privacy: Privacy, read: Option<&Stamp>
             let is_denied = error.kind() == io::ErrorKind::PermissionDenied;
             match cannot("write", &path, &error) {
                 error if is_denied => error.detail(format!(
-                    "a new file takes its place, so {} has to be writable",
+                    "{} has to be writable: files are replaced, never overwritten",
                     parent(&path).display()
                 )),
                 error => error,

@@ -37,7 +37,7 @@ pub struct Environment {
 #[non_exhaustive]
 pub enum ChainlinkError {
     /// YAML gave it another type than text.
-    #[error("{key} in {file} is no string but {article} {found}; quote it: {key}: '…'", article = article(found))]
+    #[error("{key} in {file} is no string but {article} {found}; {remedy}", article = article(found), remedy = remedy(key, found))]
     NotAString {
         /// The file.
         file: String,
@@ -122,6 +122,14 @@ pub fn refuse(environment: &str, problems: &[ChainlinkError]) -> Error {
     problems
         .iter()
         .fold(error, |error, problem| error.detail(problem.to_string()))
+}
+
+/// A scalar needs quotes; of several values nobody knows which is meant.
+fn remedy(key: &str, found: &str) -> String {
+    match found {
+        "map" | "list" => "give it one text".to_owned(),
+        _ => format!("quote it: {key}: '…'"),
+    }
 }
 
 fn article(word: &str) -> &'static str {

@@ -94,14 +94,22 @@ impl Directory {
     /// The folder must be ours, or nobody's.
     fn admit_root(&self) -> Result<(), TargetError> {
         let root = &self.config.path;
-        let mut entries = match std::fs::read_dir(root) {
+        let entries = match std::fs::read_dir(root) {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(error) => return Err(cannot("read", root, &error)),
         };
         let is_ours = fs::read(&root.join(IGNORE_FILE))
             .is_ok_and(|content| content.bytes.as_slice() == IGNORE);
-        if is_ours || entries.next().is_none() {
+        // What a run that was killed left behind is nobody's content.
+        let is_left_over = |entry: io::Result<std::fs::DirEntry>| {
+            entry.is_ok_and(|entry| {
+                let name = entry.file_name();
+                name.as_encoded_bytes()
+                    .starts_with(fs::TEMPORARY_PREFIX.as_bytes())
+            })
+        };
+        if is_ours || entries.into_iter().all(is_left_over) {
             return Ok(());
         }
         Err(TargetError::new(

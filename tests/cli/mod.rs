@@ -9,10 +9,12 @@ mod decrypt;
 mod encrypt;
 mod environments;
 mod hook;
+mod init;
 mod keys;
 mod process;
 mod reference;
 mod set;
+mod sync;
 mod usage;
 
 use crate::support::{RECIPIENT, Scene};

@@ -52,6 +52,14 @@ pub(crate) struct Args {
 /// Runs the command.
 pub(crate) fn run(arguments: &Args, context: &Context) -> Outcome {
     let top = &context.settings.cwd;
+    if arguments.hook && !is_in_repository(top) {
+        return Err(Error::new(
+            Code::Failed,
+            "there is no git repository here that a hook could be installed in",
+        )
+        .detail("nothing was made")
+        .hint("git init, then run the command again; or leave --hook away"));
+    }
     let found = environments::find(top, arguments.env.as_deref())?;
     let given = recipients::given(&arguments.kms, &arguments.age)?;
     let told = Told { context, top };
@@ -303,15 +311,15 @@ fn write_template(environment: &Environment, told: &Told<'_>) -> Result<(), Erro
     told.create(&environment.clear, &text, Privacy::Private, what)
 }
 
+fn is_in_repository(top: &Path) -> bool {
+    top.ancestors().any(|above| above.join(".git").exists())
+}
+
 fn install_hook(arguments: &Args, told: &Told<'_>) -> Result<(), Error> {
     if arguments.no_hook {
         return Ok(());
     }
-    let is_repository = told
-        .top
-        .ancestors()
-        .any(|above| above.join(".git").exists());
-    if !is_repository && !arguments.hook {
+    if !is_in_repository(told.top) {
         return told.line(
             "skipped  the hook: this is no git repository (git init && clsecrets hook install)",
         );

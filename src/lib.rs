@@ -10,7 +10,7 @@
 //! | module | what it knows |
 //! |---|---|
 //! | [`tree`] | a document as ordered entries, values and comments; paths; one walk for every pass |
-//! | [`format`] | text to spans and edits back into the same text |
+//! | [`mod@format`] | text to spans and edits back into the same text |
 //! | [`cipher`] | tokens, bound to their paths; the MAC over the cleartext |
 //! | [`metadata`] | the `sops` entry: recipients, and which values are sealed |
 //! | [`keys`] | master keys that wrap the data key of a file |

@@ -10,6 +10,7 @@
 )]
 
 mod architecture;
+mod cannot_notice;
 mod cli;
 mod demo;
 mod documents;

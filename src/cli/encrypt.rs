@@ -121,4 +121,9 @@ pub(super) fn report(name: &str, text: &Text, context: &Context) {
         "{name}: {} {values} sealed, {} left in clear",
         counts.sealed, counts.clear
     ));
+    if counts.sealed + counts.clear == 0 {
+        context
+            .ui
+            .note("note: nothing in it has a value yet; empty ones stay as they are");
+    }
 }

@@ -396,3 +396,17 @@ fn a_misnamed_rules_file_is_pointed_out() {
         .stdout("")
         .matches(&scene, "encrypt-misnamed-rules");
 }
+
+#[test]
+fn a_file_that_is_not_filled_in_yet_is_sealed_with_a_note() {
+    let scene = Scene::with_age();
+    scene.run("init --env dev").succeeds();
+    scene.run("encrypt --env dev").succeeds().stdout("").stderr(
+        "secrets/dev/encrypted-secrets.yaml: 0 values sealed, 0 left in clear\n\
+         note: nothing in it has a value yet; empty ones stay as they are\n",
+    );
+    scene.run("sync --env dev -y").fails(4).stderr_has(
+        "  wallet_password in secrets/dev/encrypted-secrets.yaml is empty; give it a value, or \
+         remove the key\n",
+    );
+}

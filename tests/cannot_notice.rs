@@ -1,0 +1,146 @@
+//! What the format cannot notice: the closed list of `docs/threats.md`, each entry made to a sealed
+//! file without its key. An entry that begins to be noticed leaves the list.
+
+use std::fs;
+
+use crate::support::{RECIPIENT, Scene, fixture, project};
+
+const CLEAR: &str = "\
+user: alice
+# sealed
+a_unencrypted: 1.5
+b_unencrypted: z
+n_unencrypted: 5
+empty: \"\"
+list:
+    - one
+    - two
+";
+
+/// A change of the sealed text, and what shows that it was opened all the same.
+type Change = (&'static str, fn(&str) -> String, &'static str);
+
+const CHANGES: &[Change] = &[
+    (
+        "the key of a clear value is renamed",
+        |text| text.replace("b_unencrypted", "c_unencrypted"),
+        "c_unencrypted: z\n",
+    ),
+    (
+        "neighbouring clear values are split otherwise",
+        |text| {
+            text.replace("a_unencrypted: 1.5", "a_unencrypted: 1")
+                .replace("b_unencrypted: z", "b_unencrypted: .5z")
+        },
+        "b_unencrypted: .5z\n",
+    ),
+    (
+        "a clear value changes its type and not its text",
+        |text| text.replace("n_unencrypted: 5", "n_unencrypted: \"5\""),
+        "n_unencrypted: \"5\"\n",
+    ),
+    (
+        "entries without a value come or go",
+        |text| text.replace("empty: \"\"\n", "more: null\nmap: {}\nitems: []\n"),
+        "more: null\nmap: {}\nitems: []\n",
+    ),
+    (
+        "a sealed comment goes or moves",
+        |text| {
+            let (comment, rest): (Vec<&str>, Vec<&str>) = text
+                .split_inclusive('\n')
+                .partition(|line| line.starts_with("#ENC["));
+            assert_eq!(comment.len(), 1);
+            rest.concat()
+        },
+        "user: alice\na_unencrypted: 1.5\n",
+    ),
+    (
+        "the type of a token changes",
+        |text| text.replacen("type:str]", "type:bytes]", 1),
+        "user: alice\n",
+    ),
+    (
+        "the rule becomes another that selects the same",
+        |text| {
+            text.replace(
+                "unencrypted_suffix: _unencrypted",
+                "unencrypted_suffix: encrypted",
+            )
+        },
+        "user: alice\n",
+    ),
+    (
+        "version or unknown metadata change",
+        |text| {
+            text.replace("version: 3.13.3", "version: 9.9.9")
+                .replace("\nsops:\n", "\nsops:\n    unknown: field\n")
+        },
+        "user: alice\n",
+    ),
+];
+
+fn page() -> Vec<String> {
+    let text = fs::read_to_string(project("docs/threats.md")).unwrap();
+    let rows = text
+        .lines()
+        .skip_while(|line| !line.starts_with("| change |"));
+    let rows = rows.skip(2).take_while(|line| line.starts_with('|'));
+    rows.map(|row| row.split('|').nth(1).unwrap().trim().to_owned())
+        .collect()
+}
+
+#[test]
+fn the_page_lists_what_is_tested_and_nothing_else() {
+    let mut tested: Vec<&str> = CHANGES.iter().map(|(name, ..)| *name).collect();
+    // Both have a test of their own, because they need two files or two recipients.
+    tested.extend(["recipients go", "the whole file is an older version"]);
+    assert_eq!(page(), tested);
+}
+
+#[test]
+fn each_of_these_changes_is_opened_as_if_nothing_were() {
+    let scene = Scene::with_age().file("a.yaml", CLEAR);
+    scene
+        .run(&format!("encrypt -i --age {RECIPIENT} a.yaml"))
+        .succeeds();
+    let sealed = scene.read("a.yaml");
+    for (name, change, shows) in CHANGES {
+        let changed = change(&sealed);
+        assert_ne!(changed, sealed, "{name}");
+        scene.write("a.yaml", changed);
+        let opened = scene.run("decrypt a.yaml").succeeds();
+        opened.stdout_has(shows).stdout_has("alice");
+    }
+}
+
+#[test]
+fn a_recipient_that_goes_is_not_noticed_by_the_others() {
+    let other = crate::support::OTHER_RECIPIENT;
+    let scene = Scene::with_age().file("a.yaml", CLEAR);
+    scene
+        .run(&format!("encrypt -i --age {other},{RECIPIENT} a.yaml"))
+        .succeeds();
+    let sealed = scene.read("a.yaml");
+    let (before, rest) = sealed.split_once("        - ").unwrap();
+    let (_, ours) = rest.split_once("        - ").unwrap();
+    scene.write("a.yaml", format!("{before}        - {ours}"));
+    scene.run("decrypt a.yaml").succeeds().stdout(CLEAR);
+    let key = fs::read_to_string(fixture("vectors/keys/age-B.txt")).unwrap();
+    let act = scene
+        .cmd(["decrypt", "a.yaml"])
+        .without("SOPS_AGE_KEY_FILE");
+    act.env("SOPS_AGE_KEY", key).run().fails(128);
+}
+
+#[test]
+fn an_older_version_of_a_file_is_not_noticed() {
+    let scene = Scene::with_age().file("a.yaml", CLEAR);
+    scene
+        .run(&format!("encrypt -i --age {RECIPIENT} a.yaml"))
+        .succeeds();
+    let old = scene.read("a.yaml");
+    scene.run("set a.yaml '[\"user\"]' '\"bob\"'").succeeds();
+    scene.write("a.yaml", old);
+    scene.run("decrypt a.yaml").succeeds().stdout(CLEAR);
+}

@@ -251,6 +251,21 @@ fn a_limit_on_the_size_of_files_leaves_the_old_file() {
     let run = scene.other("/bin/bash", ["-c", script]).run();
     assert_ne!(run.status, 0, "{run}");
     assert_eq!(scene.bytes("a.yaml"), before);
+    if has_files_without_names(&scene) {
+        assert_eq!(scene.files(), ["a.yaml", "clear.yaml"]);
+    } else {
+        not_run(
+            "a killed write leaves nothing",
+            "the file system has no O_TMPFILE",
+        );
+    }
+}
+
+/// Whether what is written can do without a name until it is whole.
+fn has_files_without_names(scene: &Scene) -> bool {
+    use rustix::fs::{Mode, OFlags};
+    let flags = OFlags::TMPFILE | OFlags::WRONLY;
+    rustix::fs::open(scene.path(""), flags, Mode::RUSR | Mode::WUSR).is_ok()
 }
 
 #[test]

@@ -119,6 +119,8 @@ impl Splice<'_> {
                 let old = self.source.get(place.span.clone()).unwrap_or_default();
                 let is_marked = token.ends_with("type:str]")
                     && !old.is_empty()
+                    // Folded lines come back as one line, which says by itself what it is.
+                    && !old.contains(&b'\n')
                     && std::str::from_utf8(old).is_ok_and(is_quoted_by_reference);
                 format!("{token}{}", if is_marked { " " } else { "" })
             }

@@ -158,10 +158,8 @@ impl Rewrite for Pass<'_> {
             self.misplaced.push(line);
         }
         let opened = here.or_else(|| {
-            let elsewhere = self.trail.of_containers().chain([self.trail.of_value()]);
-            elsewhere
-                .filter_map(|bound| token.clone().open(self.cipher, bound.as_bytes()).ok())
-                .next()
+            let mut elsewhere = self.trail.of_containers().chain([self.trail.of_value()]);
+            elsewhere.find_map(|bound| token.clone().open(self.cipher, bound.as_bytes()).ok())
         });
         match opened {
             Some(Plain::Comment(text)) => {

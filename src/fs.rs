@@ -5,9 +5,11 @@
 //! synced and renamed; the lock is on the directory, because a lock on the file dies with the
 //! rename.
 
-use std::fs::{self, File, OpenOptions};
+mod temporary;
+
+use std::fs::{self, File};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -15,6 +17,7 @@ use rustix::fs::{FlockOperation, flock};
 use zeroize::Zeroizing;
 
 use crate::error::{Code, Error, Result};
+use temporary::Temporary;
 
 /// The beginning of the name of every temporary file; `init` ignores it and the hook refuses it.
 pub const TEMPORARY_PREFIX: &str = ".clsecrets-tmp-";
@@ -210,17 +213,9 @@ fn write_temporary(
     read: Option<&Stamp>,
 ) -> io::Result<bool> {
     let directory = parent(path);
-    let mut temporary = tempfile::Builder::new()
-        .prefix(TEMPORARY_PREFIX)
-        .rand_bytes(12)
-        .make_in(&directory, |name| {
-            OpenOptions::new()
-                .write(true)
-                .create_new(true)
-                .mode(0o600)
-                .open(name)
-        })?;
-    temporary.write_all(bytes)?;
+    let mut temporary = Temporary::new(&directory, 0o600)?;
+    let file = temporary.file();
+    file.write_all(bytes)?;
     let mode = match (old, privacy) {
         (Some(old), _) => old.mode() & 0o7777,
         (None, Privacy::Private) => 0o600,
@@ -231,38 +226,28 @@ fn write_temporary(
         }
     };
     if let Some(old) = old {
-        let new = temporary.as_file().metadata()?;
+        let new = file.metadata()?;
         if (new.uid(), new.gid()) != (old.uid(), old.gid()) {
-            std::os::unix::fs::fchown(temporary.as_file(), Some(old.uid()), Some(old.gid()))?;
+            std::os::unix::fs::fchown(&*file, Some(old.uid()), Some(old.gid()))?;
         }
     }
-    temporary
-        .as_file()
-        .set_permissions(fs::Permissions::from_mode(mode))?;
-    temporary.as_file().sync_all()?;
+    file.set_permissions(fs::Permissions::from_mode(mode))?;
+    file.sync_all()?;
     if let Some(read) = read {
         match fs::metadata(path) {
             Ok(now) if Stamp::of(&now) == *read => {}
             _ => return Ok(false),
         }
     }
-    temporary.persist(path).map_err(|error| error.error)?;
+    temporary.take_place_of(path, &directory)?;
     File::open(&directory)?.sync_all()?;
     Ok(true)
 }
 
 /// The umask, asked of the kernel by making a file: reading it would mean setting it.
 fn umask(directory: &Path) -> io::Result<u32> {
-    let probe = tempfile::Builder::new()
-        .prefix(TEMPORARY_PREFIX)
-        .make_in(directory, |name| {
-            OpenOptions::new()
-                .write(true)
-                .create_new(true)
-                .mode(0o666)
-                .open(name)
-        })?;
-    Ok(0o666 & !(probe.as_file().metadata()?.mode() & 0o666))
+    let mut probe = Temporary::new(directory, 0o666)?;
+    Ok(0o666 & !(probe.file().metadata()?.mode() & 0o666))
 }
 
 /// Follows symbolic links of the file itself, so that the link stays and its target is replaced.

@@ -156,9 +156,9 @@ fn a_killed_set_leaves_the_old_file_or_the_new_one() {
         let found = read();
         assert!(found == current || found == value, "round {round}: {found}");
         if found == value {
-            new += 1
+            new += 1;
         } else {
-            old += 1
+            old += 1;
         }
         current = found;
     }
@@ -251,6 +251,21 @@ fn a_limit_on_the_size_of_files_leaves_the_old_file() {
     let run = scene.other("/bin/bash", ["-c", script]).run();
     assert_ne!(run.status, 0, "{run}");
     assert_eq!(scene.bytes("a.yaml"), before);
+    if has_files_without_names(&scene) {
+        assert_eq!(scene.files(), ["a.yaml", "clear.yaml"]);
+    } else {
+        not_run(
+            "a killed write leaves nothing",
+            "the file system has no O_TMPFILE",
+        );
+    }
+}
+
+/// Whether what is written can do without a name until it is whole.
+fn has_files_without_names(scene: &Scene) -> bool {
+    use rustix::fs::{Mode, OFlags};
+    let flags = OFlags::TMPFILE | OFlags::WRONLY;
+    rustix::fs::open(scene.path(""), flags, Mode::RUSR | Mode::WUSR).is_ok()
 }
 
 #[test]

@@ -265,6 +265,31 @@ fn an_exported_key_does_not_become_a_reader() {
 }
 
 #[test]
+fn the_guard_goes_with_the_file_that_is_written_whatever_it_is_called() {
+    let scene = sealed_environment().file("other.yaml", "a: b\n");
+    let before = scene.bytes(SEALED);
+    std::os::unix::fs::symlink(SEALED, scene.path("link.yaml")).unwrap();
+    for line in [
+        format!("encrypt --output {SEALED} --age {OTHER_RECIPIENT} other.yaml"),
+        format!("encrypt --output link.yaml --age {OTHER_RECIPIENT} other.yaml"),
+        format!("encrypt --output ./secrets/../{SEALED} --age {OTHER_RECIPIENT} other.yaml"),
+    ] {
+        scene.run(&line).fails(1).stderr_has("--force-recipients");
+        assert_eq!(scene.bytes(SEALED), before, "{line}");
+    }
+    // In place, through a link, under another name for the rules.
+    scene.write(SEALED, "a: b\n");
+    let name = "--filename-override elsewhere.yaml";
+    scene
+        .run(&format!(
+            "encrypt -i {name} --age {OTHER_RECIPIENT} link.yaml"
+        ))
+        .fails(1)
+        .stderr_has("--force-recipients");
+    assert_eq!(scene.read(SEALED), "a: b\n");
+}
+
+#[test]
 fn recipients_that_are_forced_are_said_aloud() {
     let scene = environment();
     scene

@@ -125,6 +125,30 @@ fn line_ends_a_byte_order_mark_and_several_documents_stay() {
 }
 
 #[test]
+fn a_value_does_not_take_in_what_stands_beside_it() {
+    for (text, expected) in [
+        // A value of several lines becomes one; the comment below it stays a comment.
+        (
+            "notes:\n  - first line\n\n    second line\n    # a comment\npw: \"x\"\n",
+            "notes:\n  - \"first line\\nsecond line\"\n    # a comment\npw: \"x\"\n",
+        ),
+        (
+            "note: first line\n\n  second line\n\n    # a comment\n",
+            "note: \"first line\\nsecond line\"\n\n    # a comment\n",
+        ),
+        ("{\n  a: 'x',   # c\n  b: 'y'    # d\n}\n", ""),
+        ("{a: 'x', }\n", ""),
+        ("{a: 'x',\n b: ['1',\n '2'], # c\n}\n", ""),
+        ("a: |+\n\nb: 1\n", ""),
+        ("{}\n", ""),
+    ] {
+        let expected = if expected.is_empty() { text } else { expected };
+        let sealed = seal(text, Rule::default()).unwrap();
+        assert_eq!(open(&sealed).unwrap(), expected, "{sealed}");
+    }
+}
+
+#[test]
 fn each_rule_seals_what_it_selects() {
     let text = "\
 top: t

@@ -28,18 +28,19 @@ pub(crate) struct Guarding {
 }
 
 impl Guarding {
-    /// The rules file that counts, and whether an environment names the file.
+    /// The rules file that counts; and if an environment names the file, the path under which the
+    /// rules know it.
     pub(crate) fn rules(
         &self,
         path: &Path,
         context: &Context,
-    ) -> Result<(Option<RulesFile>, bool), Error> {
+    ) -> Result<(Option<RulesFile>, Option<PathBuf>), Error> {
         let settings = &context.settings;
         let given = self.config.as_deref();
         if let Some((environments, path)) = owner(path)? {
             let rules = rules_of_environment(&environments, &path, given, settings)?;
             let rules = rules.map(|rules| RulesFile::load(&rules)).transpose()?;
-            return Ok((rules, true));
+            return Ok((rules, Some(path)));
         }
         let found = find_rules(Some(path), given, Scope::FileThenWorkingDirectory, settings);
         for notice in &found.notices {
@@ -49,7 +50,7 @@ impl Guarding {
             .rules
             .map(|(rules, _)| RulesFile::load(&rules))
             .transpose()?;
-        Ok((rules, false))
+        Ok((rules, None))
     }
 
     /// Compares the recipients of a file that is about to be written with the rule of its
@@ -64,7 +65,8 @@ impl Guarding {
         if owner(path)?.is_none() {
             return Ok(());
         }
-        let (rules, _) = self.rules(path, context)?;
+        let (rules, owned) = self.rules(path, context)?;
+        let path = owned.as_deref().unwrap_or(path);
         let rule = match &rules {
             Some(rules) => rules.rule_for(path)?,
             None => None,
@@ -106,19 +108,32 @@ impl Guarding {
     }
 }
 
-/// The environments that name this file, and the path under which they do: a symbolic link from
-/// elsewhere is no way around them.
+/// The environments that name this file, and the path under which they do. A symbolic link from
+/// elsewhere is no way around them, nor is a `clsecrets.yaml` nearer to the file that names nothing.
 fn owner(path: &Path) -> Result<Option<(Environments, PathBuf)>, Error> {
-    let resolved = std::fs::canonicalize(path).ok();
-    for path in [Some(path.to_path_buf()), resolved].into_iter().flatten() {
-        let from = path.parent().unwrap_or(Path::new("/"));
-        let Ok(found) = find_environments(from) else {
-            continue;
-        };
-        let environments = Environments::load(&found)?;
-        if environments.owner_of(&path).is_some() {
-            return Ok(Some((environments, path)));
+    for path in [path.to_path_buf(), resolved(path)] {
+        let mut from = path.parent().map(Path::to_path_buf);
+        while let Some(directory) = from {
+            let Ok(found) = find_environments(&directory) else {
+                break;
+            };
+            let environments = Environments::load(&found)?;
+            if environments.owner_of(&path).is_some() {
+                return Ok(Some((environments, resolved(&path))));
+            }
+            from = found.parent().and_then(Path::parent).map(Path::to_path_buf);
         }
     }
     Ok(None)
+}
+
+/// Without symbolic links, as far as the path exists.
+fn resolved(path: &Path) -> PathBuf {
+    if let Ok(resolved) = std::fs::canonicalize(path) {
+        return resolved;
+    }
+    match (path.parent(), path.file_name()) {
+        (Some(parent), Some(name)) => resolved(parent).join(name),
+        _ => path.to_path_buf(),
+    }
 }

@@ -77,9 +77,9 @@ impl Sealing {
         context: &Context,
     ) -> Result<Decision, Error> {
         let given_rule = self.given_rule()?;
-        let (rules, is_owned) = self.guarding.rules(path, context)?;
+        let (rules, owned) = self.guarding.rules(path, context)?;
         let creation = match &rules {
-            Some(rules) => rules.rule_for(path)?,
+            Some(rules) => rules.rule_for(owned.as_deref().unwrap_or(path))?,
             None => None,
         };
         if let (Some(rules), None) = (&rules, &creation)
@@ -105,7 +105,7 @@ impl Sealing {
         if recipients.is_empty() {
             return Err(no_recipients(name, rules.as_ref()));
         }
-        if is_owned {
+        if owned.is_some() {
             self.guarding.check(
                 &recipients,
                 creation.as_ref(),

@@ -1,5 +1,6 @@
 //! Both output streams, colour and prompts. Results go to stdout, everything else to stderr.
 
+use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 
 use clsecrets::{Code, Error};
@@ -41,12 +42,12 @@ impl Ui {
 
     /// Writes one line of a result.
     pub(crate) fn line(&self, line: &str) -> Result<(), Error> {
-        self.result(format!("{line}\n").as_bytes())
+        self.result(format!("{}\n", visible(line)).as_bytes())
     }
 
     /// Tells something beside the result.
     pub(crate) fn note(&self, line: &str) {
-        let _ = writeln!(io::stderr().lock(), "{line}");
+        let _ = writeln!(io::stderr().lock(), "{}", visible(line));
     }
 
     /// Tells something that the user should look at.
@@ -62,7 +63,7 @@ impl Ui {
     /// Asks on the terminal and reads one line; without its end.
     pub(crate) fn ask(&self, question: &str) -> String {
         let mut stderr = io::stderr().lock();
-        let _ = write!(stderr, "{question} ").and_then(|()| stderr.flush());
+        let _ = write!(stderr, "{} ", visible(question)).and_then(|()| stderr.flush());
         let mut line = String::new();
         // What cannot be read is no answer.
         let _ = io::stdin().read_line(&mut line);
@@ -76,11 +77,40 @@ impl Ui {
     }
 
     fn labelled(&self, label: &str, colour: &str, text: &str) {
+        let text = visible(text);
         let mut stderr = io::stderr().lock();
         let _ = if self.colour {
             writeln!(stderr, "\u{1b}[1;{colour}m{label}:\u{1b}[0m {text}")
         } else {
             writeln!(stderr, "{label}: {text}")
         };
+    }
+}
+
+/// Names come from files that somebody else may have written: a control character in one must not
+/// repaint the terminal. Line ends stay, since messages have several lines.
+fn visible(text: &str) -> Cow<'_, str> {
+    let is_hidden = |c: char| c.is_control() && c != '\n';
+    if !text.contains(is_hidden) {
+        return Cow::Borrowed(text);
+    }
+    let escape = |c: char| {
+        if is_hidden(c) {
+            c.escape_default().to_string()
+        } else {
+            c.to_string()
+        }
+    };
+    Cow::Owned(text.chars().map(escape).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_characters_are_shown_and_not_obeyed() {
+        assert_eq!(visible("out/\u{1b}[2K\rdev"), "out/\\u{1b}[2K\\rdev");
+        assert_eq!(visible("two\nlines"), "two\nlines");
     }
 }

@@ -54,6 +54,8 @@ pub struct Opened {
     added: Vec<(Site, String)>,
     /// What a reader should know.
     pub warnings: Vec<Warning>,
+    /// Lines of comments that were sealed for another place than theirs.
+    misplaced: Vec<usize>,
 }
 
 /// Something tolerated on reading and refused on writing.
@@ -142,7 +144,7 @@ pub enum EnvelopeError {
     #[error("cannot seal: {0}")]
     Cipher(TokenError),
     /// The text just written does not hold what it should.
-    #[error("the text just made does not read back as it should; nothing was written")]
+    #[error("the text just made does not read back as it should; nothing was written or printed")]
     SelfCheck,
 }
 
@@ -295,7 +297,17 @@ impl Opened {
             added: Vec::new(),
             metadata: MetadataEdit::Remove,
         };
-        Ok(self.format.apply(&self.document, &edits)?)
+        let text = self.format.apply(&self.document, &edits)?;
+        // A value must not take in what stands beside it, a comment say, and become another.
+        match self.format.parse(text.clone()) {
+            Ok(again) if reuse::same_values(&again.tree, &self.document.tree) => Ok(text),
+            // The reference writes a few things that are only read in a sealed file.
+            Err(FormatError {
+                fault: Fault::Unsupported,
+                ..
+            }) => Ok(text),
+            _ => Err(EnvelopeError::SelfCheck),
+        }
     }
 
     /// The format that it is written in.

@@ -36,6 +36,7 @@ impl Sealed {
             mac: Mac::new(metadata.mac_only_encrypted),
             tokens: HashMap::new(),
             warnings: Vec::new(),
+            misplaced: Vec::new(),
         };
         if pass.is_opaque {
             let what = "the rule's pattern is not understood; each value was taken by its form";
@@ -51,6 +52,7 @@ impl Sealed {
             mac,
             tokens,
             warnings,
+            misplaced,
             ..
         } = pass;
         if !options.ignore_mac {
@@ -76,6 +78,7 @@ impl Sealed {
             changed: HashSet::new(),
             added: Vec::new(),
             warnings,
+            misplaced,
         })
     }
 }
@@ -91,6 +94,7 @@ struct Pass<'a> {
     mac: Mac,
     tokens: HashMap<Site, String>,
     warnings: Vec<Warning>,
+    misplaced: Vec<usize>,
 }
 
 impl Pass<'_> {
@@ -145,10 +149,18 @@ impl Rewrite for Pass<'_> {
             return Ok(());
         };
         // Readers differ in which container a comment belongs to; the tag says which is right.
-        let opened = std::iter::once(self.trail.of_comment())
-            .chain(self.trail.of_containers())
-            .chain([self.trail.of_value()])
-            .find_map(|bound| token.clone().open(self.cipher, bound.as_bytes()).ok());
+        let here = token
+            .clone()
+            .open(self.cipher, self.trail.of_comment().as_bytes())
+            .ok();
+        if here.is_none() {
+            let line = self.line(comment.site);
+            self.misplaced.push(line);
+        }
+        let opened = here.or_else(|| {
+            let mut elsewhere = self.trail.of_containers().chain([self.trail.of_value()]);
+            elsewhere.find_map(|bound| token.clone().open(self.cipher, bound.as_bytes()).ok())
+        });
         match opened {
             Some(Plain::Comment(text)) => {
                 let sealed = std::mem::replace(&mut comment.text, text);

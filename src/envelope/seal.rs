@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use crate::cipher::{Cipher, Mac, Nonces, Token, Type, with_plain};
 use crate::format::{Change, Document, Edits, MetadataEdit};
-use crate::metadata::{Metadata, RuleKind, Selector};
+use crate::metadata::{Metadata, Rule, Selector};
 use crate::secret::DataKey;
 use crate::tree::{Comment, Leaf, Site, Step, Trail, Tree, Value, time, walk};
 
@@ -62,7 +62,7 @@ impl Draft {
         } = pass.finish(now)?;
         (metadata.last_modified, metadata.mac) = (last_modified, Some(mac));
         // A key that carries an unencrypted suffix says so itself; the other rules can be mistyped.
-        let says_so = metadata.rule.kind() == RuleKind::UnencryptedSuffix;
+        let says_so = metadata.rule == Rule::default();
         if places.is_empty() && counts.clear > 0 && !says_so && !allow_cleartext {
             let (field, argument) = (
                 metadata.rule.kind().field(),
@@ -356,9 +356,12 @@ fn look_back(
     let opened = sealed
         .open(key, OpenOptions::default())
         .map_err(|_| EnvelopeError::SelfCheck)?;
-    if super::reuse::same_values(expected, opened.tree()) {
-        Ok(())
-    } else {
-        Err(EnvelopeError::SelfCheck)
+    if !super::reuse::same_values(expected, opened.tree()) {
+        return Err(EnvelopeError::SelfCheck);
     }
+    // Where a value of several lines becomes one, a comment beside it can change its place.
+    if let Some(line) = opened.misplaced.first() {
+        return Err(EnvelopeError::StrayComment(*line));
+    }
+    opened.clear_text().map(drop)
 }

@@ -34,6 +34,9 @@ impl Opened {
         let Some((Element::Key(_), _)) = path.elements().split_first() else {
             return Err(problem("does not begin with a key"));
         };
+        if matches!(path.elements().first(), Some(Element::Key(key)) if key == "sops") {
+            return Err(problem("is the metadata of the file"));
+        }
         let mut map = top;
         let mut rest = path.elements();
         // Down to the leaf, or to the last map that is there.

@@ -108,7 +108,7 @@ impl Composer<'_> {
                 let first = document.root.span.start;
                 let root = if *is_flow {
                     RootPlace::Flow {
-                        close: document.root.span.end - 1,
+                        start: first + 1,
                         is_empty: pairs.is_empty(),
                     }
                 } else {
@@ -215,7 +215,7 @@ impl Composer<'_> {
                 }
                 continue;
             }
-            previous_end = Some(value.span.end.max(key.span.end));
+            previous_end = Some(self.pair_end(key, value));
             let is_scalar = matches!(value.content, Content::Scalar { .. } | Content::Absent);
             if is_scalar {
                 for index in &value.head {
@@ -251,6 +251,15 @@ impl Composer<'_> {
             }
         }
         Ok(map)
+    }
+
+    /// Behind a pair of a flow map.
+    fn pair_end(&self, key: &Raw, value: &Raw) -> usize {
+        match value.content {
+            // An absent value is marked at the token that follows it.
+            Content::Absent => self.behind_colon(key, value),
+            _ => value.span.end,
+        }
     }
 
     /// Behind the `:` of a pair.

@@ -20,7 +20,11 @@ impl Composer<'_> {
     ) -> Result<(), FormatError> {
         let bytes = self.text.as_bytes();
         let start = line_start(bytes, key.span.start);
-        let span = if is_flow {
+        let behind = self.text.get(value.span.end..).unwrap_or_default();
+        let span = if is_flow && behind.trim_start().starts_with(',') {
+            let comma = behind.len() - behind.trim_start().len() + 1;
+            key.span.start..value.span.end + comma
+        } else if is_flow {
             previous_end.unwrap_or(key.span.start)..value.span.end
         } else {
             start

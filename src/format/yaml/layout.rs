@@ -77,8 +77,8 @@ pub(super) struct DocumentPlace {
 pub(super) enum RootPlace {
     /// Block pairs at this column; a new entry goes to this byte.
     Block { indent: usize, end: usize },
-    /// A flow map; a new entry goes before its closing brace.
-    Flow { close: usize, is_empty: bool },
+    /// A flow map; a new entry goes behind its brace, where it parts no comment from its value.
+    Flow { start: usize, is_empty: bool },
 }
 
 /// The metadata entry of a document.

@@ -27,7 +27,9 @@ pub(super) enum Quoting {
 pub(super) fn style_of(text: &str) -> Quoting {
     let shape = Shape::of(text);
     if text.contains('\n') {
-        return if shape.fits_block {
+        // A block that begins with a tab is written by the reference, but not read again.
+        let begins_with_tab = text.trim_start_matches('\n').starts_with('\t');
+        return if shape.fits_block && !begins_with_tab {
             Quoting::Literal
         } else {
             Quoting::Double

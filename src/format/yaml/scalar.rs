@@ -223,6 +223,13 @@ fn double_quoted(text: &str) -> Zeroizing<String> {
 fn lines(text: &str, wanted: Style) -> Option<Lines> {
     let body = text.trim_end_matches('\n');
     let feet = text.len() - body.len();
+    if body.is_empty() && feet > 0 && wanted == Style::Literal {
+        let tells_indent = false;
+        return Some(Lines {
+            tells_indent,
+            ..Lines::literal(text)
+        });
+    }
     let fits = !body.is_empty()
         && body.chars().all(|c| c == '\n' || c == '\t' || is_printable(c))
         // A tab at the start of a line could be taken for indentation by some reader.

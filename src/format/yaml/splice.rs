@@ -103,7 +103,11 @@ impl Splice<'_> {
             self.cut(tag.start..place.span.start, "");
         }
         if let Some(block) = &place.block {
-            let line = format!("{}{token}{}", " ".repeat(block.indent), self.end);
+            // A block of empty lines only has no indentation yet.
+            let least = usize::try_from(place.parent_indent + 1)
+                .unwrap_or_default()
+                .max(1);
+            let line = format!("{}{token}{}", " ".repeat(block.indent.max(least)), self.end);
             self.cut(block.body_start..block.body_end, line);
             return;
         }
@@ -115,6 +119,8 @@ impl Splice<'_> {
                 let old = self.source.get(place.span.clone()).unwrap_or_default();
                 let is_marked = token.ends_with("type:str]")
                     && !old.is_empty()
+                    // Folded lines come back as one line, which says by itself what it is.
+                    && !old.contains(&b'\n')
                     && std::str::from_utf8(old).is_ok_and(is_quoted_by_reference);
                 format!("{token}{}", if is_marked { " " } else { "" })
             }
@@ -159,10 +165,13 @@ impl Splice<'_> {
         if marked {
             span.end += 1;
         }
-        match (
-            write(value, place.style, place.is_in_flow, marked),
-            &place.block,
-        ) {
+        let mut written = write(value, place.style, place.is_in_flow, marked);
+        if let Written::Block(lines) = &written
+            && self.would_grow(place, lines)
+        {
+            written = write(value, Style::DoubleQuoted, place.is_in_flow, marked);
+        }
+        match (written, &place.block) {
             (Written::Inline(text), None) => self.cuts.push((span, text)),
             (Written::Inline(text), Some(block)) => {
                 self.cuts.push((place.span.start..block.header_end, text));
@@ -198,6 +207,27 @@ impl Splice<'_> {
                 }
             }
         }
+    }
+
+    /// Whether what follows in the text would become part of lines that are put there: empty lines
+    /// behind a block that keeps them, or a comment that is indented like a new block.
+    fn would_grow(&self, place: &ScalarPlace, lines: &Lines) -> bool {
+        let below = match &place.block {
+            Some(block) => block.body_end,
+            None => next_line(self.source, place.span.end),
+        };
+        let rest = self.source.get(below..).unwrap_or_default();
+        let mut following = rest
+            .split(|byte| *byte == b'\n')
+            .map(<[u8]>::trim_ascii_end);
+        let next = following.clone().next();
+        if lines.chomping == "+" && next.is_some_and(<[u8]>::is_empty) && !rest.is_empty() {
+            return true;
+        }
+        let next = following.find(|line| !line.is_empty()).unwrap_or_default();
+        let column = next.len() - next.trim_ascii_start().len();
+        let parent = usize::try_from(place.parent_indent).unwrap_or_default();
+        place.block.is_none() && next.trim_ascii_start().starts_with(b"#") && column > parent
     }
 
     /// Whether a header that stands there says what the lines need, an indentation included.
@@ -294,10 +324,10 @@ impl Splice<'_> {
         let document = self.document;
         for place in &document.layout.documents {
             match place.root {
-                RootPlace::Flow { close, is_empty } => {
-                    let comma = if is_empty { "" } else { ", " };
-                    let key = format!("{comma}\"{METADATA_KEY}\": {}", flow_of(fields));
-                    self.cut(close..close, key);
+                RootPlace::Flow { start, is_empty } => {
+                    let comma = if is_empty { "" } else { "," };
+                    let entry = format!("\"{METADATA_KEY}\": {}{comma}", flow_of(fields));
+                    self.cut(start..start, entry);
                 }
                 RootPlace::Block { indent, end } => {
                     let mut emitter = Emitter::new(self.end);

@@ -113,7 +113,7 @@ impl Loaded {
         self.files.iter().map(|file| file.source.clone()).collect()
     }
 
-    /// What goes where; with `only`, to the targets of that kind.
+    /// What goes where; with `only`, the targets of another kind are not selected.
     pub(crate) fn deliver(self, only: Option<&str>) -> Result<Delivery, Error> {
         let files: Vec<(&str, &Tree)> = self
             .files
@@ -123,17 +123,16 @@ impl Loaded {
         let refuse = |problems: Vec<_>| chainlink::refuse(&self.name, &problems);
         let credentials = Credentials::read(&files).map_err(refuse)?;
         let trackit = Trackit::new(&self.environment, &credentials).map_err(refuse)?;
-        let wanted = |config: &&TargetConfig| only.is_none_or(|kind| config.kind() == kind);
         let assignments: Vec<Assignment> = self
             .targets
             .iter()
-            .filter(wanted)
             .map(|config| Assignment {
                 projection: project(&trackit, config),
                 config: config.clone(),
+                is_selected: only.is_none_or(|kind| config.kind() == kind),
             })
             .collect();
-        if assignments.is_empty() {
+        if !assignments.iter().any(|assignment| assignment.is_selected) {
             let kind = only.map(|kind| format!(" of kind {kind}"));
             return Err(Error::new(
                 Code::Failed,
@@ -186,6 +185,7 @@ fn configured(target: &Target, base: &Path, manager: &str) -> TargetConfig {
                 .display()
                 .to_string(),
             path: path.clone(),
+            base: base.to_owned(),
         }),
         Target::Kubernetes {
             context,

@@ -18,6 +18,16 @@ use super::{Context, digest};
 /// The key that the wallet guard watches.
 const WALLET: &str = "wallet_password";
 
+/// What would have Git look at another repository than the one that the file is in.
+const ELSEWHERE: [&str; 6] = [
+    "GIT_DIR",
+    "GIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_COMMON_DIR",
+    "GIT_NAMESPACE",
+];
+
 /// Status of the commands on environments if a sealed file does not open.
 const NOT_OPENED: Code = Code::Other(5);
 
@@ -112,7 +122,11 @@ fn at_head(path: &Path) -> AtHead {
         return AtHead::Unknown("no Git repository");
     };
     let git = |arguments: &[&str]| {
-        let output = Command::new("git")
+        let mut command = Command::new("git");
+        for name in ELSEWHERE {
+            command.env_remove(name);
+        }
+        let output = command
             .arg("-C")
             .arg(directory)
             .args(arguments)

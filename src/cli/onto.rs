@@ -72,6 +72,7 @@ pub(super) fn clear_file(name: &str, overwrite: bool, context: &Context) -> Outc
     let (_, pairs) = pairs(name, context)?;
     let opener = Opener::new(&context.settings, &context.ui, None)?;
     for (clear, sealed) in pairs {
+        refuse_link(&clear, context)?;
         let (opened, _) =
             opener
                 .open_file(&relative(&sealed, context))
@@ -130,6 +131,23 @@ pub(super) fn clear_file(name: &str, overwrite: bool, context: &Context) -> Outc
         remember(&sealed, opened.sealed_text(), context);
     }
     Ok(0)
+}
+
+/// Cleartext goes where the environment says and nowhere else: through a link it could land
+/// outside of what is ignored and private.
+fn refuse_link(clear: &Path, context: &Context) -> Result<(), Error> {
+    if !std::fs::symlink_metadata(clear).is_ok_and(|found| found.is_symlink()) {
+        return Ok(());
+    }
+    let shown = relative(clear, context);
+    Err(Error::new(
+        Code::Output,
+        format!(
+            "{} is a symbolic link; cleartext is not written through one",
+            shown.display()
+        ),
+    )
+    .hint(format!("rm {}    # removes the link only", shown.display())))
 }
 
 fn seal_onto(

@@ -1,4 +1,4 @@
-//! Asks `git` about the index and for objects: three processes for a run, however many files.
+//! Asks `git` about the index and for objects: a handful of processes for a run, however many files.
 //!
 //! Plumbing output only, so that nobody's configuration changes what is read. The environment
 //! stays as it is: inside a hook `git` says there which index is about to be committed.
@@ -91,6 +91,27 @@ pub(super) fn tracked(directory: &Path) -> Result<Vec<Entry>, SourceError> {
         &["ls-files", "--stage", "-z", "--full-name", "--", ":/"],
     )?;
     parse_listing(&output)
+}
+
+/// Files of this name in the index and at HEAD, in any directory.
+pub(super) fn called(directory: &Path, name: &str) -> Result<Vec<Entry>, SourceError> {
+    let pattern = format!(":(top,glob)**/{name}");
+    let output = run(
+        directory,
+        &["ls-files", "--stage", "-z", "--full-name", "--", &pattern],
+    )?;
+    let mut entries = parse_listing(&output)?;
+    // `ls-tree` knows no patterns; without a commit there is nothing to list.
+    match run(directory, &["ls-tree", "-r", "-z", "--full-tree", "HEAD"]) {
+        Ok(output) => entries.extend(parse_tree(&output, name)?),
+        Err(error) => {
+            let head = ["rev-parse", "--verify", "--quiet", "HEAD"];
+            if run(directory, &head).is_ok() {
+                return Err(error);
+            }
+        }
+    }
+    Ok(entries)
 }
 
 impl Objects {
@@ -257,6 +278,31 @@ fn parse_listing(output: &[u8]) -> Result<Vec<Entry>, SourceError> {
             } else {
                 Kind::Unmerged
             },
+        });
+    }
+    Ok(entries)
+}
+
+/// `<mode> <type> <object>` TAB `<path>` NUL; only files of this name.
+fn parse_tree(output: &[u8], name: &str) -> Result<Vec<Entry>, SourceError> {
+    let mut entries = Vec::new();
+    for record in output.split(|byte| *byte == 0) {
+        if !record.ends_with(name.as_bytes()) {
+            continue;
+        }
+        let tab = record.iter().position(|byte| *byte == b'\t');
+        let (header, path) = tab
+            .and_then(|at| Some((record.get(..at)?, record.get(at + 1..)?)))
+            .ok_or(SourceError::Answer)?;
+        let header = std::str::from_utf8(header).map_err(|_| SourceError::Answer)?;
+        let mut words = header.split(' ');
+        let (Some(mode), Some(_), Some(object)) = (words.next(), words.next(), words.next()) else {
+            return Err(SourceError::Answer);
+        };
+        entries.push(Entry {
+            path: OsString::from_vec(path.to_vec()),
+            object: object.to_owned(),
+            kind: kind_of(mode),
         });
     }
     Ok(entries)

@@ -18,6 +18,7 @@ pub use sealed::{Leaf, Sealing, Standing};
 pub use source::{Blob, Files, Index, Scope, Source, SourceError};
 
 use policy::CONFIGURATIONS;
+use rules::{path, unsealed};
 
 /// One thing that is wrong with one place.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -129,8 +130,12 @@ pub fn run(source: &mut dyn Source) -> Result<Report, SourceError> {
     };
     let mut checked = 0;
     source.visit(&wanted, &mut |blob| {
-        checked += 1;
-        check(&policy, &blob, &mut report);
+        if blob.is_link {
+            checked += usize::from(check_link(&policy, blob.path, &mut report));
+        } else {
+            checked += 1;
+            check(&policy, &blob, &mut report);
+        }
     })?;
     report.checked = checked;
     Ok(report)
@@ -179,6 +184,32 @@ fn check(policy: &Policy, blob: &Blob<'_>, report: &mut Report) {
     {
         report.unjudged(blob.path, reason.clone());
     }
+}
+
+/// Whether a link is where a sealed or a clear file belongs. What it leads to is not in the commit
+/// and cannot be judged, and whoever follows it reads or writes somewhere else.
+fn check_link(policy: &Policy, path: &str, report: &mut Report) -> bool {
+    let what = "this is a symbolic link or a submodule";
+    let (rule, message, hint) = if let Some(clear) = policy.clear(path) {
+        let message = format!("{what} in the place of {clear}; it must not be committed");
+        (&path::ClearPath as &dyn Rule, message, "")
+    } else if let Some(governor) = policy.governor(path) {
+        let message = format!("{what}, but {governor} says that it has to be sealed");
+        let hint = "    # then add the sealed file itself";
+        (&unsealed::Unsealed as &dyn Rule, message, hint)
+    } else {
+        return false;
+    };
+    report.findings.push(Finding {
+        rule: rule.id(),
+        path: path.to_owned(),
+        line: 1,
+        column: 1,
+        severity: Severity::Error,
+        message,
+        hint: format!("git rm --cached -f -- {}{hint}", rules::quoted(path)),
+    });
+    true
 }
 
 #[cfg(test)]

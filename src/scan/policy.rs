@@ -20,7 +20,7 @@ use names::{below, file_name, is_documentation, is_example, join, says_clear, sp
 pub(super) const CONFIGURATIONS: &[&str] = &[SOPS, ENVIRONMENTS];
 
 const SOPS: &str = ".sops.yaml";
-const ENVIRONMENTS: &str = "clsecrets.yaml";
+pub(super) const ENVIRONMENTS: &str = "clsecrets.yaml";
 
 /// Endings of files whose name alone can say that they are to be sealed.
 const DATA: &[&str] = &[".yaml", ".yml", ".json", ".env", ".ini"];

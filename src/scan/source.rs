@@ -7,19 +7,20 @@ use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fmt;
 use std::io;
-use std::os::unix::ffi::OsStrExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Component, Path, PathBuf};
 
 use super::git::{self, Entry, Kind, Object, Objects};
 pub(super) use super::policy::Configuration;
+use super::policy::ENVIRONMENTS;
 
 /// Whether a path is worth reading.
 pub(super) type Want<'a> = dyn Fn(&str) -> bool + 'a;
 
 /// Where content comes from.
 pub trait Source: fmt::Debug {
-    /// The files of these names in every directory above what is checked, in each version that
-    /// counts.
+    /// The files of these names in every directory above what is checked, and those that speak of
+    /// files elsewhere, in each version that counts.
     fn configuration(&mut self, names: &[&str]) -> Result<Vec<Configuration>, SourceError>;
     /// Lends every file; of those that are not wanted, the path only.
     fn visit(
@@ -38,6 +39,8 @@ pub struct Blob<'a> {
     pub bytes: Option<&'a [u8]>,
     /// Why there is no content.
     pub why_absent: &'static str,
+    /// Whether it is a symbolic link or a submodule, which has no content of its own.
+    pub is_link: bool,
 }
 
 /// Which part of the index.
@@ -55,6 +58,7 @@ pub struct Index {
     scope: Scope,
     entries: Vec<Entry>,
     objects: Objects,
+    directory: PathBuf,
 }
 
 /// Files of the working tree, by name.
@@ -100,6 +104,15 @@ impl<'a> Blob<'a> {
             path,
             bytes: Some(bytes),
             why_absent: "",
+            is_link: false,
+        }
+    }
+
+    /// A symbolic link or a submodule.
+    pub fn link(path: &'a str) -> Self {
+        Self {
+            is_link: true,
+            ..Self::new(path, &[])
         }
     }
 
@@ -109,6 +122,7 @@ impl<'a> Blob<'a> {
             path,
             bytes: None,
             why_absent,
+            is_link: false,
         }
     }
 }
@@ -132,7 +146,22 @@ impl Index {
             scope,
             entries,
             objects: Objects::start(directory)?,
+            directory: directory.to_path_buf(),
         })
+    }
+
+    /// Environment files wherever they are: they may name files beside and above them. A
+    /// `.sops.yaml` governs only what is below it, so that of these no others count.
+    fn beside(&self) -> Result<BTreeSet<Vec<u8>>, SourceError> {
+        let is_one = |path: &OsStr| Path::new(path).file_name() == Some(OsStr::new(ENVIRONMENTS));
+        let listed = match self.scope {
+            Scope::Staged => git::called(&self.directory, ENVIRONMENTS)?,
+            Scope::Tracked => self.entries.clone(),
+        };
+        let regular = listed
+            .into_iter()
+            .filter(|entry| entry.kind == Kind::File && is_one(&entry.path));
+        Ok(regular.map(|entry| entry.path.into_vec()).collect())
     }
 }
 
@@ -143,22 +172,25 @@ impl Source for Index {
             Scope::Staged => &[(b":0:", false), (b"HEAD:", true)],
             Scope::Tracked => &[(b":0:", false)],
         };
-        let mut found = Vec::new();
+        let mut paths = self.beside()?;
         for directory in directories(self.entries.iter().map(|entry| entry.path.as_os_str())) {
             for name in names {
-                let path = [directory.as_slice(), name.as_bytes()].concat();
-                for (prefix, is_replaced) in versions {
-                    let text = match self.objects.read(&[*prefix, &path].concat())? {
-                        Object::Bytes(text) => text.to_vec(),
-                        Object::Missing => continue,
-                        Object::TooBig => return Err(SourceError::Configuration),
-                    };
-                    found.push(Configuration {
-                        path: String::from_utf8_lossy(&path).into_owned(),
-                        text,
-                        is_replaced: *is_replaced,
-                    });
-                }
+                paths.insert([directory.as_slice(), name.as_bytes()].concat());
+            }
+        }
+        let mut found = Vec::new();
+        for path in paths {
+            for (prefix, is_replaced) in versions {
+                let text = match self.objects.read(&[*prefix, &path].concat())? {
+                    Object::Bytes(text) => text.to_vec(),
+                    Object::Missing => continue,
+                    Object::TooBig => return Err(SourceError::Configuration),
+                };
+                found.push(Configuration {
+                    path: String::from_utf8_lossy(&path).into_owned(),
+                    text,
+                    is_replaced: *is_replaced,
+                });
             }
         }
         Ok(found)
@@ -172,7 +204,10 @@ impl Source for Index {
         for entry in &self.entries {
             let path = entry.path.to_string_lossy();
             match entry.kind {
-                Kind::Other => continue,
+                Kind::Other => {
+                    each(Blob::link(&path));
+                    continue;
+                }
                 Kind::Unmerged if wanted(&path) => {
                     each(Blob::absent(&path, "it is in conflict; resolve it first"));
                     continue;

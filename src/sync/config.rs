@@ -21,6 +21,8 @@ pub struct DirectoryConfig {
     pub shown: String,
     /// Absolute.
     pub path: PathBuf,
+    /// The directory of `clsecrets.yaml`, absolute; below it no link is followed.
+    pub base: PathBuf,
 }
 
 /// A namespace of a cluster.

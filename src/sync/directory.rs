@@ -94,6 +94,7 @@ impl Directory {
     /// The folder must be ours, or nobody's.
     fn admit_root(&self) -> Result<(), TargetError> {
         let root = &self.config.path;
+        self.admit_way()?;
         let entries = match std::fs::read_dir(root) {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -110,7 +111,7 @@ impl Directory {
             })
         };
         if is_ours || entries.into_iter().all(is_left_over) {
-            return Ok(());
+            return admit_owner(root);
         }
         Err(TargetError::new(
             Fault::Refused,
@@ -120,6 +121,27 @@ impl Directory {
             ),
         )
         .hint("give the target a path of its own, or move the content away"))
+    }
+
+    /// Neither the folder nor, below the directory of `clsecrets.yaml`, one above it is a link:
+    /// a checkout must not lead values out of itself.
+    fn admit_way(&self) -> Result<(), TargetError> {
+        let DirectoryConfig { path, base, .. } = &self.config;
+        let above = path.ancestors().skip(1);
+        let inside = above.take_while(|above| *above != base && above.starts_with(base));
+        for folder in [path.as_path()].into_iter().chain(inside) {
+            if stat(folder)?.is_some_and(|found| found.is_symlink()) {
+                return Err(TargetError::new(
+                    Fault::Refused,
+                    format!(
+                        "{} is a symbolic link, and no value is written through one",
+                        folder.display()
+                    ),
+                )
+                .hint("give the target the path that the link leads to, or a folder of its own"));
+            }
+        }
+        Ok(())
     }
 
     fn look(&self, name: &str) -> Result<Option<Observed>, TargetError> {
@@ -189,6 +211,24 @@ impl Directory {
         }
         Ok(())
     }
+}
+
+/// Nobody else may read what is written there, or put something else in its place.
+fn admit_owner(root: &Path) -> Result<(), TargetError> {
+    let Some(found) = stat(root)? else {
+        return Ok(());
+    };
+    if found.uid() != rustix::process::geteuid().as_raw() {
+        return Err(TargetError::new(
+            Fault::Refused,
+            format!("{} belongs to another user", root.display()),
+        )
+        .hint("give the target a folder of your own"));
+    }
+    if found.mode() & 0o077 != 0 {
+        return Err(open_to_others(root, "700"));
+    }
+    Ok(())
 }
 
 /// Writes one file, if it still is what was observed.
@@ -277,6 +317,7 @@ mod tests {
             config: DirectoryConfig {
                 shown: "out".to_owned(),
                 path: path.to_owned(),
+                base: path.parent().unwrap().to_owned(),
             },
         }
     }
@@ -361,6 +402,27 @@ mod tests {
         std::os::unix::fs::symlink(&elsewhere, &file).unwrap();
         assert!(apply(&target(&root), &desired("v")).is_err());
         assert!(!elsewhere.exists());
+    }
+
+    #[test]
+    fn a_root_that_is_a_link_or_behind_one_or_open_to_others_is_refused() {
+        let world = tempfile::tempdir().unwrap();
+        let elsewhere = tempfile::tempdir().unwrap();
+        let base = world.path();
+        std::os::unix::fs::symlink(elsewhere.path(), base.join("link")).unwrap();
+        for root in ["link", "link/out"] {
+            let mut target = target(&base.join(root));
+            target.config.base = base.to_owned();
+            let error = apply(&target, &desired("w")).unwrap_err();
+            assert!(error.reason.contains("is a symbolic link"), "{error:?}");
+        }
+        assert_eq!(std::fs::read_dir(elsewhere.path()).unwrap().count(), 0);
+
+        let root = base.join("out");
+        apply(&target(&root), &desired("w")).unwrap();
+        std::fs::set_permissions(&root, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let error = apply(&target(&root), &desired("v")).unwrap_err();
+        assert!(error.hint.unwrap().starts_with("chmod 700 "));
     }
 
     #[test]

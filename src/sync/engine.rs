@@ -20,6 +20,9 @@ pub struct Assignment {
     pub config: TargetConfig,
     /// Its objects.
     pub projection: Projection,
+    /// Whether the run is about it. Of another one only the places of the wallet password are
+    /// read: whoever changes one target must not forget what the others hold.
+    pub is_selected: bool,
 }
 
 /// What the operator allows.
@@ -36,6 +39,7 @@ pub struct Options {
 pub struct Survey {
     targets: Vec<Surveyed>,
     failures: Vec<Failure>,
+    notes: Vec<String>,
 }
 
 /// Looks at all targets and judges all objects; writes nothing.
@@ -45,7 +49,12 @@ pub async fn survey(
     options: &Options,
     settings: &Settings,
 ) -> Survey {
-    let mut targets: Vec<Surveyed> = assignments.into_iter().map(Surveyed::new).collect();
+    let (selected, others): (Vec<_>, Vec<_>) = assignments
+        .into_iter()
+        .partition(|assignment| assignment.is_selected);
+    let mut targets: Vec<Surveyed> = selected.into_iter().map(Surveyed::new).collect();
+    let mut witnesses: Vec<Surveyed> = others.into_iter().map(Surveyed::witness).collect();
+    let mut notes = Vec::new();
     let mut failures = mistakes(&targets, options);
     if failures.is_empty() {
         let all = targets.iter_mut().map(|target| target.identify(settings));
@@ -55,15 +64,23 @@ pub async fn survey(
         let all = targets.iter_mut().map(|target| target.observe(options));
         failures = join_all(all).await.into_iter().flatten().collect();
     }
+    if failures.is_empty() && !options.replace_wallet {
+        let all = witnesses.iter_mut().map(|other| other.testify(settings));
+        notes = join_all(all).await.into_iter().flatten().collect();
+    }
     if failures.is_empty() {
         failures = targets.iter().flat_map(Surveyed::refusals).collect();
-        failures.extend(wallet_refusal(&targets, wallet, options));
+        failures.extend(wallet_refusal(&targets, &witnesses, wallet, options));
     }
     if failures.is_empty() {
         let all = targets.iter().map(Surveyed::check);
         failures = join_all(all).await.into_iter().flatten().collect();
     }
-    Survey { targets, failures }
+    Survey {
+        targets,
+        failures,
+        notes,
+    }
 }
 
 impl Survey {
@@ -75,6 +92,11 @@ impl Survey {
     /// What stops the run, or went wrong in it.
     pub fn failures(&self) -> &[Failure] {
         &self.failures
+    }
+
+    /// What the operator should know of targets that the run is not about.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
     }
 
     /// Writes, one kind of target after the other, and reads back. Does nothing if something
@@ -158,8 +180,14 @@ fn mistakes(targets: &[Surveyed], options: &Options) -> Vec<Failure> {
     failures
 }
 
-fn wallet_refusal(targets: &[Surveyed], wallet: &Wallet, options: &Options) -> Option<Failure> {
-    let evidence: Vec<_> = targets.iter().flat_map(Surveyed::evidence).collect();
+fn wallet_refusal(
+    targets: &[Surveyed],
+    witnesses: &[Surveyed],
+    wallet: &Wallet,
+    options: &Options,
+) -> Option<Failure> {
+    let all = targets.iter().chain(witnesses);
+    let evidence: Vec<_> = all.flat_map(Surveyed::evidence).collect();
     let is_delivered = targets.iter().any(Surveyed::delivers_wallet);
     guard::judge(wallet, &evidence, is_delivered, options.replace_wallet)
         .err()
@@ -197,8 +225,10 @@ mod tests {
             config: TargetConfig::Directory(DirectoryConfig {
                 shown: path.display().to_string(),
                 path: path.to_owned(),
+                base: path.parent().unwrap().to_owned(),
             }),
             projection,
+            is_selected: true,
         }
     }
 

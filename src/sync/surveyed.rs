@@ -56,6 +56,41 @@ impl Surveyed {
         }
     }
 
+    /// A target that the run is not about: it has no objects, only places to look at.
+    pub(super) fn witness(mut assignment: Assignment) -> Self {
+        assignment.projection.objects.clear();
+        assignment.projection.skipped.clear();
+        Self::new(assignment)
+    }
+
+    /// Reads the places of the wallet password only. What cannot be read tells nothing and stops
+    /// nothing here; it is said, since the guard knows less then.
+    pub(super) async fn testify(&mut self, settings: &Settings) -> Vec<String> {
+        if self.projection.wallet.is_empty() {
+            return Vec::new();
+        }
+        let mut failures = self.identify(settings).await;
+        if failures.is_empty() {
+            failures = self.observe(&Options::default()).await;
+        }
+        if !failures.is_empty() {
+            self.beside.clear();
+            self.hidden.clone_from(&self.projection.wallet);
+        }
+        if self.hidden.is_empty() {
+            return Vec::new();
+        }
+        let why: Vec<String> = failures.iter().map(Failure::line).collect();
+        let why = if why.is_empty() {
+            self.label.clone()
+        } else {
+            why.join("; ")
+        };
+        vec![format!(
+            "the wallet guard could not look at a target that is not selected: {why}"
+        )]
+    }
+
     /// Names of the objects.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         let objects = self.projection.objects.iter();

@@ -191,6 +191,23 @@ fn the_clear_file_is_made_private_and_left_alone_when_it_is_right() {
 }
 
 #[test]
+fn cleartext_is_not_written_through_a_link() {
+    let scene = sealed_environment();
+    let clear = scene.path(CLEAR_FILE);
+    let _ = fs::remove_file(&clear);
+    std::os::unix::fs::symlink(scene.home("elsewhere"), &clear).unwrap();
+    for more in ["", " --overwrite"] {
+        scene
+            .run(&format!("decrypt --env dev{more}"))
+            .fails(3)
+            .stdout("")
+            .stderr_has(&format!("{CLEAR_FILE} is a symbolic link"))
+            .stderr_has(&format!("rm {CLEAR_FILE}"));
+        assert!(!scene.home("elsewhere").exists());
+    }
+}
+
+#[test]
 fn it_works_from_below_and_for_several_files() {
     let two = ENVIRONMENTS
         .replace(SEALED, &format!("[{SEALED}, secrets/dev/more.yaml]"))

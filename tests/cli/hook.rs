@@ -224,8 +224,8 @@ fn what_cannot_be_judged_is_refused() {
 fn odd_names_links_and_files_that_are_only_announced_do_not_confuse_it() {
     let world = World::repository();
     world.stage("a b\n.yaml", "a: b\n");
-    std::os::unix::fs::symlink("nowhere", world.top.join("clear-link.yaml")).unwrap();
-    world.git(&["add", "--", "clear-link.yaml"]).succeeds();
+    std::os::unix::fs::symlink("nowhere", world.top.join("link.yaml")).unwrap();
+    world.git(&["add", "--", "link.yaml"]).succeeds();
     world.write("encrypted-later.yaml", "a: b\n");
     world
         .git(&["add", "-N", "--", "encrypted-later.yaml"])
@@ -237,6 +237,56 @@ fn odd_names_links_and_files_that_are_only_announced_do_not_confuse_it() {
     world.git(&["add", "-A"]).succeeds();
     let ran = world.run(&["hook"]).fails(1);
     assert!(ran.stdout.contains("clear-\u{fffd}.yaml:1:1: H001 "));
+}
+
+#[test]
+fn a_link_in_the_place_of_a_sealed_or_a_clear_file_is_refused() {
+    for (path, rule) in [("encrypted-link.yaml", "H002"), ("clear-link.yaml", "H001")] {
+        let world = World::repository();
+        std::os::unix::fs::symlink("nowhere", world.top.join(path)).unwrap();
+        world.git(&["add", "--", path]).succeeds();
+        for arguments in [&["hook"][..], &["hook", "--all"]] {
+            let ran = world.run(arguments).fails(1);
+            let start = format!("{path}:1:1: {rule} this is a symbolic link or a submodule");
+            assert!(ran.stdout.starts_with(&start), "{}", ran.stdout);
+        }
+        world
+            .git(&["rm", "-q", "--cached", "-f", "--", path])
+            .succeeds();
+        world.run(&["hook"]).succeeds();
+    }
+}
+
+#[test]
+fn an_environment_file_beside_what_it_names_counts_in_the_index_and_at_head() {
+    let world = World::repository();
+    let text = "version: 1\nname: n\nenvironments:\n  dev: { profile: trackit, sealed: \
+        ../s/node.yaml, clear: ../s/open.yaml }\n";
+    world.stage("ops/clsecrets.yaml", text);
+    world.stage("s/open.yaml", "a: b\n");
+    let ran = world.run(&["hook"]).fails(1);
+    assert!(
+        ran.stdout.starts_with("s/open.yaml:1:1: H001 "),
+        "{}",
+        ran.stdout
+    );
+
+    world
+        .git(&["rm", "-q", "--cached", "-f", "s/open.yaml"])
+        .succeeds();
+    world.git(&["commit", "-q", "-m", "x"]).succeeds();
+    world.stage("s/node.yaml", "a: b\n");
+    world.run(&["hook"]).fails(1);
+    // Taking the file away in the same commit does not help.
+    world
+        .git(&["rm", "-q", "--cached", "ops/clsecrets.yaml"])
+        .succeeds();
+    let ran = world.run(&["hook"]).fails(1);
+    assert!(
+        ran.stdout.starts_with("s/node.yaml:1:1: H002 "),
+        "{}",
+        ran.stdout
+    );
 }
 
 #[test]

@@ -137,6 +137,18 @@ fn the_wallet_password_at_head_is_guarded_even_if_no_target_has_it() {
         assert!(!world.scene.has("out"));
     }
     world.set("wallet_password", Some("another-wallet-passphrase"));
+    // A caller that stands in another repository, as a Git hook does, does not hide this one.
+    let empty = world.scene.home("elsewhere.git");
+    world
+        .scene
+        .git(&format!("init -q --bare {}", empty.display()))
+        .succeeds();
+    let mut elsewhere = world.scene.cmd(["sync", "--env", "dev", "-y"]);
+    elsewhere = elsewhere.env("GIT_DIR", empty.display().to_string());
+    elsewhere
+        .run()
+        .fails(4)
+        .stderr_has("the sealed file at HEAD");
     world.sync("-y --replace-wallet-password").succeeds();
 }
 

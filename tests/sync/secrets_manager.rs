@@ -169,6 +169,37 @@ fn the_wallet_password_of_the_store_is_guarded() {
 }
 
 #[test]
+fn a_target_that_is_not_selected_still_guards_the_wallet_password() {
+    let prefix = unique("chainlink-test") + "-";
+    let store = format!("{{ kind: secretsmanager, region: {REGION}, prefix: {prefix} }}");
+    let folder = "{ kind: directory, path: out/dev }";
+    let scene = Scene::with_age().in_git().envs(moto().env());
+    let mut world = World::new(scene, &[folder, &store]);
+    world.apply();
+    world.set("wallet_password", Some("another-wallet-passphrase"));
+    world.scene.git("add sealed.yaml clsecrets.yaml").succeeds();
+    world.scene.git("commit -qm one").succeeds();
+    std::fs::remove_dir_all(world.scene.path("out")).unwrap();
+
+    world
+        .sync("-y --target directory")
+        .fails(4)
+        .stderr_has("wallet_password differs from secretsmanager ");
+    assert!(!world.scene.has("out"));
+
+    // What cannot be read tells nothing: HEAD agrees, and the operator is told.
+    let text = world.scene.read("clsecrets.yaml");
+    let wrong = format!("prefix: {prefix}, expect_account: \"999999999999\" }}");
+    let text = text.replace(&format!("prefix: {prefix} }}"), &wrong);
+    world.scene.write("clsecrets.yaml", text);
+    world
+        .sync("-y --target directory")
+        .succeeds()
+        .stderr_has("could not look at a target that is not selected");
+    assert!(world.scene.has("out"));
+}
+
+#[test]
 fn another_account_is_refused_before_anything_is_read() {
     let store = Store::with(", expect_account: \"999999999999\"");
     store

@@ -96,6 +96,9 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
     let mode = args.mode();
     let surveying = survey(assignments, &wallet, &options, &context.settings);
     let mut survey = block_on(surveying)?;
+    for note in survey.notes() {
+        context.ui.note(&format!("note: {note}"));
+    }
     let report = |survey: &Survey| survey.report(&name, mode, sources.clone());
     let found = report(&survey);
     for line in plan::skipped(&found) {

@@ -2,9 +2,9 @@
 
 mod cleartext;
 mod envelope;
-mod path;
+pub(super) mod path;
 pub(super) mod token;
-mod unsealed;
+pub(super) mod unsealed;
 
 use super::{Finding, Rule, Severity, Subject};
 
@@ -37,7 +37,7 @@ fn finding(
 }
 
 /// A word for the shell.
-fn quoted(word: &str) -> String {
+pub(super) fn quoted(word: &str) -> String {
     let is_plain = !word.is_empty()
         && !word.starts_with('-')
         && word

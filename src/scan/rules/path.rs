@@ -5,7 +5,7 @@ use super::{finding, quoted};
 
 /// H001.
 #[derive(Debug)]
-pub(super) struct ClearPath;
+pub(in crate::scan) struct ClearPath;
 
 impl Rule for ClearPath {
     fn id(&self) -> &'static str {

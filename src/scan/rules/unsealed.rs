@@ -5,7 +5,7 @@ use super::{finding, quoted};
 
 /// H002.
 #[derive(Debug)]
-pub(super) struct Unsealed;
+pub(in crate::scan) struct Unsealed;
 
 impl Rule for Unsealed {
     fn id(&self) -> &'static str {

@@ -7,7 +7,7 @@
 
 mod temporary;
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -116,6 +116,26 @@ pub fn lock(path: &Path) -> Result<Lock> {
             // On a file system without locks the comparison just before the rename has to do.
             Ok(()) | Err(_) => return Ok(Lock { _directory: file }),
         }
+    }
+}
+
+/// Whether a path is a pipe, a terminal or another device: nothing that can be replaced.
+pub fn is_stream(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir())
+}
+
+/// Writes to a pipe or a device.
+pub fn write_stream(path: &Path, bytes: &[u8]) -> Result<()> {
+    let written = OpenOptions::new()
+        .write(true)
+        .open(path)
+        .and_then(|mut file| file.write_all(bytes));
+    match written {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Error::new(
+            Code::Output,
+            format!("cannot write {}: {}", path.display(), plain(&error)),
+        )),
+        _ => Ok(()),
     }
 }
 

@@ -102,6 +102,9 @@ impl Destination {
             return context.ui.result(result);
         };
         let output = context.settings.absolute(output);
+        if fs::is_stream(&output) {
+            return fs::write_stream(&output, result);
+        }
         let _lock = fs::lock(&output).map_err(|error| Error {
             code: match error.code {
                 Code::NoFile => Code::Output,

@@ -290,3 +290,16 @@ fn without_an_identity_the_recipients_are_named_with_the_next_step() {
         .stdout("")
         .matches(&scene, "decrypt-no-identity");
 }
+
+#[test]
+fn a_device_takes_the_output_as_it_is() {
+    let scene = sealed("a: one\n");
+    scene
+        .run("decrypt --output /dev/null a.yaml")
+        .succeeds()
+        .stdout("");
+    scene
+        .run("decrypt --output /dev/stdout a.yaml")
+        .succeeds()
+        .stdout("a: one\n");
+}

@@ -11,9 +11,9 @@ pub fn from_yaml(text: &str) -> Option<String> {
     }
     let mut rest = Digits(text.as_bytes());
     let year = rest.exactly(4)?;
-    rest.expect(b'-')?;
+    rest.skip(b'-')?;
     let month = rest.up_to_two()?;
-    rest.expect(b'-')?;
+    rest.skip(b'-')?;
     let day = rest.up_to_two()?;
     if !(1..=12).contains(&month) || day == 0 || day > days_in(year, month) {
         return None;
@@ -28,9 +28,9 @@ pub fn from_yaml(text: &str) -> Option<String> {
     rest.0 = rest.0.get(1..)?;
     let (hour, minute, second) = {
         let hour = rest.up_to_two()?;
-        rest.expect(b':')?;
+        rest.skip(b':')?;
         let minute = rest.up_to_two()?;
-        rest.expect(b':')?;
+        rest.skip(b':')?;
         (hour, minute, rest.up_to_two()?)
     };
     if hour > 23 || minute > 59 || second > 59 {
@@ -114,7 +114,7 @@ impl Digits<'_> {
         (length > 0).then(|| self.number(length)).flatten()
     }
 
-    fn expect(&mut self, byte: u8) -> Option<()> {
+    fn skip(&mut self, byte: u8) -> Option<()> {
         self.0 = self.0.strip_prefix(&[byte])?;
         Some(())
     }
@@ -147,7 +147,7 @@ impl Digits<'_> {
         let sign = *self.0.first().filter(|sign| matches!(sign, b'+' | b'-'))?;
         self.0 = self.0.get(1..)?;
         let hours = self.exactly(2)?;
-        self.expect(b':')?;
+        self.skip(b':')?;
         let minutes = self.exactly(2)?;
         if hours > 23 || minutes > 59 {
             return None;

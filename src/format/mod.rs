@@ -38,7 +38,14 @@ pub struct Document {
     /// The text; cleartext for a draft.
     pub(crate) source: Zeroizing<Vec<u8>>,
     /// Where each site stands; only the format that made it reads it.
-    pub(crate) layout: yaml::Layout,
+    pub(crate) layout: Layout,
+}
+
+/// Where each site of a document stands in its text: one kind for each format.
+#[derive(Debug)]
+pub(crate) enum Layout {
+    /// Of a YAML text.
+    Yaml(yaml::Layout),
 }
 
 /// The metadata branch as it stands in a file.
@@ -119,7 +126,26 @@ pub enum Fault {
 impl Document {
     /// Line and column, from 1, of a site of this document.
     pub fn position(&self, site: Site) -> (usize, usize) {
-        self.layout.position(&self.source, site)
+        match &self.layout {
+            Layout::Yaml(layout) => layout.position(&self.source, site),
+        }
+    }
+
+    /// The line of an entry called `sops` that stands in a document where it cannot be metadata.
+    pub fn reserved_entry(&self) -> Option<usize> {
+        if self.metadata.is_some() {
+            return None;
+        }
+        match &self.layout {
+            Layout::Yaml(layout) => layout.reserved_entry(&self.source),
+        }
+    }
+
+    /// Lines of comments that no value is near enough to own; the reference drops them.
+    pub fn stray_comments(&self) -> Vec<usize> {
+        match &self.layout {
+            Layout::Yaml(layout) => layout.stray_comments(&self.source),
+        }
     }
 
     /// The text as it was read.

@@ -111,4 +111,18 @@ impl Layout {
         };
         position(source, offset)
     }
+
+    pub(in crate::format) fn reserved_entry(&self, source: &[u8]) -> Option<usize> {
+        let entries = self
+            .documents
+            .iter()
+            .filter_map(|place| place.entry.as_ref());
+        let line = |entry: &EntryPlace| position(source, entry.span.start).0;
+        entries.map(line).next()
+    }
+
+    pub(in crate::format) fn stray_comments(&self, source: &[u8]) -> Vec<usize> {
+        let line = |at: &usize| position(source, *at).0;
+        self.unattached.iter().map(line).collect()
+    }
 }

@@ -64,13 +64,14 @@ impl Format for Yaml {
         Ok(Document {
             tree: composed.tree,
             metadata: composed.metadata,
-            layout: composed.layout,
+            layout: super::Layout::Yaml(composed.layout),
             source,
         })
     }
 
     fn apply(&self, document: &Document, edits: &Edits) -> Result<Zeroizing<Vec<u8>>, FormatError> {
-        splice::splice(document, edits)
+        let super::Layout::Yaml(layout) = &document.layout;
+        splice::splice(document, layout, edits)
     }
 
     fn emit(&self, node: &Node) -> Result<Zeroizing<Vec<u8>>, FormatError> {
@@ -118,26 +119,4 @@ fn checked(source: &[u8]) -> Result<&str, FormatError> {
         }
     }
     Ok(text)
-}
-
-impl Document {
-    /// The line of an entry called `sops` that stands in a document where it cannot be metadata.
-    pub fn reserved_entry(&self) -> Option<usize> {
-        let entries = self
-            .layout
-            .documents
-            .iter()
-            .filter_map(|place| place.entry.as_ref());
-        let line = |entry: &layout::EntryPlace| lines::position(&self.source, entry.span.start).0;
-        self.metadata
-            .is_none()
-            .then(|| entries.map(line).next())
-            .flatten()
-    }
-
-    /// Lines of comments that no value is near enough to own; the reference drops them.
-    pub fn stray_comments(&self) -> Vec<usize> {
-        let line = |at: &usize| lines::position(&self.source, *at).0;
-        self.layout.unattached.iter().map(line).collect()
-    }
 }

@@ -13,7 +13,7 @@ use crate::tree::{Fields, Pair, Site, Value};
 use super::super::{Change, Document, Edits, Fault, FormatError, MetadataEdit};
 use super::compose::METADATA_KEY;
 use super::emit::{Emitter, INDENT, flow_of, map_of};
-use super::layout::{Place, RootPlace, ScalarPlace};
+use super::layout::{Layout, Place, RootPlace, ScalarPlace};
 use super::lines::{line_end, next_line, position};
 use super::scalar::{Lines, Written, is_quoted_by_reference, write};
 use super::tokens::Style;
@@ -21,11 +21,13 @@ use super::tokens::Style;
 /// Writes edits into the source of a document.
 pub(super) fn splice(
     document: &Document,
+    layout: &Layout,
     edits: &Edits,
 ) -> Result<Zeroizing<Vec<u8>>, FormatError> {
     let source = document.source();
     let mut splice = Splice {
         document,
+        layout,
         source,
         end: line_end(source),
         cuts: Vec::new(),
@@ -51,6 +53,7 @@ pub(super) fn splice(
 
 struct Splice<'a> {
     document: &'a Document,
+    layout: &'a Layout,
     source: &'a [u8],
     end: &'static str,
     cuts: Vec<(Range<usize>, Zeroizing<String>)>,
@@ -72,8 +75,8 @@ impl Splice<'_> {
     }
 
     fn place(&mut self, site: Site, change: &Change) -> Result<(), FormatError> {
-        let document = self.document;
-        match (document.layout.place(site), change) {
+        let layout = self.layout;
+        match (layout.place(site), change) {
             (Some(Place::Scalar(place)), Change::Seal(token)) => self.seal(place, token),
             (Some(Place::Scalar(place)), Change::Open(value)) => self.open(place, value),
             (Some(Place::Scalar(place)), Change::OpenComment(text)) => {
@@ -268,8 +271,8 @@ impl Splice<'_> {
             .filter(|(_, change)| matches!(change, Change::OpenComment(_)))
             .map(|(site, _)| *site)
             .collect();
-        let document = self.document;
-        for place in &document.layout.places {
+        let layout = self.layout;
+        for place in &layout.places {
             if let Place::List(list) = place
                 && !list.items.is_empty()
                 && list
@@ -283,8 +286,8 @@ impl Splice<'_> {
     }
 
     fn add(&mut self, site: Site, pair: &Pair) -> Result<(), FormatError> {
-        let document = self.document;
-        let (at, column) = match document.layout.place(site) {
+        let layout = self.layout;
+        let (at, column) = match layout.place(site) {
             Some(Place::Map(place)) if place.is_block => (place.insert_at, place.indent),
             _ => return self.fail(0, Fault::Unsupported, "a new key in a flow map"),
         };
@@ -301,11 +304,12 @@ impl Splice<'_> {
     }
 
     fn remove_metadata(&mut self) {
-        let document = self.document;
-        for (number, place) in document.layout.documents.iter().enumerate() {
+        let layout = self.layout;
+        for (number, place) in layout.documents.iter().enumerate() {
             let Some(entry) = &place.entry else { continue };
             // A document of which nothing is left would be none.
-            let is_last = document
+            let is_last = self
+                .document
                 .tree
                 .documents
                 .get(number)
@@ -321,8 +325,8 @@ impl Splice<'_> {
     }
 
     fn write_metadata(&mut self, fields: &Fields) {
-        let document = self.document;
-        for place in &document.layout.documents {
+        let layout = self.layout;
+        for place in &layout.documents {
             match place.root {
                 RootPlace::Flow { start, is_empty } => {
                     let comma = if is_empty { "" } else { "," };
@@ -345,8 +349,8 @@ impl Splice<'_> {
     }
 
     fn update_metadata(&mut self, texts: &[(&'static str, String)]) -> Result<(), FormatError> {
-        let document = self.document;
-        for place in &document.layout.documents {
+        let layout = self.layout;
+        for place in &layout.documents {
             let Some(entry) = &place.entry else { continue };
             for (name, text) in texts {
                 match entry.scalars.iter().find(|(field, _)| field == name) {

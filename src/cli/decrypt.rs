@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
 use clsecrets::envelope::{OpenOptions, Opened};
+use clsecrets::error::quoted;
 use clsecrets::fs::Privacy;
 use clsecrets::tree::{Element, Node, Path, Value};
 use clsecrets::{Code, Error};
@@ -84,7 +85,7 @@ fn extract(opened: &Opened, path: &Path, name: &str) -> Result<Zeroizing<Vec<u8>
     }
     let missing = || {
         Error::new(Code::Failed, format!("{name} has nothing at {path}"))
-            .hint(format!("clsecrets decrypt {name}"))
+            .hint(format!("clsecrets decrypt {}", quoted(name)))
     };
     let top = opened.tree().documents.first().ok_or_else(missing)?;
     let (first, rest) = path.elements().split_first().ok_or_else(missing)?;

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use clsecrets::cipher::SystemNonces;
 use clsecrets::config::{Environment, Environments, find_environments};
 use clsecrets::envelope::{Changes, Draft, OpenOptions};
+use clsecrets::error::quoted;
 use clsecrets::fs::{self, Privacy};
 use clsecrets::{Code, Error};
 use subtle::ConstantTimeEq;
@@ -147,7 +148,10 @@ fn refuse_link(clear: &Path, context: &Context) -> Result<(), Error> {
             shown.display()
         ),
     )
-    .hint(format!("rm {}    # removes the link only", shown.display())))
+    .hint(format!(
+        "rm {}    # removes the link only",
+        quoted(&shown.display().to_string())
+    )))
 }
 
 fn seal_onto(
@@ -250,7 +254,10 @@ fn refuse(
         Some(environment) => error.hint(format!(
             "clsecrets decrypt --env {environment} --overwrite    # takes the sealed file's state"
         )),
-        None => error.hint(format!("clsecrets decrypt {name}    # shows what is in it")),
+        None => error.hint(format!(
+            "clsecrets decrypt {}    # shows what is in it",
+            quoted(name)
+        )),
     };
     Err(error.hint("the same command with --overwrite, if the clear file is right as it is"))
 }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::Args as ClapArgs;
 use clsecrets::cipher::SystemNonces;
 use clsecrets::envelope::{Edit, OpenOptions};
+use clsecrets::error::quoted;
 use clsecrets::fs::{self, Privacy};
 use clsecrets::secret::SecretBytes;
 use clsecrets::tree::{Item, List, Map, Node, Path, Value};
@@ -171,6 +172,7 @@ impl Args {
 
 /// What `set` cannot do, a person can.
 fn by_hand(name: &str) -> String {
+    let name = quoted(name);
     format!(
         "clsecrets decrypt --output clear-new.yaml {name}, edit that, then: clsecrets encrypt --onto {name} clear-new.yaml"
     )

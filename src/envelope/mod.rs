@@ -20,7 +20,7 @@ use std::fmt;
 use zeroize::Zeroizing;
 
 use crate::cipher::{CipherError, TokenError};
-use crate::error::{Code, Error};
+use crate::error::{Code, Error, quoted};
 use crate::format::{Document, Edits, Fault, Format, FormatError, MetadataEdit};
 use crate::metadata::{Metadata, MetadataError};
 use crate::tree::{Path, Site, Tree};
@@ -179,6 +179,7 @@ impl EnvelopeError {
             _ => Code::Failed,
         };
         let error = Error::new(code, format!("cannot {verb} {file}: {self}"));
+        let file = quoted(file);
         match self {
             Self::NotSealed => error.hint(format!("clsecrets encrypt -i {file}")),
             Self::AlreadySealed => error.hint(format!("clsecrets decrypt {file}")),
@@ -197,7 +198,8 @@ impl EnvelopeError {
                     "git checkout -- {file}    # puts the sealed value back"
                 ))
                 .hint(format!(
-                    "clsecrets set {file} '{path}' --prompt    # to change it"
+                    "clsecrets set {file} {} --prompt    # to change it",
+                    quoted(&path.to_string())
                 )),
             Self::NothingSelected { .. } => {
                 error.hint("correct the rule, or pass --allow-cleartext if that is meant")

@@ -207,7 +207,7 @@ fn check_link(policy: &Policy, path: &str, report: &mut Report) -> bool {
         column: 1,
         severity: Severity::Error,
         message,
-        hint: format!("git rm --cached -f -- {}{hint}", rules::quoted(path)),
+        hint: format!("git rm --cached -f -- {}{hint}", crate::error::quoted(path)),
     });
     true
 }

@@ -1,7 +1,8 @@
 //! H003: a sealed file in which a value is in clear that its own rule says is sealed.
 
 use super::super::{Finding, Rule, Sealing, Standing, Subject};
-use super::{finding, quoted};
+use super::finding;
+use crate::error::quoted;
 
 /// H003.
 #[derive(Debug)]

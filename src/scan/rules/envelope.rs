@@ -1,7 +1,8 @@
 //! H004 and H010: tokens and the MAC of a sealed file that are not what they should be.
 
 use super::super::{Finding, Rule, Sealing, Standing, Subject};
-use super::{finding, quoted};
+use super::finding;
+use crate::error::quoted;
 
 /// H004.
 #[derive(Debug)]

@@ -36,20 +36,6 @@ fn finding(
     }
 }
 
-/// A word for the shell.
-pub(super) fn quoted(word: &str) -> String {
-    let is_plain = !word.is_empty()
-        && !word.starts_with('-')
-        && word
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"/._-+@%:,".contains(&byte));
-    if is_plain {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', "'\\''"))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -61,12 +47,5 @@ mod tests {
         sorted.sort_unstable();
         sorted.dedup();
         assert_eq!(ids, sorted);
-    }
-
-    #[test]
-    fn a_path_is_one_word_for_the_shell() {
-        assert_eq!(quoted("a/b-c.yaml"), "a/b-c.yaml");
-        assert_eq!(quoted("a b"), "'a b'");
-        assert_eq!(quoted("it's $(x)"), "'it'\\''s $(x)'");
     }
 }

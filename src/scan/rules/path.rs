@@ -1,7 +1,8 @@
 //! H001: a file whose path says that it holds cleartext.
 
 use super::super::{Clear, Finding, Rule, Sealing, Subject};
-use super::{finding, quoted};
+use super::finding;
+use crate::error::quoted;
 
 /// H001.
 #[derive(Debug)]

@@ -1,7 +1,8 @@
 //! H002: a file that has to be sealed and has no metadata.
 
 use super::super::{Finding, Governor, Rule, Sealing, Subject};
-use super::{finding, quoted};
+use super::finding;
+use crate::error::quoted;
 
 /// H002.
 #[derive(Debug)]

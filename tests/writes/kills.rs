@@ -8,8 +8,8 @@ use crate::support::{RECIPIENT, Scene};
 
 use super::{TEMPORARY, sealed};
 
-/// How many runs are killed, unless `CLSECRETS_KILLS` says so.
-const KILLS: u32 = 200;
+/// How many runs are killed.
+const KILLS: u32 = 1000;
 
 /// Where in the time of a whole run the kill falls; most of the writing is in the last part.
 fn moment(round: u32) -> f64 {
@@ -46,9 +46,6 @@ fn is_new(scene: &Scene, case: &Case, text: &[u8]) -> bool {
 
 #[test]
 fn a_killed_write_leaves_the_old_file_or_the_new_one() {
-    let kills = std::env::var("CLSECRETS_KILLS").map_or(KILLS, |count| {
-        count.parse().expect("CLSECRETS_KILLS is a number")
-    });
     let scene = sealed("a: canary-old\n")
         .file("clear.yaml", "a: canary-onto\n")
         .file(".sops.yaml", format!("creation_rules:\n  - age: {RECIPIENT}\n"))
@@ -86,7 +83,7 @@ fn a_killed_write_leaves_the_old_file_or_the_new_one() {
         scene.write("a.yaml", &case.before);
         let whole = scene.cmd(&case.words).reveals().run().succeeds().took;
         let (mut left, mut written) = (0, 0);
-        for round in 0..kills.div_ceil(5) {
+        for round in 0..KILLS / 5 {
             scene.write("a.yaml", &case.before);
             let mut child = scene.cmd(&case.words).start();
             thread::sleep(whole.mul_f64(moment(round)).max(Duration::from_millis(1)));

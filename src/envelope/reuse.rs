@@ -139,7 +139,7 @@ fn same_maps(a: &Map, b: &Map) -> bool {
     }
 }
 
-fn same_nodes(a: &Node, b: &Node) -> bool {
+pub(super) fn same_nodes(a: &Node, b: &Node) -> bool {
     match (a, b) {
         (Node::Leaf(a), Node::Leaf(b)) => same(&a.value, &b.value),
         (Node::Map(a), Node::Map(b)) => same_maps(a, b),

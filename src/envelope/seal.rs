@@ -1,6 +1,6 @@
 //! Draft or opened to sealed text: tokens, the MAC under the time, metadata, and a look back.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use zeroize::Zeroizing;
 
@@ -8,8 +8,9 @@ use crate::cipher::{Cipher, Mac, Nonces, Token, Type, with_plain};
 use crate::format::{Change, Document, Edits, MetadataEdit};
 use crate::metadata::{Metadata, Rule, Selector};
 use crate::secret::DataKey;
-use crate::tree::{Comment, Leaf, Site, Step, Trail, Tree, Value, time, walk};
+use crate::tree::{Comment, Leaf, Path, Site, Step, Trail, Tree, Value, time, walk};
 
+use super::clear::left_in_clear;
 use super::{Draft, EnvelopeError, OpenOptions, Opened, Sealed};
 
 /// A sealed text and what is in it.
@@ -19,6 +20,9 @@ pub struct Text {
     pub bytes: Zeroizing<Vec<u8>>,
     /// What was sealed and what was not.
     pub counts: Counts,
+    /// Values that a positive rule leaves in clear: of a draft all, of an opened file those set, of
+    /// a draft sealed onto an opened file those that are new.
+    pub left_clear: Vec<Path>,
 }
 
 /// How many values a file holds.
@@ -60,6 +64,7 @@ impl Draft {
             last_modified,
             mac,
         } = pass.finish(now)?;
+        let left_clear = clear_paths(&metadata, &self.document.tree, &sites(&places));
         (metadata.last_modified, metadata.mac) = (last_modified, Some(mac));
         // A key that carries an unencrypted suffix says so itself; the other rules can be mistyped.
         let says_so = metadata.rule == Rule::default();
@@ -73,12 +78,15 @@ impl Draft {
         let metadata = MetadataEdit::Write(metadata.render());
         let edits = Edits {
             places,
-            added: Vec::new(),
             metadata,
         };
         let bytes = self.format.apply(&self.document, &edits)?;
         look_back(self.format, &bytes, key, &self.document.tree)?;
-        Ok(Text { bytes, counts })
+        Ok(Text {
+            bytes,
+            counts,
+            left_clear,
+        })
     }
 }
 
@@ -95,7 +103,10 @@ impl Draft {
         reuse: &HashMap<Site, String>,
     ) -> Result<Option<Text>, EnvelopeError> {
         let metadata = onto.metadata().clone();
-        let text = self.seal(metadata, key, nonces, now, allow_cleartext, reuse)?;
+        let mut text = self.seal(metadata, key, nonces, now, allow_cleartext, reuse)?;
+        // A clear value that changes is in clear in the sealed file already, and is told by name.
+        text.left_clear.retain(|path| !onto.has(path));
+        refuse_clear(&text.left_clear, allow_cleartext)?;
         let body = |bytes: &[u8]| -> Result<Zeroizing<Vec<u8>>, EnvelopeError> {
             let document = self.format.parse(Zeroizing::new(bytes.to_vec()))?;
             let edits = Edits {
@@ -138,10 +149,12 @@ impl Opened {
             last_modified,
             mac,
         } = pass.finish(now)?;
+        let sealed = sites(&places);
+        let mut left_clear = clear_paths(&metadata, &self.document.tree, &sealed);
+        left_clear.retain(|path| self.set.iter().any(|set| path.is_below(set)));
+        refuse_clear(&left_clear, allow_cleartext)?;
         places.retain(|(site, _)| !kept.contains_key(site));
         // Changed values that stay clear are written as they are.
-        let sealed: std::collections::HashSet<Site> =
-            places.iter().map(|(site, _)| *site).collect();
         let changed = |site: Site| self.changed.contains(&site) && !sealed.contains(&site);
         let collected: Result<(), std::convert::Infallible> =
             walk(&self.document.tree, &mut |step| {
@@ -155,16 +168,38 @@ impl Opened {
         match collected {
             Ok(()) => {}
         }
-        let added = self.added_pairs(&mut places, allow_cleartext, &metadata)?;
         let texts = vec![("lastmodified", last_modified), ("mac", mac)];
         let edits = Edits {
             places,
-            added,
             metadata: MetadataEdit::Update(texts),
         };
         let bytes = self.format.apply(&self.document, &edits)?;
         look_back(self.format, &bytes, key, &self.document.tree)?;
-        Ok(Text { bytes, counts })
+        Ok(Text {
+            bytes,
+            counts,
+            left_clear,
+        })
+    }
+}
+
+fn sites(places: &[(Site, Change)]) -> HashSet<Site> {
+    places.iter().map(|(site, _)| *site).collect()
+}
+
+/// What a positive rule leaves in clear.
+fn clear_paths(metadata: &Metadata, tree: &Tree, sealed: &HashSet<Site>) -> Vec<Path> {
+    if metadata.rule.kind().is_positive() {
+        left_in_clear(tree, sealed)
+    } else {
+        Vec::new()
+    }
+}
+
+fn refuse_clear(paths: &[Path], allow_cleartext: bool) -> Result<(), EnvelopeError> {
+    match paths.first() {
+        Some(path) if !allow_cleartext => Err(EnvelopeError::WouldStayClear(path.clone())),
+        _ => Ok(()),
     }
 }
 

@@ -10,7 +10,7 @@ use std::fmt;
 use zeroize::Zeroizing;
 
 use crate::secret::SecretBytes;
-use crate::tree::{Fields, Node, Site, Tree, Value};
+use crate::tree::{Fields, Node, Path, Site, Tree, Value};
 
 /// Every format, in the order of `--help`. Adding one is one line here and one file.
 pub const FORMATS: &[&dyn Format] = &[&yaml::Yaml];
@@ -25,6 +25,15 @@ pub trait Format: fmt::Debug + Send + Sync {
     fn parse(&self, source: Zeroizing<Vec<u8>>) -> Result<Document, FormatError>;
     /// Writes edits into the source of a document; all else stays byte for byte.
     fn apply(&self, document: &Document, edits: &Edits) -> Result<Zeroizing<Vec<u8>>, FormatError>;
+    /// Puts a node at a path of the first document, in the place of what is there or as a new one:
+    /// missing parents are made, a position behind the end of a list appends to it, and a scalar in the
+    /// way is replaced. All else stays byte for byte.
+    fn put(
+        &self,
+        document: &Document,
+        path: &Path,
+        node: Node,
+    ) -> Result<Zeroizing<Vec<u8>>, FormatError>;
     /// Writes one node as a text of its own: what `--extract` prints of a map or a list.
     fn emit(&self, node: &Node) -> Result<Zeroizing<Vec<u8>>, FormatError>;
 }
@@ -62,8 +71,6 @@ pub enum Metadata {
 pub struct Edits {
     /// New content of places that the text has; at most one for each.
     pub places: Vec<(Site, Change)>,
-    /// New pairs, appended to maps that the text has.
-    pub added: Vec<(Site, crate::tree::Pair)>,
     /// What happens to the metadata branch.
     pub metadata: MetadataEdit,
 }

@@ -8,13 +8,14 @@ use std::ops::Range;
 
 use zeroize::Zeroizing;
 
-use crate::tree::{Fields, Pair, Site, Value};
+use crate::tree::{Fields, Site, Value};
 
 use super::super::{Change, Document, Edits, Fault, FormatError, MetadataEdit};
 use super::compose::METADATA_KEY;
-use super::emit::{Emitter, INDENT, flow_of, map_of};
+use super::emit::{Emitter, flow_of, map_of};
 use super::layout::{Layout, Place, RootPlace, ScalarPlace};
 use super::lines::{line_end, next_line, position};
+use super::manner::INDENT;
 use super::scalar::{Lines, Written, is_quoted_by_reference, write};
 use super::tokens::Style;
 
@@ -36,9 +37,6 @@ pub(super) fn splice(
         splice.place(*site, change)?;
     }
     splice.lists_of_comments(edits);
-    for (site, pair) in &edits.added {
-        splice.add(*site, pair)?;
-    }
     match &edits.metadata {
         MetadataEdit::Keep => {}
         MetadataEdit::Remove => splice.remove_metadata(),
@@ -187,12 +185,7 @@ impl Splice<'_> {
                     _ if place.dash.is_some() => parent + 2,
                     _ => parent + INDENT,
                 };
-                let told = if lines.tells_indent {
-                    (indent - parent).to_string()
-                } else {
-                    String::new()
-                };
-                let header = format!("{}{told}{}", lines.indicator, lines.chomping);
+                let header = lines.header(indent - parent);
                 let mut body = Zeroizing::new(String::with_capacity(lines.text.len() * 2));
                 lines.push_to(&mut body, indent, self.end);
                 if let Some(block) = block {
@@ -283,24 +276,6 @@ impl Splice<'_> {
                 self.cut(list.behind_indicator..list.behind_indicator, " []");
             }
         }
-    }
-
-    fn add(&mut self, site: Site, pair: &Pair) -> Result<(), FormatError> {
-        let layout = self.layout;
-        let (at, column) = match layout.place(site) {
-            Some(Place::Map(place)) if place.is_block => (place.insert_at, place.indent),
-            _ => return self.fail(0, Fault::Unsupported, "a new key in a flow map"),
-        };
-        let mut emitter = Emitter::new(self.end);
-        if at > 0 && self.source.get(at - 1) != Some(&b'\n') {
-            emitter.text.push_str(self.end);
-        }
-        emitter.text.extend(std::iter::repeat_n(' ', column));
-        emitter.text.push_str(&super::scalar::write_key(&pair.key));
-        emitter.text.push(':');
-        emitter.behind_colon(&pair.value, column);
-        self.cuts.push((at..at, emitter.text));
-        Ok(())
     }
 
     fn remove_metadata(&mut self) {

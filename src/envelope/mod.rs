@@ -4,6 +4,7 @@
 //! caller gets a data key from `keys` and hands it over. The surprise: an opened document keeps
 //! every token that it was read from, so that an unchanged value keeps its ciphertext.
 
+mod align;
 mod clear;
 mod open;
 mod reuse;
@@ -139,8 +140,8 @@ pub enum EnvelopeError {
         problem: &'static str,
     },
     /// A new value that the file's rule would leave in clear.
-    #[error("{0} would stay in clear under the file's rule")]
-    WouldStayClear(Path),
+    #[error("{} would stay in clear under the file's rule", listed(.0))]
+    WouldStayClear(Vec<Path>),
     /// Sealing failed.
     #[error("cannot seal: {0}")]
     Cipher(TokenError),
@@ -319,6 +320,11 @@ impl Opened {
     pub fn format(&self) -> &'static dyn Format {
         self.format
     }
+}
+
+fn listed(paths: &[Path]) -> String {
+    let paths: Vec<String> = paths.iter().map(Path::to_string).collect();
+    paths.join(", ")
 }
 
 /// Line separators of Unicode, which the reference writes as they are and takes for line ends.

@@ -42,12 +42,27 @@ impl Draft {
     /// selects nothing. Tokens in `reuse` are taken instead of new ones.
     pub fn seal(
         &self,
+        metadata: Metadata,
+        key: &DataKey,
+        nonces: &mut dyn Nonces,
+        now: i64,
+        allow_cleartext: bool,
+        reuse: &HashMap<Site, String>,
+    ) -> Result<Text, EnvelopeError> {
+        self.seal_as(metadata, key, nonces, now, allow_cleartext, reuse, None)
+    }
+
+    /// The same; the metadata is written as in the file it is sealed onto, if there is one.
+    #[expect(clippy::too_many_arguments, reason = "each is a part of what is sealed")]
+    fn seal_as(
+        &self,
         mut metadata: Metadata,
         key: &DataKey,
         nonces: &mut dyn Nonces,
         now: i64,
         allow_cleartext: bool,
         reuse: &HashMap<Site, String>,
+        onto: Option<&Opened>,
     ) -> Result<Text, EnvelopeError> {
         if let Some(line) = self.document.stray_comments().first() {
             return Err(EnvelopeError::StrayComment(*line));
@@ -65,6 +80,7 @@ impl Draft {
             mac,
         } = pass.finish(now)?;
         let left_clear = clear_paths(&metadata, &self.document.tree, &sites(&places));
+        let texts = vec![("lastmodified", last_modified.clone()), ("mac", mac.clone())];
         (metadata.last_modified, metadata.mac) = (last_modified, Some(mac));
         // A key that carries an unencrypted suffix says so itself; the other rules can be mistyped.
         let says_so = metadata.rule == Rule::default();
@@ -75,7 +91,11 @@ impl Draft {
             );
             return Err(EnvelopeError::NothingSelected { field, argument });
         }
-        let metadata = MetadataEdit::Write(metadata.render());
+        let fields = metadata.render();
+        let metadata = match onto.and_then(|onto| onto.blocks(texts)) {
+            Some(blocks) => MetadataEdit::Place { blocks, fields },
+            None => MetadataEdit::Write(fields),
+        };
         let edits = Edits {
             places,
             metadata,
@@ -103,7 +123,8 @@ impl Draft {
         reuse: &HashMap<Site, String>,
     ) -> Result<Option<Text>, EnvelopeError> {
         let metadata = onto.metadata().clone();
-        let mut text = self.seal(metadata, key, nonces, now, allow_cleartext, reuse)?;
+        let clear = allow_cleartext;
+        let mut text = self.seal_as(metadata, key, nonces, now, clear, reuse, Some(onto))?;
         // A clear value that changes is in clear in the sealed file already, and is told by name.
         text.left_clear.retain(|path| !onto.has(path));
         refuse_clear(&text.left_clear, allow_cleartext)?;
@@ -121,6 +142,16 @@ impl Draft {
 }
 
 impl Opened {
+    /// The metadata as it stands in the file, with other texts of these fields.
+    fn blocks(&self, texts: Vec<(&'static str, String)>) -> Option<Vec<String>> {
+        let edits = Edits {
+            metadata: MetadataEdit::Update(texts),
+            ..Edits::default()
+        };
+        let text = self.format.apply(&self.document, &edits).ok()?;
+        self.format.metadata_blocks(&self.format.parse(text).ok()?)
+    }
+
     /// Seals what has changed; everything else keeps its bytes. `allow_cleartext` takes new values
     /// that a positive rule leaves in clear.
     pub fn seal(
@@ -197,10 +228,10 @@ fn clear_paths(metadata: &Metadata, tree: &Tree, sealed: &HashSet<Site>) -> Vec<
 }
 
 fn refuse_clear(paths: &[Path], allow_cleartext: bool) -> Result<(), EnvelopeError> {
-    match paths.first() {
-        Some(path) if !allow_cleartext => Err(EnvelopeError::WouldStayClear(path.clone())),
-        _ => Ok(()),
+    if paths.is_empty() || allow_cleartext {
+        return Ok(());
     }
+    Err(EnvelopeError::WouldStayClear(paths.to_vec()))
 }
 
 /// What a walk has made.

@@ -34,6 +34,11 @@ pub trait Format: fmt::Debug + Send + Sync {
         path: &Path,
         node: Node,
     ) -> Result<Zeroizing<Vec<u8>>, FormatError>;
+    /// The metadata entries as they are written, if another document can take them over.
+    fn metadata_blocks(&self, document: &Document) -> Option<Vec<String>> {
+        let _ = document;
+        None
+    }
     /// Writes one node as a text of its own: what `--extract` prints of a map or a list.
     fn emit(&self, node: &Node) -> Result<Zeroizing<Vec<u8>>, FormatError>;
 }
@@ -96,6 +101,14 @@ pub enum MetadataEdit {
     Remove,
     /// It is written anew at the end of each document.
     Write(Fields),
+    /// These texts of another document, of [`Format::metadata_blocks`], are put at the end of each
+    /// document; where they do not fit, the fields are written anew.
+    Place {
+        /// One for each document; the first one's for those without.
+        blocks: Vec<String>,
+        /// The same content.
+        fields: Fields,
+    },
     /// Texts of these fields are replaced in place; the rest of the branch stays as it is.
     Update(Vec<(&'static str, String)>),
 }

@@ -106,6 +106,17 @@ impl Layout {
         position(source, offset)
     }
 
+    /// The metadata entries that stand as blocks at the first column, with LF as line end.
+    pub(super) fn metadata_blocks(&self, source: &[u8]) -> Option<Vec<String>> {
+        let block = |place: &DocumentPlace| {
+            let is_plain = matches!(place.root, RootPlace::Block { indent: 0, .. });
+            let span = place.entry.as_ref().filter(|_| is_plain)?.span.clone();
+            let text = std::str::from_utf8(source.get(span)?).ok()?;
+            Some(text.replace("\r\n", "\n"))
+        };
+        self.documents.iter().map(block).collect()
+    }
+
     /// A path as the text counts: an item that turned out to be a comment is one there.
     pub(super) fn in_text(&self, tree: &Tree, path: &Path) -> Vec<Element> {
         let mut map = tree.documents.first();

@@ -76,6 +76,11 @@ impl Format for Yaml {
         splice::splice(document, layout, edits)
     }
 
+    fn metadata_blocks(&self, document: &Document) -> Option<Vec<String>> {
+        let super::Layout::Yaml(layout) = &document.layout;
+        layout.metadata_blocks(document.source())
+    }
+
     fn put(
         &self,
         document: &Document,

@@ -44,6 +44,10 @@ pub(super) fn splice(
             splice.remove_metadata();
             splice.write_metadata(fields);
         }
+        MetadataEdit::Place { blocks, fields } => {
+            splice.remove_metadata();
+            splice.place_metadata(blocks, fields);
+        }
         MetadataEdit::Update(texts) => splice.update_metadata(texts)?,
     }
     splice.finish()
@@ -300,9 +304,27 @@ impl Splice<'_> {
     }
 
     fn write_metadata(&mut self, fields: &Fields) {
+        self.place_metadata(&[], fields);
+    }
+
+    fn place_metadata(&mut self, blocks: &[String], fields: &Fields) {
         let layout = self.layout;
-        for place in &layout.documents {
+        let count = layout.documents.len();
+        for (number, place) in layout.documents.iter().enumerate() {
             match place.root {
+                RootPlace::Block { indent: 0, end } if !blocks.is_empty() => {
+                    let mut text = String::new();
+                    if end > 0 && self.source.get(end - 1) != Some(&b'\n') {
+                        text.push_str(self.end);
+                    }
+                    let block = blocks.get(number).or(blocks.first());
+                    let block = block.map(String::as_str).unwrap_or_default();
+                    text.push_str(&block.replace('\n', self.end));
+                    if number + 1 < count && !block.ends_with('\n') {
+                        text.push_str(self.end);
+                    }
+                    self.cut(end..end, text);
+                }
                 RootPlace::Flow { start, is_empty } => {
                     let comma = if is_empty { "" } else { "," };
                     let entry = format!("\"{METADATA_KEY}\": {}{comma}", flow_of(fields));

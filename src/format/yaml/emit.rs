@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 use crate::tree::{Comment, Entry, Field, Fields, Item, List, Map, Node, Value};
 
 use super::manner::Manner;
-use super::scalar::{Lines, Written, write, write_key};
+use super::scalar::{Lines, Written, is_ambiguous, write, write_key};
 use super::tokens::Style;
 
 /// Text under construction.
@@ -173,7 +173,9 @@ impl Emitter {
     pub(super) fn written(&self, value: &Value, is_in_flow: bool) -> Written {
         let is_long = matches!(value, Value::Str(text) if text.expose().contains(&b'\n'));
         let style = match value {
-            Value::Str(_) if !is_long => self.manner.strings,
+            Value::Str(_) if is_long => Style::Plain,
+            Value::Str(text) if is_ambiguous(text.expose()) => Style::DoubleQuoted,
+            Value::Str(_) => self.manner.strings,
             _ => Style::Plain,
         };
         match write(value, style, is_in_flow, false) {

@@ -138,8 +138,17 @@ pub(super) fn is_quoted_by_reference(text: &str) -> bool {
     quoting::style_of(text) != Quoting::Plain
 }
 
+/// Whether a new string needs quotes so that every reader takes it for that string.
+pub(super) fn is_ambiguous(text: &[u8]) -> bool {
+    std::str::from_utf8(text).is_ok_and(quoting::is_typed_elsewhere)
+}
+
 /// A key that no text holds yet, in the quotes of those beside it.
 pub(super) fn write_key(key: &str, wanted: Style) -> Zeroizing<String> {
+    let wanted = match wanted {
+        Style::Plain if is_ambiguous(key.as_bytes()) => Style::DoubleQuoted,
+        wanted => wanted,
+    };
     match write(&Value::text(key), wanted, true, false) {
         Written::Inline(text) => text,
         Written::Block(_) => double_quoted(key),

@@ -14,6 +14,7 @@ mod keys;
 mod process;
 mod reference;
 mod set;
+mod set_shapes;
 mod sync;
 mod usage;
 

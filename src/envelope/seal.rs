@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use crate::cipher::{Cipher, Mac, Nonces, Token, Type, with_plain};
@@ -122,6 +123,9 @@ impl Draft {
         allow_cleartext: bool,
         reuse: &HashMap<Site, String>,
     ) -> Result<Option<Text>, EnvelopeError> {
+        if onto.clear_text()?.ct_eq(self.document.source()).into() {
+            return Ok(None);
+        }
         let metadata = onto.metadata().clone();
         let clear = allow_cleartext;
         let mut text = self.seal_as(metadata, key, nonces, now, clear, reuse, Some(onto))?;

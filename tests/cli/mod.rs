@@ -15,6 +15,7 @@ mod process;
 mod reference;
 mod set;
 mod set_shapes;
+mod stable;
 mod sync;
 mod usage;
 

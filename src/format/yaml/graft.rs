@@ -304,7 +304,11 @@ impl Graft<'_> {
             let has_colon = stand.is_item || self.slice(0..stand.behind).ends_with(':');
             emitter.text.push_str(if has_colon { " " } else { ": " });
             emitter.flow(node);
-            return self.cuts.push((stand.behind..stand.behind, emitter.text));
+            let behind = self.slice(stand.behind..self.text.len());
+            let blanks = behind.len() - behind.trim_start_matches(' ').len();
+            let is_before_comma = self.bytes().get(stand.behind + blanks) == Some(&b',');
+            let end = stand.behind + if is_before_comma { blanks } else { 0 };
+            return self.cuts.push((stand.behind..end, emitter.text));
         }
         emitter.flow(node);
         let tag = old.tag.as_ref().map(|(_, span)| span.start);

@@ -29,7 +29,9 @@ pub(super) fn align<T>(
     } else {
         best(new_middle, old_middle, score)
     };
-    let middle = middle.into_iter().map(|at: Option<usize>| at.map(|at| at + head));
+    let middle = middle
+        .into_iter()
+        .map(|at: Option<usize>| at.map(|at| at + head));
     let last = old.len() - tail;
     let feet = (0..tail).map(|at| Some(last + at));
     (0..head).map(Some).chain(middle).chain(feet).collect()
@@ -41,7 +43,10 @@ fn best<T>(new: &[T], old: &[T], score: impl Fn(&T, &T) -> usize) -> Vec<Option<
     let mut sums = vec![vec![0; old.len() + 1]; new.len() + 1];
     let mut scores = vec![vec![0; old.len()]; new.len()];
     let cell = |rows: &[Vec<usize>], row: usize, column: usize| {
-        rows.get(row).and_then(|row| row.get(column)).copied().unwrap_or(0)
+        rows.get(row)
+            .and_then(|row| row.get(column))
+            .copied()
+            .unwrap_or(0)
     };
     for (row, a) in new.iter().enumerate().rev() {
         for (column, b) in old.iter().enumerate().rev() {
@@ -113,6 +118,9 @@ mod tests {
     fn long_lists_without_anything_in_common_are_matched_by_position() {
         let (new, old): (Vec<u32>, Vec<u32>) = ((0..400).collect(), (1000..1300).collect());
         let found = align(&new, &old, |a, b| a == b, |_, _| 1);
-        assert_eq!((found[0], found[299], found[300]), (Some(0), Some(299), None));
+        assert_eq!(
+            (found[0], found[299], found[300]),
+            (Some(0), Some(299), None)
+        );
     }
 }

@@ -5,6 +5,7 @@
 //! every token that it was read from, so that an unchanged value keeps its ciphertext.
 
 mod align;
+mod bare;
 mod clear;
 mod open;
 mod reuse;

@@ -129,9 +129,7 @@ fn shared(a: &Node, b: &Node) -> usize {
                 .filter_map(|pair| Some(shared(&pair.value, known.get(pair.key.as_str())?)))
                 .sum()
         }
-        (Node::List(a), Node::List(b)) => {
-            a.nodes().zip(b.nodes()).map(|(a, b)| shared(a, b)).sum()
-        }
+        (Node::List(a), Node::List(b)) => a.nodes().zip(b.nodes()).map(|(a, b)| shared(a, b)).sum(),
         _ => 0,
     }
 }

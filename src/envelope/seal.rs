@@ -54,7 +54,10 @@ impl Draft {
     }
 
     /// The same; the metadata is written as in the file it is sealed onto, if there is one.
-    #[expect(clippy::too_many_arguments, reason = "each is a part of what is sealed")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is a part of what is sealed"
+    )]
     fn seal_as(
         &self,
         mut metadata: Metadata,
@@ -75,13 +78,16 @@ impl Draft {
         let mut pass = Pass::new(&self.document, &metadata, key, nonces, reuse);
         walk(&self.document.tree, &mut |step| pass.step(step))?;
         let Sealing {
-            places,
+            mut places,
             counts,
             last_modified,
             mac,
         } = pass.finish(now)?;
         let left_clear = clear_paths(&metadata, &self.document.tree, &sites(&places));
-        let texts = vec![("lastmodified", last_modified.clone()), ("mac", mac.clone())];
+        let texts = vec![
+            ("lastmodified", last_modified.clone()),
+            ("mac", mac.clone()),
+        ];
         (metadata.last_modified, metadata.mac) = (last_modified, Some(mac));
         // A key that carries an unencrypted suffix says so itself; the other rules can be mistyped.
         let says_so = metadata.rule == Rule::default();
@@ -93,16 +99,16 @@ impl Draft {
             return Err(EnvelopeError::NothingSelected { field, argument });
         }
         let fields = metadata.render();
+        if let Some(onto) = onto {
+            onto.keep_bare(&self.document.tree, &mut places);
+        }
         let metadata = match onto.and_then(|onto| onto.blocks(texts)) {
             Some(blocks) => MetadataEdit::Place { blocks, fields },
             None => MetadataEdit::Write(fields),
         };
-        let edits = Edits {
-            places,
-            metadata,
-        };
+        let edits = Edits { places, metadata };
         let bytes = self.format.apply(&self.document, &edits)?;
-        look_back(self.format, &bytes, key, &self.document.tree)?;
+        look_back(self.format, &bytes, key, &self.document)?;
         Ok(Text {
             bytes,
             counts,
@@ -209,7 +215,7 @@ impl Opened {
             metadata: MetadataEdit::Update(texts),
         };
         let bytes = self.format.apply(&self.document, &edits)?;
-        look_back(self.format, &bytes, key, &self.document.tree)?;
+        look_back(self.format, &bytes, key, &self.document)?;
         Ok(Text {
             bytes,
             counts,
@@ -413,10 +419,18 @@ fn look_back(
     format: &'static dyn crate::format::Format,
     bytes: &[u8],
     key: &DataKey,
-    expected: &Tree,
+    before: &Document,
 ) -> Result<(), EnvelopeError> {
+    let expected = &before.tree;
     let sealed = Sealed::parse(format, Zeroizing::new(bytes.to_vec()))
         .map_err(|_| EnvelopeError::SelfCheck)?;
+    // A value that takes fewer lines can leave a comment where nobody sees it.
+    let strays = sealed.document.stray_comments();
+    if strays.len() > before.stray_comments().len()
+        && let Some(line) = strays.last()
+    {
+        return Err(EnvelopeError::StrayComment(*line));
+    }
     if bytes.len() > FULL_CHECK {
         return sealed
             .is_sealed_throughout()

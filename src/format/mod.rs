@@ -85,6 +85,9 @@ pub struct Edits {
 pub enum Change {
     /// A token, in the style of what stood there.
     Seal(String),
+    /// A token that stood without quotes in the sealed file: it does so again where opening it would
+    /// give the text that stands there, which holds this value.
+    SealBare(String, Value),
     /// A clear value, in the style that the token's own style tells.
     Open(Value),
     /// A clear comment where a sealed one stood, as a comment or as an item of a list.
@@ -148,6 +151,13 @@ impl Document {
     pub fn position(&self, site: Site) -> (usize, usize) {
         match &self.layout {
             Layout::Yaml(layout) => layout.position(&self.source, site),
+        }
+    }
+
+    /// Whether a scalar stands there without quotes, on its line.
+    pub(crate) fn is_bare(&self, site: Site) -> bool {
+        match &self.layout {
+            Layout::Yaml(layout) => layout.is_bare(&self.source, site),
         }
     }
 

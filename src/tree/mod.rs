@@ -229,7 +229,10 @@ impl Node {
                 Self::Map(copy)
             }
             Self::List(list) => Self::List(List {
-                items: list.nodes().map(|node| Item::Node(node.duplicate())).collect(),
+                items: list
+                    .nodes()
+                    .map(|node| Item::Node(node.duplicate()))
+                    .collect(),
                 ..List::default()
             }),
         }

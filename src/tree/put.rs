@@ -6,26 +6,29 @@ impl Node {
     /// A value below keys and positions that do not exist yet.
     #[must_use]
     pub fn nested(path: &[Element], value: Self) -> Self {
-        path.iter().rev().fold(value, |inner, element| match element {
-            Element::Key(key) => {
-                let mut map = Map::default();
-                map.push(key.clone(), inner);
-                Self::Map(map)
-            }
-            Element::Index(_) => Self::List(List {
-                items: vec![Item::Node(inner)],
-                ..List::default()
-            }),
-        })
+        path.iter()
+            .rev()
+            .fold(value, |inner, element| match element {
+                Element::Key(key) => {
+                    let mut map = Map::default();
+                    map.push(key.clone(), inner);
+                    Self::Map(map)
+                }
+                Element::Index(_) => Self::List(List {
+                    items: vec![Item::Node(inner)],
+                    ..List::default()
+                }),
+            })
     }
 
     /// The node at a path below this one.
     pub fn at(&self, path: &[Element]) -> Option<&Self> {
-        path.iter().try_fold(self, |node, element| match (node, element) {
-            (Self::Map(map), Element::Key(key)) => map.get(key),
-            (Self::List(list), Element::Index(index)) => list.nodes().nth(*index),
-            _ => None,
-        })
+        path.iter()
+            .try_fold(self, |node, element| match (node, element) {
+                (Self::Map(map), Element::Key(key)) => map.get(key),
+                (Self::List(list), Element::Index(index)) => list.nodes().nth(*index),
+                _ => None,
+            })
     }
 
     /// Whether it holds nothing that a path could lead into.
@@ -137,7 +140,11 @@ mod tests {
             ("['a']['b'][2]", false),
             ("['s']['t'][0]", true),
         ] {
-            assert_eq!(map.at(&Path::parse(path).unwrap()).is_some(), there, "{path}");
+            assert_eq!(
+                map.at(&Path::parse(path).unwrap()).is_some(),
+                there,
+                "{path}"
+            );
         }
         let landing = map.landing(&Path::parse("['a']['b'][9]['k']").unwrap());
         assert_eq!(landing.to_string(), "[\"a\"][\"b\"][2][\"k\"]");

@@ -33,7 +33,10 @@ fn one_changed_value_is_three_changed_lines_in_every_style() {
                 let file = format!("{kind}-{name}-{number}.yaml");
                 scene.write(&file, &sealed);
                 let new = put(&sealed, &path.to_string(), Node::text("changed"));
-                edited.push((file, new.unwrap_or_else(|error| panic!("{name} {path}: {error}"))));
+                edited.push((
+                    file,
+                    new.unwrap_or_else(|error| panic!("{name} {path}: {error}")),
+                ));
             }
         }
     }
@@ -45,7 +48,9 @@ fn one_changed_value_is_three_changed_lines_in_every_style() {
     }
     let stat = scene.git("diff --numstat").succeeds().out();
     let unseen = edited.iter().map(|(file, _)| file);
-    let unseen: Vec<&String> = unseen.filter(|file| !stat.contains(file.as_str())).collect();
+    let unseen: Vec<&String> = unseen
+        .filter(|file| !stat.contains(file.as_str()))
+        .collect();
     assert!(unseen.is_empty(), "{unseen:?}");
     for line in stat.lines() {
         assert!(line.starts_with("3\t3\t"), "{line}");
@@ -57,7 +62,8 @@ fn one_document(text: &str) -> Option<(String, Map)> {
     let bytes = Zeroizing::new(text.as_bytes().to_vec());
     let mut documents = Yaml.parse(bytes).ok()?.tree.documents;
     let sealed = try_sealed(text)?;
-    let has_lines = sealed.contains("\n    lastmodified:") || sealed.contains("\r\n    lastmodified:");
+    let has_lines =
+        sealed.contains("\n    lastmodified:") || sealed.contains("\r\n    lastmodified:");
     (documents.len() == 1 && has_lines).then(|| Some((sealed, documents.remove(0))))?
 }
 
@@ -89,7 +95,9 @@ fn strings_of(node: &Node, path: Path, found: &mut Vec<Path>) {
 
 fn tokens(text: &str) -> Vec<&str> {
     let of = |line: &'_ str| line.find("ENC[").filter(|_| !line.contains("mac:"));
-    text.lines().filter_map(|line| Some(&line[of(line)?..])).collect()
+    text.lines()
+        .filter_map(|line| Some(&line[of(line)?..]))
+        .collect()
 }
 
 #[test]
@@ -121,18 +129,58 @@ fn an_item_put_in_taken_out_or_changed_leaves_the_others_their_tokens() {
 
     // The first taken out: what is left keeps its own.
     scene.write("clear.yaml", clear.replacen("  - x\n", "", 2));
-    scene.run("encrypt --onto a.yaml --overwrite clear.yaml").succeeds();
+    scene
+        .run("encrypt --onto a.yaml --overwrite clear.yaml")
+        .succeeds();
     let last = scene.read("a.yaml");
-    assert!(tokens(&last).iter().take(2).all(|token| new.contains(token)));
+    assert!(
+        tokens(&last)
+            .iter()
+            .take(2)
+            .all(|token| new.contains(token))
+    );
+}
+
+#[test]
+fn sealed_anew_a_file_of_the_reference_differs_only_where_its_value_does() {
+    let clear = "a: \"yes\"\nb: 'x: y'\nc: |\n    one\n    two\nl:\n    - |-\n      three\n      four\n    - \"12\"\n    - z\nd: plain\n";
+    let scene = Scene::with_age().file("a.yaml", clear);
+    scene
+        .sops(&format!("encrypt -i --age {RECIPIENT} a.yaml"))
+        .succeeds();
+    let before = scene.read("a.yaml");
+    let clear = scene.run("decrypt a.yaml").succeeds().out();
+    scene.write("clear.yaml", clear.replace("plain", "changed"));
+    scene.run("encrypt --onto a.yaml clear.yaml").succeeds();
+    let after = scene.read("a.yaml");
+    let (old, new) = differing_lines(&before, &after);
+    let is_of = |line: &&&str| {
+        ["d: ", "    lastmodified: ", "    mac: "]
+            .iter()
+            .any(|key| line.starts_with(key))
+    };
+    assert_eq!(old.iter().filter(is_of).count(), old.len(), "{old:?}");
+    assert_eq!(new.iter().filter(is_of).count(), new.len(), "{new:?}");
+    assert_eq!(
+        scene.run("decrypt a.yaml").succeeds().out(),
+        clear.replace("plain", "changed")
+    );
+    scene.sops("decrypt a.yaml").succeeds();
 }
 
 #[test]
 fn a_renamed_or_moved_key_gets_new_tokens() {
     let scene = sealed("a: one\nb:\n    c: two\n").file("clear.yaml", "z: one\nc: two\nb: {}\n");
     let before = scene.read("a.yaml");
-    scene.run("encrypt --onto a.yaml --overwrite clear.yaml").succeeds();
+    scene
+        .run("encrypt --onto a.yaml --overwrite clear.yaml")
+        .succeeds();
     let after = scene.read("a.yaml");
-    assert!(tokens(&after).iter().all(|token| !tokens(&before).contains(token)));
+    assert!(
+        tokens(&after)
+            .iter()
+            .all(|token| !tokens(&before).contains(token))
+    );
     scene.sops("decrypt a.yaml").succeeds();
 }
 
@@ -179,11 +227,14 @@ fn a_new_value_in_clear_under_a_positive_rule_is_refused_by_name() {
     let clear = "user: alice\npass: hunter2\nhosts:\n  - h1\n";
     let scene = Scene::with_age().file("a.yaml", clear);
     scene
-        .run(&format!("encrypt -i --encrypted-regex ^pass --age {RECIPIENT} a.yaml"))
+        .run(&format!(
+            "encrypt -i --encrypted-regex ^pass --age {RECIPIENT} a.yaml"
+        ))
         .succeeds();
     let before = scene.bytes("a.yaml");
     // The canaries are values: none of them is to be seen.
-    let changed = clear.replace("alice", "canary-user") + "token: canary-value\ntop:\n  key: canary-other\n";
+    let changed =
+        clear.replace("alice", "canary-user") + "token: canary-value\ntop:\n  key: canary-other\n";
     scene.write("clear.yaml", &changed);
     scene
         .run("encrypt --onto a.yaml clear.yaml")
@@ -210,7 +261,9 @@ fn a_new_value_in_clear_under_a_positive_rule_is_refused_by_name() {
 #[test]
 fn a_list_of_comments_that_the_reference_sealed_as_items_is_counted_without_them() {
     let scene = Scene::with_age().file("a.yaml", "l:\n    # one\n    - x\n    # two\n    - y\n");
-    scene.sops(&format!("encrypt -i --age {RECIPIENT} a.yaml")).succeeds();
+    scene
+        .sops(&format!("encrypt -i --age {RECIPIENT} a.yaml"))
+        .succeeds();
     for (path, value) in [("[\"l\"][1]", "{\"k\": \"v\"}"), ("[\"l\"][2]", "\"z\"")] {
         scene.cmd(["set", "a.yaml", path, value]).run().succeeds();
     }

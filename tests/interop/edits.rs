@@ -36,7 +36,12 @@ fn a_value_goes_anywhere_and_the_reference_sees_the_same_places() {
             }
         };
         if is_new {
-            assert_eq!(comments(&clear(&edited)), comments(&document), "{what}\n{}", clear(&edited));
+            assert_eq!(
+                comments(&clear(&edited)),
+                comments(&document),
+                "{what}\n{}",
+                clear(&edited)
+            );
         }
         let file = folder.path().join(format!("{seed}.yaml"));
         std::fs::write(&file, &edited).unwrap();
@@ -46,7 +51,9 @@ fn a_value_goes_anywhere_and_the_reference_sees_the_same_places() {
     let taken = texts.len() as u64;
     assert!(taken > count / 2, "only {taken} documents were taken");
     // A comment that the reference would lose is refused; nothing else is.
-    let other = refused.iter().filter(|error| !error.contains("would be lost"));
+    let other = refused
+        .iter()
+        .filter(|error| !error.contains("would be lost"));
     assert_eq!(other.collect::<Vec<_>>(), Vec::<&String>::new());
     assert!(refused.len() * 20 < texts.len(), "{refused:#?}");
     println!("{taken} taken, {} refused", refused.len());
@@ -61,7 +68,10 @@ fn a_value_goes_anywhere_and_the_reference_sees_the_same_places() {
             .collect();
         let ours = seen_by_us(text).unwrap_or_else(|error| format!("{error}\n"));
         if ours != theirs {
-            let _ = writeln!(differences, "--- {what}\n{text}--- ours\n{ours}--- theirs\n{theirs}");
+            let _ = writeln!(
+                differences,
+                "--- {what}\n{text}--- ours\n{ours}--- theirs\n{theirs}"
+            );
         }
     }
     assert!(differences.is_empty(), "{differences}");

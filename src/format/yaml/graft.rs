@@ -44,8 +44,7 @@ pub(super) fn graft(
             (Element::Key(name), Content::Map { pairs, is_flow }) => {
                 let is_in_flow = stand.is_in_flow || *is_flow;
                 let found = pairs.iter().position(|(key, _)| is_key(key, name));
-                let Some((at, (key, value))) =
-                    found.and_then(|at| Some((at, pairs.get(at)?)))
+                let Some((at, (key, value))) = found.and_then(|at| Some((at, pairs.get(at)?)))
                 else {
                     let is_top = rest.len() == path.len();
                     graft.new_pair(here, name, &Node::nested(below, node), is_in_flow, is_top);
@@ -148,7 +147,10 @@ impl Graft<'_> {
     fn below(&self, at: usize, column: usize) -> Below {
         let rest = self.text.get(at..).unwrap_or_default();
         let is_blank = |line: &str| line.trim().is_empty();
-        let next = rest.lines().find(|line| !is_blank(line)).unwrap_or_default();
+        let next = rest
+            .lines()
+            .find(|line| !is_blank(line))
+            .unwrap_or_default();
         let inner = next.trim_start();
         if inner.starts_with('#') && next.len() - inner.len() > column {
             return Below::Comment;

@@ -42,6 +42,13 @@ pub(super) struct ScalarPlace {
     pub(super) dash: Option<usize>,
 }
 
+impl ScalarPlace {
+    /// The column of the collection around it.
+    pub(super) fn parent(&self) -> usize {
+        usize::try_from(self.parent_indent).unwrap_or_default()
+    }
+}
+
 /// A map in the text.
 #[derive(Debug)]
 pub(super) struct MapPlace {
@@ -106,6 +113,14 @@ impl Layout {
         position(source, offset)
     }
 
+    /// Whether a plain scalar stands there that carries no mark.
+    pub(in crate::format) fn is_bare(&self, source: &[u8], site: Site) -> bool {
+        matches!(self.place(site), Some(Place::Scalar(place))
+            if place.style == Style::Plain
+                && !place.is_in_flow
+                && source.get(place.span.end) != Some(&b' '))
+    }
+
     /// The metadata entries that stand as blocks at the first column, with LF as line end.
     pub(super) fn metadata_blocks(&self, source: &[u8]) -> Option<Vec<String>> {
         let block = |place: &DocumentPlace| {
@@ -146,7 +161,8 @@ impl Layout {
                 Item::Node(_) if nodes == index => return items,
                 Item::Node(_) => (nodes, items) = (nodes + 1, items + 1),
                 Item::Comment(comment) => {
-                    items += usize::from(matches!(self.place(comment.site), Some(Place::Scalar(_))));
+                    items +=
+                        usize::from(matches!(self.place(comment.site), Some(Place::Scalar(_))));
                 }
             }
         }

@@ -155,8 +155,10 @@ fn is_decimal(unsigned: &str) -> bool {
     let (mantissa, exponent) = unsigned.split_once(['e', 'E']).unwrap_or((unsigned, "0"));
     let exponent = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    let are_digits =
-        |part: &str| part.bytes().all(|byte| byte == b'_' || byte.is_ascii_digit());
+    let are_digits = |part: &str| {
+        part.bytes()
+            .all(|byte| byte == b'_' || byte.is_ascii_digit())
+    };
     let mut digits = mantissa.bytes().filter(u8::is_ascii_digit);
     digits.next().is_some() && [whole, fraction, exponent].into_iter().all(are_digits)
 }
@@ -172,7 +174,9 @@ fn is_like_a_time(text: &str) -> bool {
         && is_number(parts.next(), 2)
         && parts.next().is_some_and(|rest| {
             rest.starts_with(|c: char| c.is_ascii_digit())
-                && rest.bytes().all(|byte| b"0123456789:.+-tTzZ \t".contains(&byte))
+                && rest
+                    .bytes()
+                    .all(|byte| b"0123456789:.+-tTzZ \t".contains(&byte))
         })
 }
 
@@ -256,12 +260,33 @@ mod tests {
     #[test]
     fn what_other_readers_take_for_something_else_is_known() {
         for text in [
-            "=", "<<", "1e400", "0x1_", "0b1", "+0xFFFFFFFFFFFFFFFFFF", "1_0.5_0", "-5.", ".5",
-            "2024-01-02 03:04:05Z", "2024-1-2", "2024-01-02t03:04:05 +02:00",
+            "=",
+            "<<",
+            "1e400",
+            "0x1_",
+            "0b1",
+            "+0xFFFFFFFFFFFFFFFFFF",
+            "1_0.5_0",
+            "-5.",
+            ".5",
+            "2024-01-02 03:04:05Z",
+            "2024-1-2",
+            "2024-01-02t03:04:05 +02:00",
         ] {
             assert!(is_typed_elsewhere(text), "{text}");
         }
-        for text in ["1.2.3.4", "a=b", "e5", "0xyz", "_", ".", "2024-01", "2024-01-02x", "a-1-2", ""] {
+        for text in [
+            "1.2.3.4",
+            "a=b",
+            "e5",
+            "0xyz",
+            "_",
+            ".",
+            "2024-01",
+            "2024-01-02x",
+            "a-1-2",
+            "",
+        ] {
             assert!(!is_typed_elsewhere(text), "{text}");
         }
     }

@@ -10,9 +10,9 @@ pub(super) fn last_line_end(text: &str, raw: &Raw) -> usize {
         Content::Map {
             pairs,
             is_flow: false,
-        } => pairs.last().map_or(raw.span.end, |(key, value)| {
-            pair_line_end(text, key, value)
-        }),
+        } => pairs
+            .last()
+            .map_or(raw.span.end, |(key, value)| pair_line_end(text, key, value)),
         Content::List {
             items,
             is_flow: false,

@@ -80,6 +80,9 @@ impl Splice<'_> {
         let layout = self.layout;
         match (layout.place(site), change) {
             (Some(Place::Scalar(place)), Change::Seal(token)) => self.seal(place, token),
+            (Some(Place::Scalar(place)), Change::SealBare(token, value)) => {
+                self.seal_bare(place, token, value);
+            }
             (Some(Place::Scalar(place)), Change::Open(value)) => self.open(place, value),
             (Some(Place::Scalar(place)), Change::OpenComment(text)) => {
                 return self.item_to_comment(place, &String::from_utf8_lossy(text.expose()));
@@ -155,6 +158,38 @@ impl Splice<'_> {
         );
     }
 
+    fn seal_bare(&mut self, place: &ScalarPlace, token: &str, value: &Value) {
+        let source = |range: Range<usize>| self.source.get(range).unwrap_or_default();
+        let has_room = !place.is_in_flow && place.tag.is_none();
+        match (write(value, Style::Plain, false, false), &place.block) {
+            (Written::Inline(text), None)
+                if has_room && source(place.span.clone()) == text.as_bytes() =>
+            {
+                self.cut(place.span.clone(), token);
+            }
+            (Written::Block(lines), Some(block)) if has_room => {
+                let indent = Self::block_indent(place);
+                let mut body = Zeroizing::new(String::new());
+                lines.push_to(&mut body, indent, self.end);
+                let header = lines.header(indent - place.parent());
+                if source(place.span.start..block.header_end) == header.as_bytes()
+                    && source(block.body_start..block.body_end) == body.as_bytes()
+                {
+                    self.cut(place.span.start..block.header_end, token);
+                    self.cut(block.body_start..block.body_end, "");
+                } else {
+                    self.seal(place, token);
+                }
+            }
+            _ => self.seal(place, token),
+        }
+    }
+
+    /// The column of the lines of a block that takes a plain token's place.
+    fn block_indent(place: &ScalarPlace) -> usize {
+        place.parent() + if place.dash.is_some() { 2 } else { INDENT }
+    }
+
     /// Whether the one blank stands there that marks a string without quotes.
     fn has_mark(&self, place: &ScalarPlace) -> bool {
         let end = place.span.end;
@@ -183,13 +218,11 @@ impl Splice<'_> {
                 self.cut(block.body_start..block.body_end, "");
             }
             (Written::Block(lines), block) => {
-                let parent = usize::try_from(place.parent_indent).unwrap_or_default();
                 let indent = match block {
                     Some(block) if block.indent > 0 => block.indent,
-                    _ if place.dash.is_some() => parent + 2,
-                    _ => parent + INDENT,
+                    _ => Self::block_indent(place),
                 };
-                let header = lines.header(indent - parent);
+                let header = lines.header(indent - place.parent());
                 let mut body = Zeroizing::new(String::with_capacity(lines.text.len() * 2));
                 lines.push_to(&mut body, indent, self.end);
                 if let Some(block) = block {

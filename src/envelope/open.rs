@@ -76,7 +76,7 @@ impl Sealed {
             metadata,
             tokens,
             changed: HashSet::new(),
-            added: Vec::new(),
+            set: Vec::new(),
             warnings,
             misplaced,
         })

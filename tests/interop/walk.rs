@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 use crate::support::{fixture, peer};
 
 /// One line for each value and comment: kind, bound path, type, bytes.
-fn seen_by_us(text: &str) -> Result<String, String> {
+pub(super) fn seen_by_us(text: &str) -> Result<String, String> {
     let document = Yaml
         .parse(Zeroizing::new(text.as_bytes().to_vec()))
         .map_err(|error| error.to_string())?;

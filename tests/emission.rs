@@ -74,148 +74,8 @@ pub(crate) fn clear(text: &str) -> String {
 
 /// What YAML makes hard, as bytes.
 fn strings() -> Vec<Vec<u8>> {
-    let mut all: Vec<String> = [
-        "",
-        " ",
-        "a",
-        "two words",
-        " lead",
-        "trail ",
-        "\ttab",
-        "tab\t",
-        "a\tb",
-        "yes",
-        "No",
-        "on",
-        "y",
-        "n",
-        "true",
-        "True",
-        "null",
-        "~",
-        "Null",
-        "nUll",
-        "12",
-        "-5",
-        "+5",
-        "0x1F",
-        "0o17",
-        "012",
-        "08",
-        "0b1",
-        "1_000",
-        "1.5",
-        ".5",
-        "5.",
-        "1e3",
-        "1e400",
-        "-.inf",
-        ".nan",
-        ".NaN",
-        "12:30:45",
-        "1:60",
-        "190:20:30.15",
-        "2024-01-02",
-        "2024-01-02 03:04:05Z",
-        "2024-01-02T03:04:05Z",
-        "2024-1-2 3:4:5",
-        "=",
-        "<<",
-        "-",
-        "- a",
-        "--- a",
-        "---",
-        "...",
-        "? a",
-        "?",
-        ":",
-        ": a",
-        "a: b",
-        "a:b",
-        "a:",
-        "a #b",
-        "a#b",
-        "#",
-        "# a",
-        "[a",
-        "{a",
-        "]",
-        "}",
-        "a, b",
-        "a,b",
-        "&a",
-        "*a",
-        "!a",
-        "|",
-        "|-",
-        ">",
-        "%a",
-        "@a",
-        "`a",
-        "'",
-        "''",
-        "\"",
-        "it's",
-        "say \"hi\"",
-        "\\",
-        "\\n",
-        "a\\",
-        "a\nb",
-        "a\n",
-        "\na",
-        "\n",
-        "\n\n",
-        "a\n\n",
-        "a\n\nb\n",
-        " a\nb",
-        "a \nb",
-        "a\n b\n",
-        "\ta\nb",
-        "a\n\tb",
-        "a\r\nb",
-        "a\r",
-        "\r",
-        "a\u{85}b",
-        "a\u{2028}b",
-        "a\u{2029}",
-        "\u{A0}",
-        "\u{FEFF}",
-        "a\u{FEFF}",
-        "\u{1F600}",
-        "é",
-        "日本",
-        "\u{7F}",
-        "\u{1}",
-        "\0",
-        "\u{1B}[0m",
-        "\u{FFFD}",
-        "\u{FFFE}",
-        "\u{D7FF}",
-        "\u{10FFFF}",
-        "ENC[AES256_GCM]",
-        "#ENC[",
-        "a\n# b\nc",
-        "a\n---\nb",
-        "a\n...\n",
-        "key: |",
-        "-----BEGIN KEY-----\nabc\n-----END KEY-----\n",
-        "0",
-        "-0",
-        "1.2.3.4",
-        "1.",
-        "_",
-        "1__0",
-        "0x",
-        "0xFFFFFFFFFFFFFFFFFF",
-        "9223372036854775808",
-        "18446744073709551616",
-        "a\n ",
-        "\n ",
-    ]
-    .map(str::to_owned)
-    .to_vec();
-    all.push("long ".repeat(60) + "end");
-    let mut all: Vec<Vec<u8>> = all.into_iter().map(String::into_bytes).collect();
+    let mut all: Vec<Vec<u8>> = HARD.iter().map(|text| text.as_bytes().to_vec()).collect();
+    all.push(("long ".repeat(60) + "end").into_bytes());
     all.extend([
         vec![0xFF],
         vec![b'a', 0x80, b'\n'],
@@ -224,6 +84,24 @@ fn strings() -> Vec<Vec<u8>> {
     ]);
     all
 }
+
+#[rustfmt::skip]
+const HARD: &[&str] = &[
+    "", " ", "a", "two words", " lead", "trail ", "\ttab", "tab\t", "a\tb", "yes", "No", "on",
+    "y", "n", "true", "True", "null", "~", "Null", "nUll", "12", "-5", "+5", "0x1F", "0o17",
+    "012", "08", "0b1", "1_000", "1.5", ".5", "5.", "1e3", "1e400", "-.inf", ".nan", ".NaN",
+    "12:30:45", "1:60", "190:20:30.15", "2024-01-02", "2024-01-02 03:04:05Z",
+    "2024-01-02T03:04:05Z", "2024-1-2 3:4:5", "=", "<<", "-", "- a", "--- a", "---", "...", "? a",
+    "?", ":", ": a", "a: b", "a:b", "a:", "a #b", "a#b", "#", "# a", "[a", "{a", "]", "}", "a, b",
+    "a,b", "&a", "*a", "!a", "|", "|-", ">", "%a", "@a", "`a", "'", "''", "\"", "it's",
+    "say \"hi\"", "\\", "\\n", "a\\", "a\nb", "a\n", "\na", "\n", "\n\n", "a\n\n", "a\n\nb\n",
+    " a\nb", "a \nb", "a\n b\n", "\ta\nb", "a\n\tb", "a\r\nb", "a\r", "\r", "a\u{85}b",
+    "a\u{2028}b", "a\u{2029}", "\u{A0}", "\u{FEFF}", "a\u{FEFF}", "\u{1F600}", "é", "日本",
+    "\u{7F}", "\u{1}", "\0", "\u{1B}[0m", "\u{FFFD}", "\u{FFFE}", "\u{D7FF}", "\u{10FFFF}",
+    "ENC[AES256_GCM]", "#ENC[", "a\n# b\nc", "a\n---\nb", "a\n...\n", "key: |",
+    "-----BEGIN KEY-----\nabc\n-----END KEY-----\n", "0", "-0", "1.2.3.4", "1.", "_", "1__0",
+    "0x", "0xFFFFFFFFFFFFFFFFFF", "9223372036854775808", "18446744073709551616", "a\n ", "\n ",
+];
 
 /// Strings of letters that matter, from a seed.
 fn generated(count: usize) -> Vec<Vec<u8>> {
@@ -390,16 +268,14 @@ fn strings_are_read_again_as_those_strings_by_three_readers() {
 }
 
 fn as_python(value: &[u8]) -> serde_json::Value {
-    match std::str::from_utf8(value) {
-        Ok(text) => serde_json::json!(["str", text]),
-        Err(_) => {
-            let mut hex = String::new();
-            for byte in value {
-                let _ = write!(hex, "{byte:02x}");
-            }
-            serde_json::json!(["bytes", hex])
-        }
+    if let Ok(text) = std::str::from_utf8(value) {
+        return serde_json::json!(["str", text]);
     }
+    let mut hex = String::new();
+    for byte in value {
+        let _ = write!(hex, "{byte:02x}");
+    }
+    serde_json::json!(["bytes", hex])
 }
 
 fn leaves(node: &Node) -> Vec<(&'static str, Vec<u8>)> {

@@ -52,13 +52,11 @@ impl Node {
                     Item::Node(node) => Some(node),
                     Item::Comment(_) => None,
                 });
-                match nodes.nth(*index) {
-                    Some(node) => node.put(below, value),
-                    None => {
-                        list.items.push(Item::Node(Self::nested(below, value)));
-                        Ok(())
-                    }
+                if let Some(node) = nodes.nth(*index) {
+                    return node.put(below, value);
                 }
+                list.items.push(Item::Node(Self::nested(below, value)));
+                Ok(())
             }
             (_, node) if node.gives_way() => {
                 *node = Self::nested(path, value);

@@ -64,7 +64,7 @@ fn a_value_goes_anywhere_and_the_reference_sees_the_same_places() {
             .unwrap()
             .lines()
             .filter(|line| !line.contains(" sops:"))
-            .map(|line| format!("{line}\n"))
+            .flat_map(|line| [line, "\n"])
             .collect();
         let ours = seen_by_us(text).unwrap_or_else(|error| format!("{error}\n"));
         if ours != theirs {

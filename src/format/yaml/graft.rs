@@ -48,7 +48,7 @@ pub(super) fn graft(
                 else {
                     let is_top = rest.len() == path.len();
                     graft.new_pair(here, name, &Node::nested(below, node), is_in_flow, is_top);
-                    return graft.finish();
+                    return Ok(graft.finish());
                 };
                 let before = at.checked_sub(1).and_then(|at| pairs.get(at));
                 let before = before.map(|(_, value)| value);
@@ -65,7 +65,7 @@ pub(super) fn graft(
                 let is_in_flow = stand.is_in_flow || *is_flow;
                 let Some(item) = items.get(*index) else {
                     graft.new_item(here, &Node::nested(below, node), &stand);
-                    return graft.finish();
+                    return Ok(graft.finish());
                 };
                 let before = index.checked_sub(1).and_then(|at| items.get(at));
                 graft.manner = graft.manner.beside(None, before);
@@ -96,7 +96,7 @@ pub(super) fn graft(
     } else {
         graft.replace(here, &stand, &node);
     }
-    graft.finish()
+    Ok(graft.finish())
 }
 
 /// Where a node stands.
@@ -359,7 +359,7 @@ impl Graft<'_> {
             })
     }
 
-    fn finish(mut self) -> Result<Zeroizing<Vec<u8>>, FormatError> {
+    fn finish(mut self) -> Zeroizing<Vec<u8>> {
         self.cuts.sort_by_key(|(range, _)| (range.start, range.end));
         let added: usize = self.cuts.iter().map(|(_, new)| new.len()).sum();
         let mut text = Zeroizing::new(Vec::with_capacity(self.text.len() + added));
@@ -370,6 +370,6 @@ impl Graft<'_> {
             at = range.end;
         }
         text.extend_from_slice(self.slice(at..self.text.len()).as_bytes());
-        Ok(text)
+        text
     }
 }

@@ -119,6 +119,8 @@ pub enum Fault {
     NotSealable,
     /// It is right, but not supported here yet.
     Unsupported,
+    /// An alias repeats what would be sealed or changed, or the other way round.
+    Repeated,
     /// It cannot be written in this format.
     Unrepresentable,
 }

@@ -12,10 +12,11 @@ use crate::tree::{Comment, Entry, Item, Leaf, List, Map, Node, Pair, Tree, Value
 
 use super::super::{Fault, FormatError, Metadata};
 use super::grammar::{Content, Parsed, Raw, RawDocument};
+use super::copies::Copying;
 use super::layout::{DocumentPlace, Layout, ListPlace, MapPlace, Place, RootPlace, ScalarPlace};
 use super::lines::{is_first_on_line, line_start, next_line};
 use super::resolve::{Resolved, resolve};
-use super::tokens::Style;
+use super::tokens::{DEPTH_LIMIT, Style};
 
 /// The key of the metadata entry.
 pub(super) const METADATA_KEY: &str = "sops";
@@ -36,6 +37,9 @@ pub(super) fn compose(text: &str, parsed: &Parsed) -> Result<Composed, FormatErr
         layout: Layout::default(),
         metadata: None,
         checks_keys: true,
+        copying: Copying::of(parsed),
+        depth: 0,
+        refusal: None,
     };
     let mut tree = Tree::default();
     for document in &parsed.documents {
@@ -53,6 +57,10 @@ pub(super) fn compose(text: &str, parsed: &Parsed) -> Result<Composed, FormatErr
         .filter(|span| span.len() > 1)
         .map(|span| span.start)
         .collect();
+    // What the reference cannot read is no reason to leave a sealed file unopened.
+    if let Some(refusal) = composer.refusal.filter(|_| composer.metadata.is_none()) {
+        return Err(refusal);
+    }
     Ok(Composed {
         tree,
         metadata: composer.metadata,
@@ -68,12 +76,16 @@ pub(super) struct Composer<'a> {
     pub(super) layout: Layout,
     pub(super) metadata: Option<Metadata>,
     checks_keys: bool,
+    pub(super) copying: Copying<'a>,
+    depth: usize,
+    /// The first thing that is tolerated in a sealed file only.
+    refusal: Option<FormatError>,
 }
 
 /// What surrounds a node.
 #[derive(Debug, Clone, Copy)]
-struct Around {
-    is_in_flow: bool,
+pub(super) struct Around {
+    pub(super) is_in_flow: bool,
     indent: isize,
     dash: Option<usize>,
     behind_indicator: usize,
@@ -84,6 +96,12 @@ impl Composer<'_> {
         Err(FormatError::at(self.text, at, fault, reason))
     }
 
+    /// Refuses a clear text; a sealed one is read all the same.
+    pub(super) fn fail_clear(&mut self, at: usize, reason: &str) {
+        let refusal = FormatError::at(self.text, at, Fault::Unsupported, reason);
+        self.refusal.get_or_insert(refusal);
+    }
+
     fn comment(&mut self, index: usize, inline: bool) -> Option<Comment> {
         let span = self.comments.get(index)?.clone();
         *self.taken.get_mut(index)? = true;
@@ -92,13 +110,17 @@ impl Composer<'_> {
         Some(Comment {
             text,
             inline,
-            site: self.layout.add(Place::Comment(span)),
+            site: self.add(Place::Comment(span)),
         })
     }
 
     fn document(&mut self, document: &RawDocument) -> Result<Map, FormatError> {
         let bytes = self.text.as_bytes();
         let number = self.layout.documents.len();
+        if let Some(at) = document.odd_version {
+            self.fail_clear(at, "other tools read %YAML 1.1 only; take the directive out");
+        }
+        let mut null = None;
         let block = |indent| RootPlace::Block {
             indent,
             end: document.end,
@@ -115,19 +137,14 @@ impl Composer<'_> {
                     block(first - line_start(bytes, first))
                 };
                 if !*is_flow && !is_first_on_line(bytes, first) {
-                    let before = bytes.get(line_start(bytes, first)..first);
-                    if before.is_some_and(|before| before.contains(&b'?')) {
-                        if let Some((key, _)) = pairs.first() {
-                            self.key(key)?;
-                        }
-                        let reason = "a key behind '?' is not supported yet";
-                        return self.fail(first, Fault::Unsupported, reason);
-                    }
-                    return self.fail(first, Fault::Unsupported, "content behind '---'");
+                    return self.fail(first, Fault::Syntax, "a key behind '---'");
                 }
-                self.layout
-                    .documents
-                    .push(DocumentPlace { root, entry: None });
+                self.tag_of_collection(&document.root)?;
+                self.layout.documents.push(DocumentPlace {
+                    root,
+                    entry: None,
+                    null: None,
+                });
                 let indent = isize::try_from(first - line_start(bytes, first)).unwrap_or_default();
                 let around = Around {
                     is_in_flow: *is_flow,
@@ -145,12 +162,16 @@ impl Composer<'_> {
                 style: Style::Plain,
                 text,
                 ..
-            } if matches!(resolve(text), Resolved::Value(Value::Null)) => {
-                return self.fail(
-                    document.root.span.start,
-                    Fault::Unsupported,
-                    "a document that is null",
-                );
+            } if matches!(resolve(text), Resolved::Value(Value::Null))
+                && document.root.tag.is_none() =>
+            {
+                null = Some(document.root.span.clone());
+                let mut map = Map::default();
+                for index in document.root.head.iter().chain(&document.root.line) {
+                    map.entries
+                        .extend(self.comment(*index, false).map(Entry::Comment));
+                }
+                (map, Some(block(0)))
             }
             _ => {
                 let reason = "the top level must be a map (key: value)";
@@ -158,9 +179,11 @@ impl Composer<'_> {
             }
         };
         if let Some(root) = root {
-            self.layout
-                .documents
-                .push(DocumentPlace { root, entry: None });
+            self.layout.documents.push(DocumentPlace {
+                root,
+                entry: None,
+                null,
+            });
         }
         for index in &document.foot {
             map.entries
@@ -188,7 +211,7 @@ impl Composer<'_> {
         };
         let mut map = Map {
             entries: Vec::new(),
-            site: self.layout.add(Place::Map(place)),
+            site: self.add(Place::Map(place)),
         };
         let inner = Around {
             is_in_flow: around.is_in_flow || is_flow,
@@ -216,7 +239,10 @@ impl Composer<'_> {
                 continue;
             }
             previous_end = Some(self.pair_end(key, value));
-            let is_scalar = matches!(value.content, Content::Scalar { .. } | Content::Absent);
+            if name == "<<" {
+                self.merge(key, value);
+            }
+            let is_scalar = !matches!(value.content, Content::Map { .. } | Content::List { .. });
             if is_scalar {
                 for index in &value.head {
                     map.entries
@@ -273,25 +299,31 @@ impl Composer<'_> {
             .map_or(key.span.end, |at| key.span.end + at + 1)
     }
 
-    fn node(
+    pub(super) fn node(
         &mut self,
         raw: &Raw,
         around: Around,
         comments_taken: bool,
     ) -> Result<Node, FormatError> {
-        if let (Some((tag, span)), false) =
-            (&raw.tag, matches!(raw.content, Content::Scalar { .. }))
-        {
-            let fits = match &raw.content {
-                Content::Map { .. } => tag == "!!map",
-                Content::List { .. } => tag == "!!seq",
-                _ => false,
-            };
-            if !fits {
-                return self.fail(span.start, Fault::Unsupported, "a tag is not supported yet");
-            }
+        self.depth += 1;
+        if self.depth > DEPTH_LIMIT {
+            return self.fail(raw.span.start, Fault::Unsupported, "nested too deeply");
         }
+        let node = self.node_here(raw, around, comments_taken)?;
+        self.depth -= 1;
+        Ok(node)
+    }
+
+    fn node_here(
+        &mut self,
+        raw: &Raw,
+        around: Around,
+        comments_taken: bool,
+    ) -> Result<Node, FormatError> {
+        self.count(raw)?;
+        self.tag_of_collection(raw)?;
         match &raw.content {
+            Content::Alias { anchor } => self.copy(raw, *anchor, around),
             Content::Absent | Content::Scalar { .. } => Ok(Node::Leaf(self.scalar(raw, around)?)),
             Content::Map { pairs, is_flow } => {
                 let mut heads = Vec::new();
@@ -373,7 +405,7 @@ impl Composer<'_> {
                     .extend(self.comment(*index, false).map(Item::Comment));
             }
         }
-        list.site = self.layout.add(Place::List(ListPlace {
+        list.site = self.add(Place::List(ListPlace {
             start: raw.span.start,
             behind_indicator: around.behind_indicator,
             items: sites,
@@ -406,7 +438,7 @@ impl Composer<'_> {
         };
         Ok(Leaf {
             value,
-            site: self.layout.add(Place::Scalar(place)),
+            site: self.add(Place::Scalar(place)),
         })
     }
 

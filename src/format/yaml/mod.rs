@@ -4,13 +4,16 @@
 //! types; back: `splice` edits the text, `emit` writes what is new. What is not supported yet
 //! is refused with its line.
 
+mod anchors;
 mod collections;
+mod copies;
 mod comments;
 mod compose;
 mod emit;
 mod entry;
 mod extents;
 mod grammar;
+mod guard;
 mod layout;
 mod lines;
 mod quoting;

@@ -32,7 +32,11 @@ pub(super) fn splice(
         end: line_end(source),
         cuts: Vec::new(),
     };
+    super::guard::repeated(document, layout, edits)?;
     for (site, change) in &edits.places {
+        if matches!(layout.place(*site), Some(Place::Copy(_))) {
+            continue;
+        }
         splice.place(*site, change)?;
     }
     splice.lists_of_comments(edits);
@@ -315,7 +319,7 @@ impl Splice<'_> {
                 .get(number)
                 .is_some_and(|map| map.pairs().next().is_none());
             let is_block = matches!(place.root, RootPlace::Block { .. });
-            let rest = if is_last && is_block {
+            let rest = if is_last && is_block && number == 0 {
                 format!("{{}}{}", self.end)
             } else {
                 String::new()
@@ -327,6 +331,9 @@ impl Splice<'_> {
     fn write_metadata(&mut self, fields: &Fields) {
         let layout = self.layout;
         for place in &layout.documents {
+            if let Some(null) = &place.null {
+                self.cut(null.clone(), "");
+            }
             match place.root {
                 RootPlace::Flow { start, is_empty } => {
                     let comma = if is_empty { "" } else { "," };

@@ -27,6 +27,11 @@ pub(super) enum Kind {
     Directive {
         is_version_1_1: bool,
     },
+    /// `%TAG`: a handle and what it stands for.
+    TagDirective {
+        handle: String,
+        prefix: String,
+    },
     DocumentStart,
     DocumentEnd,
     BlockSequenceStart,
@@ -41,8 +46,12 @@ pub(super) enum Kind {
     FlowEntry,
     Key,
     Value,
-    Alias,
-    Anchor,
+    Alias {
+        name: String,
+    },
+    Anchor {
+        name: String,
+    },
     Tag {
         handle: String,
         suffix: String,
@@ -109,13 +118,13 @@ fn token(text: &str, scanned: Scanned<'_>) -> Result<Option<Token>, FormatError>
         TokenType::VersionDirective(major, minor) => Kind::Directive {
             is_version_1_1: (major, minor) == (1, 1),
         },
-        TokenType::TagDirective(..) | TokenType::ReservedDirective(..) => {
-            return Err(FormatError::at(
-                text,
-                start,
-                Fault::Unsupported,
-                "a directive",
-            ));
+        TokenType::TagDirective(handle, prefix) => Kind::TagDirective {
+            handle: handle.into_owned(),
+            prefix: prefix.into_owned(),
+        },
+        TokenType::ReservedDirective(..) => {
+            let reason = "a directive other than %YAML and %TAG";
+            return Err(FormatError::at(text, start, Fault::Unsupported, reason));
         }
         TokenType::DocumentStart => Kind::DocumentStart,
         TokenType::DocumentEnd => Kind::DocumentEnd,
@@ -130,8 +139,12 @@ fn token(text: &str, scanned: Scanned<'_>) -> Result<Option<Token>, FormatError>
         TokenType::FlowEntry => Kind::FlowEntry,
         TokenType::Key => Kind::Key,
         TokenType::Value => Kind::Value,
-        TokenType::Alias(_) => Kind::Alias,
-        TokenType::Anchor(_) => Kind::Anchor,
+        TokenType::Alias(name) => Kind::Alias {
+            name: anchor_name(text, start, &name)?,
+        },
+        TokenType::Anchor(name) => Kind::Anchor {
+            name: anchor_name(text, start, &name)?,
+        },
         TokenType::Tag(handle, suffix) => Kind::Tag {
             handle: handle.into_owned(),
             suffix: suffix.into_owned(),
@@ -148,6 +161,16 @@ fn token(text: &str, scanned: Scanned<'_>) -> Result<Option<Token>, FormatError>
         _ => return Ok(None),
     };
     Ok(Some(Token { kind, start, end }))
+}
+
+/// Names that every reader takes: YAML 1.2 allows more, the reference does not.
+fn anchor_name(text: &str, start: usize, name: &str) -> Result<String, FormatError> {
+    let is_fit = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    if name.chars().all(is_fit) {
+        return Ok(name.to_owned());
+    }
+    let reason = "an anchor's name has letters, digits, '-' and '_' only";
+    Err(FormatError::at(text, start, Fault::Unsupported, reason))
 }
 
 fn style_of(style: ScalarStyle) -> Style {

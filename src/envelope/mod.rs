@@ -4,6 +4,7 @@
 //! caller gets a data key from `keys` and hands it over. The surprise: an opened document keeps
 //! every token that it was read from, so that an unchanged value keeps its ciphertext.
 
+mod expand;
 mod open;
 mod reuse;
 mod seal;
@@ -118,6 +119,9 @@ pub enum EnvelopeError {
     /// A comment that cannot be sealed where it stands.
     #[error("line {0}: a comment here would be lost by other tools; move it to a line above a key")]
     StrayComment(usize),
+    /// An alias repeats comments that decide what is sealed.
+    #[error("line {0}: comments of what this alias repeats decide what is sealed; write the copy out with them")]
+    CommentOfAlias(usize),
     /// A sealed comment would change which values are sealed.
     #[error("line {0}: this comment, once sealed, would match unencrypted_comment_regex")]
     MisleadingComment(usize),
@@ -165,7 +169,7 @@ impl EnvelopeError {
         let code = match &self {
             Self::Format(fault) => match fault.fault {
                 Fault::Empty => Code::Empty,
-                Fault::NotSealable if !reading => Code::Encrypt,
+                Fault::NotSealable | Fault::Repeated | Fault::Parted if !reading => Code::Encrypt,
                 Fault::Unrepresentable => Code::Unrepresentable,
                 _ if reading => Code::Failed,
                 _ => Code::Input,
@@ -181,6 +185,12 @@ impl EnvelopeError {
         let error = Error::new(code, format!("cannot {verb} {file}: {self}"));
         let file = quoted(file);
         match self {
+            Self::Format(FormatError {
+                fault: Fault::Repeated,
+                ..
+            }) => error.hint(
+                "clsecrets encrypt --expand-aliases …    # writes the copy out in place of the alias",
+            ),
             Self::NotSealed => error.hint(format!("clsecrets encrypt -i {file}")),
             Self::AlreadySealed => error.hint(format!("clsecrets decrypt {file}")),
             Self::Mac(_) => error

@@ -71,6 +71,8 @@ pub struct Edits {
 /// What a place in the text becomes.
 #[derive(Debug)]
 pub enum Change {
+    /// The alias that makes this copy is written out: what it repeats stands there by itself.
+    Expand,
     /// A token, in the style of what stood there.
     Seal(String),
     /// A clear value, in the style that the token's own style tells.
@@ -119,8 +121,10 @@ pub enum Fault {
     NotSealable,
     /// It is right, but not supported here yet.
     Unsupported,
-    /// An alias repeats what would be sealed or changed, or the other way round.
+    /// What an alias repeats is to be sealed there, too; the alias can be written out.
     Repeated,
+    /// An edit would part a value from what an alias repeats.
+    Parted,
     /// It cannot be written in this format.
     Unrepresentable,
 }
@@ -147,6 +151,13 @@ impl Document {
     pub fn stray_comments(&self) -> Vec<usize> {
         match &self.layout {
             Layout::Yaml(layout) => layout.stray_comments(&self.source),
+        }
+    }
+
+    /// The alias that a site is a copy of, by the byte where it begins.
+    pub(crate) fn alias(&self, site: Site) -> Option<usize> {
+        match &self.layout {
+            Layout::Yaml(layout) => layout.alias(site),
         }
     }
 

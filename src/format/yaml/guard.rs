@@ -18,10 +18,10 @@ pub(super) fn repeated(
         return Ok(());
     }
     let source = document.source();
-    let fail = |at: usize, reason: String| {
+    let fail = |at: usize, fault: Fault, reason: String| {
         let (line, column) = position(source, at);
         Err(FormatError {
-            fault: Fault::Repeated,
+            fault,
             line,
             column,
             reason,
@@ -51,27 +51,28 @@ pub(super) fn repeated(
         match (originals.get(&place.original), copies.get(&site)) {
             (None, None) => {}
             (Some(old), Some(new)) if opens_alike(old, new) => {}
+            (None, Some(Change::Expand)) => {}
             (_, Some(Change::Seal(_))) => {
                 let reason = format!(
                     "this alias repeats line {}, and its copy is to be sealed under a path of its own",
                     line(place.original)
                 );
-                return fail(alias, reason);
+                return fail(alias, Fault::Repeated, reason);
             }
             (Some(Change::Seal(_)), None) => {
                 let reason = format!(
                     "this alias would show in clear what is sealed in line {}",
                     line(place.original)
                 );
-                return fail(alias, reason);
+                return fail(alias, Fault::Parted, reason);
             }
             (None, Some(_)) => {
                 let reason = format!("the value here is that of line {}", line(place.original));
-                return fail(alias, reason);
+                return fail(alias, Fault::Parted, reason);
             }
             (Some(_), _) => {
                 let reason = format!("the alias in line {} repeats this value", line(alias));
-                return fail(place.original, reason);
+                return fail(place.original, Fault::Parted, reason);
             }
         }
     }
@@ -79,7 +80,7 @@ pub(super) fn repeated(
         if let Some((place, at)) = added_to(layout, *site) {
             let lines = (line(place.alias.start), line(place.original));
             let reason = format!("the alias in line {} repeats the map of line {}", lines.0, lines.1);
-            return fail(at, reason);
+            return fail(at, Fault::Parted, reason);
         }
     }
     Ok(())

@@ -129,6 +129,13 @@ impl Layout {
         position(source, offset)
     }
 
+    pub(in crate::format) fn alias(&self, site: Site) -> Option<usize> {
+        match self.place(site) {
+            Some(Place::Copy(place)) => Some(place.alias.start),
+            _ => None,
+        }
+    }
+
     pub(in crate::format) fn reserved_entry(&self, source: &[u8]) -> Option<usize> {
         let entries = self
             .documents

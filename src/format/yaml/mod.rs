@@ -11,6 +11,7 @@ mod comments;
 mod compose;
 mod emit;
 mod entry;
+mod expand;
 mod extents;
 mod grammar;
 mod guard;

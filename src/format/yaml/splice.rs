@@ -33,6 +33,7 @@ pub(super) fn splice(
         cuts: Vec::new(),
     };
     super::guard::repeated(document, layout, edits)?;
+    splice.cuts = super::expand::aliases(document, layout, edits);
     for (site, change) in &edits.places {
         if matches!(layout.place(*site), Some(Place::Copy(_))) {
             continue;

@@ -93,14 +93,75 @@ pub(super) fn tokens(text: &str) -> Result<Vec<Token>, FormatError> {
     options.flow_nesting_limit = DEPTH_LIMIT;
     let mut found: Vec<Token> = Vec::with_capacity(text.len() / 16);
     let mut extents = Extents::new(text);
+    let mut flow_level = 0_usize;
     for scanned in Scanner::with_options(StrInput::new(text), options) {
         let scanned = scanned.map_err(|error| fault(text, &error))?;
         if let Some(mut token) = token(text, scanned)? {
             extents.mend(&mut token);
+            check(text, &token, &mut flow_level)?;
             found.push(token);
         }
     }
     Ok(found)
+}
+
+/// Refuses what the reference reads otherwise, or not at all, though YAML 1.2 allows it.
+fn check(text: &str, token: &Token, flow_level: &mut usize) -> Result<(), FormatError> {
+    match &token.kind {
+        Kind::FlowSequenceStart | Kind::FlowMappingStart if !token.is_virtual() => *flow_level += 1,
+        Kind::FlowSequenceEnd | Kind::FlowMappingEnd if !token.is_virtual() => {
+            *flow_level = flow_level.saturating_sub(1);
+        }
+        Kind::Scalar {
+            style: Style::Plain,
+            text: scalar,
+            ..
+        } if *flow_level > 0 && scalar.starts_with('?') => {
+            let reason = "'?' without a blank in a flow collection; put it in quotes";
+            return Err(FormatError::at(
+                text,
+                token.start,
+                Fault::Unsupported,
+                reason,
+            ));
+        }
+        Kind::Scalar {
+            style: Style::DoubleQuoted,
+            ..
+        } => {
+            let inside = text.get(token.start..token.end).unwrap_or_default();
+            if let Some(at) = surrogate(inside) {
+                let reason = "an escaped surrogate; write the character itself, or \\U";
+                return Err(FormatError::at(
+                    text,
+                    token.start + at,
+                    Fault::Unsupported,
+                    reason,
+                ));
+            }
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// Where half a character of UTF-16 is escaped (`\ud83d`): JSON joins two of them, YAML does not.
+fn surrogate(quoted: &str) -> Option<usize> {
+    let bytes = quoted.as_bytes();
+    let mut at = 0;
+    while let Some(byte) = bytes.get(at) {
+        if *byte != b'\\' {
+            at += 1;
+            continue;
+        }
+        if let Some([b'u', b'd' | b'D', b'8'..=b'9' | b'a'..=b'f' | b'A'..=b'F']) =
+            bytes.get(at + 1..at + 4)
+        {
+            return Some(at);
+        }
+        at += 2;
+    }
+    None
 }
 
 fn token(text: &str, scanned: Scanned<'_>) -> Result<Option<Token>, FormatError> {

@@ -44,7 +44,10 @@ impl Draft {
         let before = selected(&self.document.tree, rule);
         let after = selected(&again.document.tree, rule);
         let is_value = |found: &&Selected| !found.is_comment;
-        let (before, after) = (before.iter().filter(is_value), after.iter().filter(is_value));
+        let (before, after) = (
+            before.iter().filter(is_value),
+            after.iter().filter(is_value),
+        );
         for (before, after) in before.zip(after) {
             if before.is_selected != after.is_selected {
                 let line = self.document.position(before.site).0;

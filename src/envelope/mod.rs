@@ -120,7 +120,9 @@ pub enum EnvelopeError {
     #[error("line {0}: a comment here would be lost by other tools; move it to a line above a key")]
     StrayComment(usize),
     /// An alias repeats comments that decide what is sealed.
-    #[error("line {0}: comments of what this alias repeats decide what is sealed; write the copy out with them")]
+    #[error(
+        "line {0}: comments of what this alias repeats decide what is sealed; write the copy out with them"
+    )]
     CommentOfAlias(usize),
     /// A sealed comment would change which values are sealed.
     #[error("line {0}: this comment, once sealed, would match unencrypted_comment_regex")]

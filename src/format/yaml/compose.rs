@@ -11,8 +11,8 @@ use crate::secret::SecretBytes;
 use crate::tree::{Comment, Entry, Item, Leaf, List, Map, Node, Pair, Tree, Value};
 
 use super::super::{Fault, FormatError, Metadata};
-use super::grammar::{Content, Parsed, Raw, RawDocument};
 use super::copies::Copying;
+use super::grammar::{Content, Parsed, Raw, RawDocument};
 use super::layout::{DocumentPlace, Layout, ListPlace, MapPlace, Place, RootPlace, ScalarPlace};
 use super::lines::{is_first_on_line, line_start, next_line};
 use super::resolve::{Resolved, resolve};
@@ -118,7 +118,10 @@ impl Composer<'_> {
         let bytes = self.text.as_bytes();
         let number = self.layout.documents.len();
         if let Some(at) = document.odd_version {
-            self.fail_clear(at, "other tools read %YAML 1.1 only; take the directive out");
+            self.fail_clear(
+                at,
+                "other tools read %YAML 1.1 only; take the directive out",
+            );
         }
         let mut null = None;
         let block = |indent| RootPlace::Block {
@@ -307,7 +310,8 @@ impl Composer<'_> {
     ) -> Result<Node, FormatError> {
         self.depth += 1;
         if self.depth > DEPTH_LIMIT {
-            return self.fail(raw.span.start, Fault::Unsupported, "nested too deeply");
+            let at = self.alias_start().unwrap_or(raw.span.start);
+            return self.fail(at, Fault::Unsupported, "nested too deeply");
         }
         let node = self.node_here(raw, around, comments_taken)?;
         self.depth -= 1;

@@ -104,6 +104,11 @@ impl Composer<'_> {
         }))
     }
 
+    /// Where the alias begins whose copy is being made.
+    pub(super) fn alias_start(&self) -> Option<usize> {
+        self.copying.alias.as_ref().map(|(alias, _)| alias.start)
+    }
+
     /// Counts what is made for an alias.
     pub(super) fn count(&mut self, raw: &Raw) -> Result<(), FormatError> {
         let Some((alias, _)) = &self.copying.alias else {

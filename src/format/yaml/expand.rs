@@ -20,12 +20,14 @@ pub(super) fn aliases(
     layout: &Layout,
     edits: &Edits,
 ) -> Vec<(Range<usize>, Zeroizing<String>)> {
-    let named = edits.places.iter().filter_map(|(site, change)| {
-        match (change, layout.place(*site)) {
-            (Change::Expand, Some(Place::Copy(place))) => Some(place.alias.start),
-            _ => None,
-        }
-    });
+    let named =
+        edits
+            .places
+            .iter()
+            .filter_map(|(site, change)| match (change, layout.place(*site)) {
+                (Change::Expand, Some(Place::Copy(place))) => Some(place.alias.start),
+                _ => None,
+            });
     let mut expanding = Expanding {
         layout,
         named: named.collect(),

@@ -7,8 +7,8 @@
 use std::ops::Range;
 
 use super::super::{Fault, FormatError};
-use super::comments::{Attached, Role, attach};
 use super::anchors::Anchors;
+use super::comments::{Attached, Role, attach};
 use super::extents::Block;
 use super::tokens::{DEPTH_LIMIT, Kind, Style, Token, tokens};
 use zeroize::Zeroizing;

@@ -79,7 +79,10 @@ pub(super) fn repeated(
     for (site, _) in &edits.added {
         if let Some((place, at)) = added_to(layout, *site) {
             let lines = (line(place.alias.start), line(place.original));
-            let reason = format!("the alias in line {} repeats the map of line {}", lines.0, lines.1);
+            let reason = format!(
+                "the alias in line {} repeats the map of line {}",
+                lines.0, lines.1
+            );
             return fail(at, Fault::Parted, reason);
         }
     }

@@ -5,10 +5,11 @@
 //! is refused with its line.
 
 mod anchors;
+mod breaks;
 mod collections;
-mod copies;
 mod comments;
 mod compose;
+mod copies;
 mod emit;
 mod entry;
 mod expand;

@@ -10,6 +10,7 @@ use granit_parser::{
 use zeroize::Zeroizing;
 
 use super::super::{Fault, FormatError};
+use super::breaks;
 use super::extents::{Block, Extents};
 use super::lines::position;
 
@@ -82,7 +83,7 @@ impl Style {
 }
 
 /// Levels of nesting that are read; the walk is recursive, so this bounds its stack.
-pub(super) const DEPTH_LIMIT: usize = 900;
+pub(super) const DEPTH_LIMIT: usize = 400;
 
 /// Splits a text.
 pub(super) fn tokens(text: &str) -> Result<Vec<Token>, FormatError> {
@@ -92,15 +93,20 @@ pub(super) fn tokens(text: &str) -> Result<Vec<Token>, FormatError> {
     options.block_nesting_limit = DEPTH_LIMIT;
     options.flow_nesting_limit = DEPTH_LIMIT;
     let mut found: Vec<Token> = Vec::with_capacity(text.len() / 16);
-    let mut extents = Extents::new(text);
+    let masked = breaks::masked(text);
+    let scanned_text = masked.as_ref().map_or(text, |masked| masked.as_str());
+    let mut extents = Extents::new(scanned_text);
     let mut flow_level = 0_usize;
-    for scanned in Scanner::with_options(StrInput::new(text), options) {
+    for scanned in Scanner::with_options(StrInput::new(scanned_text), options) {
         let scanned = scanned.map_err(|error| fault(text, &error))?;
         if let Some(mut token) = token(text, scanned)? {
             extents.mend(&mut token);
             check(text, &token, &mut flow_level)?;
             found.push(token);
         }
+    }
+    if masked.is_some() {
+        breaks::read(text, &mut found)?;
     }
     Ok(found)
 }

@@ -41,6 +41,9 @@ pub(super) fn compose(text: &str, parsed: &Parsed) -> Result<Composed, FormatErr
         depth: 0,
         refusal: None,
     };
+    if let Some(at) = parsed.tab {
+        composer.fail_clear(at, "other tools read no tab here; put blanks in its place");
+    }
     let mut tree = Tree::default();
     for document in &parsed.documents {
         tree.documents.push(composer.document(document)?);
@@ -160,7 +163,7 @@ impl Composer<'_> {
                     None,
                 )
             }
-            Content::Absent => (Map::default(), Some(block(0))),
+            Content::Absent if document.root.tag.is_none() => (Map::default(), Some(block(0))),
             Content::Scalar {
                 style: Style::Plain,
                 text,

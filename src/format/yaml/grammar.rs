@@ -69,18 +69,21 @@ pub(super) struct Parsed {
     pub(super) documents: Vec<RawDocument>,
     /// From `#` to the end of the line.
     pub(super) comments: Vec<Range<usize>>,
+    /// The first tab that the reference does not take.
+    pub(super) tab: Option<usize>,
     /// How many anchors there are.
     pub(super) anchors: usize,
 }
 
 /// Takes a text apart.
 pub(super) fn parse(text: &str) -> Result<Parsed, FormatError> {
-    let tokens = tokens(text)?;
+    let (tokens, tab) = tokens(text)?;
     let attached = attach(text, &tokens);
     let mut parser = Parser::new(text, tokens, attached);
     let documents = parser.stream()?;
     Ok(Parsed {
         documents,
+        tab,
         anchors: parser.anchors.count(),
         comments: parser.attached.spans,
     })

@@ -10,6 +10,7 @@ mod collections;
 mod comments;
 mod compose;
 mod copies;
+mod differences;
 mod emit;
 mod entry;
 mod expand;

@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 
 use super::super::{Fault, FormatError};
 use super::breaks;
+use super::differences::Differences;
 use super::extents::{Block, Extents};
 use super::lines::position;
 
@@ -85,8 +86,8 @@ impl Style {
 /// Levels of nesting that are read; the walk is recursive, so this bounds its stack.
 pub(super) const DEPTH_LIMIT: usize = 400;
 
-/// Splits a text.
-pub(super) fn tokens(text: &str) -> Result<Vec<Token>, FormatError> {
+/// Splits a text; with the first tab that the reference does not take.
+pub(super) fn tokens(text: &str) -> Result<(Vec<Token>, Option<usize>), FormatError> {
     let mut options = Options::default();
     options.set_emit_comments(false);
     options.block_scalar_eof_without_line_feed = true;
@@ -96,78 +97,19 @@ pub(super) fn tokens(text: &str) -> Result<Vec<Token>, FormatError> {
     let masked = breaks::masked(text);
     let scanned_text = masked.as_ref().map_or(text, |masked| masked.as_str());
     let mut extents = Extents::new(scanned_text);
-    let mut flow_level = 0_usize;
+    let mut differences = Differences::new(text);
     for scanned in Scanner::with_options(StrInput::new(scanned_text), options) {
         let scanned = scanned.map_err(|error| fault(text, &error))?;
         if let Some(mut token) = token(text, scanned)? {
             extents.mend(&mut token);
-            check(text, &token, &mut flow_level)?;
+            differences.check(&token, found.last())?;
             found.push(token);
         }
     }
     if masked.is_some() {
         breaks::read(text, &mut found)?;
     }
-    Ok(found)
-}
-
-/// Refuses what the reference reads otherwise, or not at all, though YAML 1.2 allows it.
-fn check(text: &str, token: &Token, flow_level: &mut usize) -> Result<(), FormatError> {
-    match &token.kind {
-        Kind::FlowSequenceStart | Kind::FlowMappingStart if !token.is_virtual() => *flow_level += 1,
-        Kind::FlowSequenceEnd | Kind::FlowMappingEnd if !token.is_virtual() => {
-            *flow_level = flow_level.saturating_sub(1);
-        }
-        Kind::Scalar {
-            style: Style::Plain,
-            text: scalar,
-            ..
-        } if *flow_level > 0 && scalar.starts_with('?') => {
-            let reason = "'?' without a blank in a flow collection; put it in quotes";
-            return Err(FormatError::at(
-                text,
-                token.start,
-                Fault::Unsupported,
-                reason,
-            ));
-        }
-        Kind::Scalar {
-            style: Style::DoubleQuoted,
-            ..
-        } => {
-            let inside = text.get(token.start..token.end).unwrap_or_default();
-            if let Some(at) = surrogate(inside) {
-                let reason = "an escaped surrogate; write the character itself, or \\U";
-                return Err(FormatError::at(
-                    text,
-                    token.start + at,
-                    Fault::Unsupported,
-                    reason,
-                ));
-            }
-        }
-        _ => {}
-    }
-    Ok(())
-}
-
-/// Where half a character of UTF-16 is escaped (`\ud83d`): JSON joins two of them, YAML does not.
-fn surrogate(quoted: &str) -> Option<usize> {
-    let bytes = quoted.as_bytes();
-    let mut at = 0;
-    while let Some(byte) = bytes.get(at) {
-        if *byte != b'\\' {
-            at += 1;
-            continue;
-        }
-        if let Some([b'u', b'd' | b'D', b'8'..=b'9' | b'a'..=b'f' | b'A'..=b'F']) =
-            bytes.get(at + 1..at + 4)
-        {
-            return Some(at);
-        }
-        at += 2;
-    }
-    None
+    Ok((found, differences.tab))
 }
 
 fn token(text: &str, scanned: Scanned<'_>) -> Result<Option<Token>, FormatError> {

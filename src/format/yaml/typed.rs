@@ -55,6 +55,10 @@ impl Composer<'_> {
             (Some((tag, span)), _) if tag == "!!binary" => {
                 (self.binary(text, at)?, Some(span.clone()))
             }
+            (_, Resolved::OddZone) => {
+                let reason = "a time zone that is none; put it in quotes";
+                return self.fail(at, Fault::NotSealable, reason);
+            }
             (Some((_, span)), Resolved::TooLarge) => {
                 return self.fail(span.start, Fault::Unsupported, TAG_MATTERS);
             }

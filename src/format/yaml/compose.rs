@@ -8,15 +8,14 @@ use std::collections::HashSet;
 use std::ops::Range;
 
 use crate::secret::SecretBytes;
-use crate::tree::{Comment, Entry, Item, Leaf, List, Map, Node, Pair, Tree, Value};
+use crate::tree::{Comment, Entry, Item, Leaf, List, Map, Node, Pair, Tree};
 
 use super::super::{Fault, FormatError, Metadata};
 use super::copies::Copying;
-use super::grammar::{Content, Parsed, Raw, RawDocument};
-use super::layout::{DocumentPlace, Layout, ListPlace, MapPlace, Place, RootPlace, ScalarPlace};
-use super::lines::{is_first_on_line, line_start, next_line};
-use super::resolve::{Resolved, resolve};
-use super::tokens::{DEPTH_LIMIT, Style};
+use super::grammar::{Content, Parsed, Raw};
+use super::layout::{Layout, ListPlace, MapPlace, Place, ScalarPlace};
+use super::lines::{line_start, next_line};
+use super::tokens::DEPTH_LIMIT;
 
 /// The key of the metadata entry.
 pub(super) const METADATA_KEY: &str = "sops";
@@ -89,9 +88,9 @@ pub(super) struct Composer<'a> {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Around {
     pub(super) is_in_flow: bool,
-    indent: isize,
-    dash: Option<usize>,
-    behind_indicator: usize,
+    pub(super) indent: isize,
+    pub(super) dash: Option<usize>,
+    pub(super) behind_indicator: usize,
 }
 
 impl Composer<'_> {
@@ -105,7 +104,7 @@ impl Composer<'_> {
         self.refusal.get_or_insert(refusal);
     }
 
-    fn comment(&mut self, index: usize, inline: bool) -> Option<Comment> {
+    pub(super) fn comment(&mut self, index: usize, inline: bool) -> Option<Comment> {
         let span = self.comments.get(index)?.clone();
         *self.taken.get_mut(index)? = true;
         let text = self.text.get(span.start + 1..span.end)?;
@@ -117,88 +116,7 @@ impl Composer<'_> {
         })
     }
 
-    fn document(&mut self, document: &RawDocument) -> Result<Map, FormatError> {
-        let bytes = self.text.as_bytes();
-        let number = self.layout.documents.len();
-        if let Some(at) = document.odd_version {
-            self.fail_clear(
-                at,
-                "other tools read %YAML 1.1 only; take the directive out",
-            );
-        }
-        let mut null = None;
-        let block = |indent| RootPlace::Block {
-            indent,
-            end: document.end,
-        };
-        let (mut map, root) = match &document.root.content {
-            Content::Map { pairs, is_flow } => {
-                let first = document.root.span.start;
-                let root = if *is_flow {
-                    RootPlace::Flow {
-                        start: first + 1,
-                        is_empty: pairs.is_empty(),
-                    }
-                } else {
-                    block(first - line_start(bytes, first))
-                };
-                if !*is_flow && !is_first_on_line(bytes, first) {
-                    return self.fail(first, Fault::Syntax, "a key behind '---'");
-                }
-                self.tag_of_collection(&document.root)?;
-                self.layout.documents.push(DocumentPlace {
-                    root,
-                    entry: None,
-                    null: None,
-                });
-                let indent = isize::try_from(first - line_start(bytes, first)).unwrap_or_default();
-                let around = Around {
-                    is_in_flow: *is_flow,
-                    indent,
-                    dash: None,
-                    behind_indicator: first,
-                };
-                (
-                    self.map(&document.root, pairs, *is_flow, around, Some(number))?,
-                    None,
-                )
-            }
-            Content::Absent if document.root.tag.is_none() => (Map::default(), Some(block(0))),
-            Content::Scalar {
-                style: Style::Plain,
-                text,
-                ..
-            } if matches!(resolve(text), Resolved::Value(Value::Null))
-                && document.root.tag.is_none() =>
-            {
-                null = Some(document.root.span.clone());
-                let mut map = Map::default();
-                for index in document.root.head.iter().chain(&document.root.line) {
-                    map.entries
-                        .extend(self.comment(*index, false).map(Entry::Comment));
-                }
-                (map, Some(block(0)))
-            }
-            _ => {
-                let reason = "the top level must be a map (key: value)";
-                return self.fail(document.root.span.start, Fault::Syntax, reason);
-            }
-        };
-        if let Some(root) = root {
-            self.layout.documents.push(DocumentPlace {
-                root,
-                entry: None,
-                null,
-            });
-        }
-        for index in &document.foot {
-            map.entries
-                .extend(self.comment(*index, false).map(Entry::Comment));
-        }
-        Ok(map)
-    }
-
-    fn map(
+    pub(super) fn map(
         &mut self,
         raw: &Raw,
         pairs: &[(Raw, Raw)],

@@ -21,6 +21,7 @@ mod layout;
 mod lines;
 mod quoting;
 mod resolve;
+mod root;
 mod scalar;
 mod splice;
 

@@ -320,7 +320,7 @@ impl Splice<'_> {
                 .get(number)
                 .is_some_and(|map| map.pairs().next().is_none());
             let is_block = matches!(place.root, RootPlace::Block { .. });
-            let rest = if is_last && is_block && number == 0 {
+            let rest = if is_last && is_block {
                 format!("{{}}{}", self.end)
             } else {
                 String::new()

@@ -54,10 +54,17 @@ impl Composer<'_> {
                     dash: None,
                     behind_indicator: first,
                 };
-                (
-                    self.map(&document.root, pairs, *is_flow, around, Some(number))?,
-                    None,
-                )
+                let mut heads = Vec::new();
+                for index in document.root.head.iter().chain(&document.root.line) {
+                    heads.extend(self.comment(*index, false).map(Entry::Comment));
+                }
+                let mut map = self.map(&document.root, pairs, *is_flow, around, Some(number))?;
+                map.entries.splice(0..0, heads);
+                for index in &document.root.foot {
+                    map.entries
+                        .extend(self.comment(*index, false).map(Entry::Comment));
+                }
+                (map, None)
             }
             Content::Absent if document.root.tag.is_none() => (Map::default(), Some(block(0))),
             Content::Scalar {

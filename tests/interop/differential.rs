@@ -8,7 +8,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::support::{RECIPIENT, Scene};
 
-use super::walk::{Generator, number, seen_by_the_reference};
+use super::documents::Generator;
+use super::walk::{number, seen_by_the_reference};
 
 /// Documents a run, shared by two threads; each costs seven processes.
 const COUNT: u64 = 60;

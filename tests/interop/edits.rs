@@ -8,7 +8,8 @@ use clsecrets::format::{Format, yaml::Yaml};
 use clsecrets::tree::{Element, Item, List, Map, Node, Path, Value};
 use zeroize::Zeroizing;
 
-use super::walk::{Generator, number, seen_by_the_reference, seen_by_us};
+use super::documents::Generator;
+use super::walk::{number, seen_by_the_reference, seen_by_us};
 use crate::emission::{clear, put, try_sealed};
 
 #[test]

@@ -33,7 +33,12 @@ pub(super) fn splice(
         end: line_end(source),
         cuts: Vec::new(),
     };
+    super::guard::repeated(document, layout, edits)?;
+    splice.cuts = super::expand::aliases(document, layout, edits);
     for (site, change) in &edits.places {
+        if matches!(layout.place(*site), Some(Place::Copy(_))) {
+            continue;
+        }
         splice.place(*site, change)?;
     }
     splice.lists_of_comments(edits);
@@ -344,6 +349,9 @@ impl Splice<'_> {
         let layout = self.layout;
         let count = layout.documents.len();
         for (number, place) in layout.documents.iter().enumerate() {
+            if let Some(null) = &place.null {
+                self.cut(null.clone(), "");
+            }
             match place.root {
                 RootPlace::Block { indent: 0, end } if !blocks.is_empty() => {
                     let mut text = String::new();

@@ -41,6 +41,8 @@ const MAY_EXPOSE: &[&str] = &[
     // Values go from the cipher into the MAC and into the document.
     "envelope/open.rs",
     "envelope/seal.rs",
+    // Texts of a file that was read again are compared with its tokens.
+    "envelope/set.rs",
     // Credentials are checked for their shape and put into URLs and files.
     "chainlink/credentials.rs",
     "chainlink/database.rs",

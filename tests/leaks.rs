@@ -298,8 +298,8 @@ fn a_value_that_is_refused_is_not_repeated() {
         run.stdin(format!("{{\"x\": {value}")).run().fails(7);
     }
     for (path, text) in [
-        (PATH, format!("{{\"x\": {value}}}")),
-        ("[\"tiingo_api_key\"][0]", value),
+        ("[0]", format!("{{\"x\": {value}}}")),
+        ("[\"sops\"][\"mac\"]", value),
     ] {
         let run = scene.cmd(["set", SEALED, path, "--value-stdin"]);
         run.stdin(text).run().fails(7);

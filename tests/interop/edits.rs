@@ -50,7 +50,10 @@ fn a_value_goes_anywhere_and_the_reference_sees_the_same_places() {
     }
     let taken = texts.len() as u64;
     assert!(taken > count / 2, "only {taken} documents were taken");
-    assert_eq!(refused, Vec::<String>::new());
+    // In the wildest places a comment would be lost to the reference: refused, with its line.
+    let is_loss = |error: &String| error.contains("would be lost");
+    assert!(refused.iter().all(is_loss), "{refused:#?}");
+    assert!(refused.len() as u64 * 1000 <= taken, "{refused:#?}");
     println!("{taken} of {count} documents were taken");
 
     let mut differences = String::new();

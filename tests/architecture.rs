@@ -41,7 +41,7 @@ const MAY_EXPOSE: &[&str] = &[
     // Values go from the cipher into the MAC and into the document.
     "envelope/open.rs",
     "envelope/seal.rs",
-    // Texts of a file that was read again are compared with its tokens.
+    // Tokens are found again in a text that was edited.
     "envelope/set.rs",
     // Credentials are checked for their shape and put into URLs and files.
     "chainlink/credentials.rs",

@@ -314,8 +314,8 @@ fn metadata_that_this_build_does_not_know_survives_a_change() {
     assert!(after.contains(unknown), "{after}");
     scene.write("clear.yaml", "a: newer\nb: other\n");
     scene.run("encrypt --onto a.yaml clear.yaml").succeeds();
-    let text = scene.read("a.yaml");
-    assert!(text.contains(unknown), "{text}");
+    let after = scene.read("a.yaml");
+    assert!(after.contains(unknown), "{after}");
     scene
         .run("decrypt a.yaml")
         .succeeds()

@@ -51,13 +51,11 @@ fn a_value_goes_anywhere_and_the_reference_sees_the_same_places() {
     }
     let taken = texts.len() as u64;
     assert!(taken > count / 2, "only {taken} documents were taken");
-    // A comment that the reference would lose is refused; nothing else is.
-    let other = refused
-        .iter()
-        .filter(|error| !error.contains("would be lost"));
-    assert_eq!(other.collect::<Vec<_>>(), Vec::<&String>::new());
-    assert!(refused.len() * 20 < texts.len(), "{refused:#?}");
-    println!("{taken} taken, {} refused", refused.len());
+    // In the wildest places a comment would be lost to the reference: refused, with its line.
+    let is_loss = |error: &String| error.contains("would be lost");
+    assert!(refused.iter().all(is_loss), "{refused:#?}");
+    assert!(refused.len() as u64 * 1000 <= taken, "{refused:#?}");
+    println!("{taken} of {count} documents were taken");
 
     let mut differences = String::new();
     for ((what, text), theirs) in texts.iter().zip(seen_by_the_reference(&files)) {

@@ -113,7 +113,12 @@ impl Splice<'_> {
 
     fn seal(&mut self, place: &ScalarPlace, token: &str) {
         if let Some(tag) = &place.tag {
-            self.cut(tag.start..place.span.start, "");
+            let behind = self.source.get(tag.end..).unwrap_or_default();
+            let blanks = behind
+                .iter()
+                .take_while(|byte| matches!(byte, b' ' | b'\t'));
+            let end = tag.end + blanks.count();
+            self.cut(tag.start..end, "");
         }
         if let Some(block) = &place.block {
             // A block of empty lines only has no indentation yet.

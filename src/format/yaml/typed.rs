@@ -47,6 +47,10 @@ impl Composer<'_> {
             Resolved::Value(string())
         };
         let (value, tag) = match (&raw.tag, untagged) {
+            // `<<` comes back with a tag of its own.
+            (Some((tag, span)), Resolved::Merge) if tag == "!!str" => {
+                (string(), Some(span.clone()))
+            }
             (Some((tag, _)), _) if tag == "!!str" => (string(), None),
             // The reference writes the string `<<` so.
             (Some((tag, span)), _) if tag == "!!merge" && text.as_str() == "<<" => {
@@ -68,8 +72,8 @@ impl Composer<'_> {
             }
             (None, Resolved::Merge) => (string(), None),
             (None, Resolved::Value(value)) => (value, None),
-            (Some((tag, span)), Resolved::Merge) => {
-                (self.tagged(Value::text("<<"), tag, span)?, None)
+            (Some((_, span)), Resolved::Merge) => {
+                return self.fail(span.start, Fault::Unsupported, TAG_MATTERS);
             }
             (Some((tag, span)), Resolved::Value(value)) => {
                 // A token behind such a tag would not be of its type.

@@ -63,7 +63,7 @@ impl Composer<'_> {
                 let reason = "a time zone that is none; put it in quotes";
                 return self.fail(at, Fault::NotSealable, reason);
             }
-            (Some((_, span)), Resolved::TooLarge) => {
+            (Some((_, span)), Resolved::TooLarge | Resolved::Merge) => {
                 return self.fail(span.start, Fault::Unsupported, TAG_MATTERS);
             }
             (None, Resolved::TooLarge) => {
@@ -72,9 +72,6 @@ impl Composer<'_> {
             }
             (None, Resolved::Merge) => (string(), None),
             (None, Resolved::Value(value)) => (value, None),
-            (Some((_, span)), Resolved::Merge) => {
-                return self.fail(span.start, Fault::Unsupported, TAG_MATTERS);
-            }
             (Some((tag, span)), Resolved::Value(value)) => {
                 // A token behind such a tag would not be of its type.
                 let goes = TYPES.contains(&tag.as_str()).then(|| span.clone());

@@ -4,6 +4,7 @@
 mod documents;
 mod same;
 mod walk;
+mod yaml;
 
 use std::os::unix::fs::symlink;
 

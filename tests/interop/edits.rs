@@ -50,11 +50,15 @@ fn a_value_goes_anywhere_and_the_reference_sees_the_same_places() {
         texts.push((what, edited));
     }
     let taken = texts.len() as u64;
-    assert!(taken > count / 2, "only {taken} documents were taken");
-    // In the wildest places a comment would be lost to the reference: refused, with its line.
-    let is_loss = |error: &String| error.contains("would be lost");
-    assert!(refused.iter().all(is_loss), "{refused:#?}");
-    assert!(refused.len() as u64 * 1000 <= taken, "{refused:#?}");
+    assert!(taken > count / 3, "only {taken} documents were taken");
+    // In the wildest places, explicit keys without a value and tags in flow lists say, nothing is
+    // written rather than something else.
+    let is_meant = |error: &String| {
+        let words = ["would be lost", "does not read back", "is no string"];
+        words.iter().any(|words| error.contains(words))
+    };
+    assert!(refused.iter().all(is_meant), "{refused:#?}");
+    assert!(refused.len() as u64 * 20 <= taken, "{refused:#?}");
     println!("{taken} of {count} documents were taken");
 
     let mut differences = String::new();

@@ -6,6 +6,7 @@ mod documents;
 mod edits;
 mod same;
 mod walk;
+mod yaml;
 
 use std::os::unix::fs::symlink;
 

@@ -101,21 +101,24 @@ pub(super) fn passes(
         return Ok(());
     };
     let mut roots = parsed.documents.iter().map(|document| &document.root);
-    if roots.any(|root| is_repeated(root, anchor)) {
-        return fail("an alias repeats this value");
+    match roots.find_map(|root| alias_of(root, anchor)) {
+        Some(alias) => {
+            let line = position(text.as_bytes(), alias).0;
+            fail(&format!("the alias in line {line} repeats this value"))
+        }
+        None => Ok(()),
     }
-    Ok(())
 }
 
-/// Whether an alias of this anchor stands somewhere in a node.
-fn is_repeated(raw: &Raw, wanted: usize) -> bool {
+/// Where an alias of this anchor stands in a node.
+fn alias_of(raw: &Raw, wanted: usize) -> Option<usize> {
     match &raw.content {
-        Content::Alias { anchor } => *anchor == wanted,
+        Content::Alias { anchor } => (*anchor == wanted).then_some(raw.span.start),
         Content::Map { pairs, .. } => pairs
             .iter()
-            .any(|(key, value)| is_repeated(key, wanted) || is_repeated(value, wanted)),
-        Content::List { items, .. } => items.iter().any(|item| is_repeated(item, wanted)),
-        _ => false,
+            .find_map(|(key, value)| alias_of(key, wanted).or_else(|| alias_of(value, wanted))),
+        Content::List { items, .. } => items.iter().find_map(|item| alias_of(item, wanted)),
+        _ => None,
     }
 }
 

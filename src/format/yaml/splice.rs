@@ -396,7 +396,11 @@ impl Splice<'_> {
         let is_there =
             |(range, _): &&(Range<usize>, Zeroizing<String>)| range.end == end && !range.is_empty();
         match self.cuts.iter().rev().find(is_there) {
-            Some((_, text)) => !text.ends_with('\n'),
+            Some((_, text)) if !text.is_empty() => !text.ends_with('\n'),
+            Some((range, _)) => range
+                .start
+                .checked_sub(1)
+                .is_some_and(|before| self.source.get(before) != Some(&b'\n')),
             None => end > 0 && self.source.get(end - 1) != Some(&b'\n'),
         }
     }

@@ -43,7 +43,7 @@ impl Draft {
         // Comments are not repeated, and a rule can go by them.
         let before = selected(&self.document.tree, rule);
         let after = selected(&again.document.tree, rule);
-        let is_value = |found: &&Selected| !found.is_comment;
+        let is_value = |found: &&Found| !found.is_comment;
         let (before, after) = (
             before.iter().filter(is_value),
             after.iter().filter(is_value),
@@ -60,14 +60,14 @@ impl Draft {
 }
 
 /// A value or comment, and whether the rule seals it.
-struct Selected {
+struct Found {
     site: Site,
     is_selected: bool,
     is_comment: bool,
 }
 
 /// What stands in a tree, but for what is never sealed.
-fn selected(tree: &Tree, rule: &Rule) -> Vec<Selected> {
+fn selected(tree: &Tree, rule: &Rule) -> Vec<Found> {
     let mut selector = Selector::new(rule);
     let mut found = Vec::new();
     let walked: Result<(), std::convert::Infallible> = walk(tree, &mut |step| {
@@ -77,7 +77,7 @@ fn selected(tree: &Tree, rule: &Rule) -> Vec<Selected> {
             Step::Key(key) => selector.key(key),
             Step::Comment(comment) => {
                 let is_selected = selector.comment(comment.text.expose());
-                found.push(Selected {
+                found.push(Found {
                     site: comment.site,
                     is_selected: is_selected && !comment.text.is_empty(),
                     is_comment: true,
@@ -88,7 +88,7 @@ fn selected(tree: &Tree, rule: &Rule) -> Vec<Selected> {
                     Value::Null => true,
                     value => value.as_str().is_some_and(crate::secret::Secret::is_empty),
                 };
-                found.push(Selected {
+                found.push(Found {
                     site: leaf.site,
                     is_selected: selector.value() && !is_empty,
                     is_comment: false,

@@ -45,12 +45,9 @@ impl Generator {
             text.push_str(self.one(&["---\n", "--- # marker\n", "...\n---\n", "---\n\n"]));
             self.anchors.clear();
             self.lines(&mut text, 0);
-            match self.below(6) {
-                0 => {
-                    text.push_str(self.one(&["null\n", "~\n", "{}\n", "{a: 1}\n", ""]));
-                    continue;
-                }
-                _ => {}
+            if self.below(6) == 0 {
+                text.push_str(self.one(&["null\n", "~\n", "{}\n", "{a: 1}\n", ""]));
+                continue;
             }
             self.map(&mut text, 0, 0);
             self.lines(&mut text, 0);
@@ -143,8 +140,8 @@ impl Generator {
 
     /// What a merge key may have.
     fn merged(&mut self, text: &mut String, indent: usize, depth: u32) {
-        let maps = self.anchors.iter().filter(|(_, is_map)| *is_map);
-        let map = maps.last().map(|(name, _)| name.clone());
+        let mut maps = self.anchors.iter().filter(|(_, is_map)| *is_map);
+        let map = maps.next_back().map(|(name, _)| name.clone());
         match (map, self.below(4)) {
             (Some(map), 0 | 1) => {
                 let _ = write!(text, " *{map}");

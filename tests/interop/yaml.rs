@@ -1,5 +1,7 @@
 //! Aliases, tags and the rare parts of YAML, with the reference on the other side.
 
+use std::fmt::Write as _;
+
 use crate::support::{RECIPIENT, Scene};
 
 /// Seals a text, which the reference must open; what it gives back.
@@ -156,17 +158,18 @@ fn aliases_without_bound_and_nesting_without_end_are_refused_quickly() {
     let mut deep = bomb.clone();
     for at in 1..2000 {
         let last = at - 1;
-        bomb.push_str(&format!("a{at}: &a{at} [*a{last}, *a{last}, *a{last}]\n"));
-        deep.push_str(&format!("a{at}: &a{at} [*a{last}]\n"));
+        let _ = writeln!(bomb, "a{at}: &a{at} [*a{last}, *a{last}, *a{last}]");
+        let _ = writeln!(deep, "a{at}: &a{at} [*a{last}]");
     }
     let long = format!(
         "a: &a '{}'\nb: [{}]\n",
         "x".repeat(1 << 20),
         "*a, ".repeat(64)
     );
-    let block: String = (0..1000)
-        .map(|at| format!("{}a:\n", " ".repeat(at)))
-        .collect();
+    let mut block = String::new();
+    for at in 0..1000 {
+        let _ = writeln!(block, "{}a:", " ".repeat(at));
+    }
     let levels =
         |open: &str, close: &str| format!("a:\n {}x{}\n", open.repeat(1000), close.repeat(1000));
     let mixed = format!(

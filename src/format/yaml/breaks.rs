@@ -62,13 +62,11 @@ pub(super) fn read(text: &str, tokens: &mut [Token]) -> Result<(), FormatError> 
             }
             _ => None,
         });
-        match value {
-            Some(end) => read_to = end,
-            None => {
-                let reason = "a line end that is neither LF nor CRLF";
-                return Err(FormatError::at(text, at, Fault::Unsupported, reason));
-            }
-        }
+        let Some(end) = value else {
+            let reason = "a line end that is neither LF nor CRLF";
+            return Err(FormatError::at(text, at, Fault::Unsupported, reason));
+        };
+        read_to = end;
     }
     Ok(())
 }

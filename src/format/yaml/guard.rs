@@ -49,9 +49,8 @@ pub(super) fn repeated(
         let site = Site(u32::try_from(number).unwrap_or(u32::MAX - 1));
         let alias = place.alias.start;
         match (originals.get(&place.original), copies.get(&site)) {
-            (None, None) => {}
             (Some(old), Some(new)) if opens_alike(old, new) => {}
-            (None, Some(Change::Expand)) => {}
+            (None, None | Some(Change::Expand)) => {}
             (_, Some(Change::Seal(_))) => {
                 let reason = format!(
                     "this alias repeats line {}, and its copy is to be sealed under a path of its own",

@@ -63,16 +63,13 @@ impl Composer<'_> {
                 let reason = "a time zone that is none; put it in quotes";
                 return self.fail(at, Fault::NotSealable, reason);
             }
-            (Some((_, span)), Resolved::TooLarge) => {
-                return self.fail(span.start, Fault::Unsupported, TAG_MATTERS);
-            }
             (None, Resolved::TooLarge) => {
                 let reason = "an integer beyond 64 bits with sign; put it in quotes";
                 return self.fail(at, Fault::NotSealable, reason);
             }
             (None, Resolved::Merge) => (string(), None),
             (None, Resolved::Value(value)) => (value, None),
-            (Some((_, span)), Resolved::Merge) => {
+            (Some((_, span)), Resolved::Merge | Resolved::TooLarge) => {
                 return self.fail(span.start, Fault::Unsupported, TAG_MATTERS);
             }
             (Some((tag, span)), Resolved::Value(value)) => {
@@ -95,10 +92,10 @@ impl Composer<'_> {
             Value::Str(_) => "!!str",
         };
         if TYPES.contains(&tag) {
-            return match own == tag {
-                true => Ok(value),
-                false => self.fail(span.start, Fault::Unsupported, TAG_MATTERS),
-            };
+            if own == tag {
+                return Ok(value);
+            }
+            return self.fail(span.start, Fault::Unsupported, TAG_MATTERS);
         }
         match (tag, own) {
             ("!!map" | "!!seq" | "!!set" | "!!omap" | "!!pairs" | "!!merge", _) => {

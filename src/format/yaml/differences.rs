@@ -222,7 +222,7 @@ fn is_plain(last: Option<&Token>) -> bool {
 /// Where half a character of UTF-16 is escaped (`\ud83d`): JSON joins two of them, YAML does not.
 fn surrogate(quoted: &str) -> Option<usize> {
     let bytes = quoted.as_bytes();
-    let mut at = 0;
+    let mut at = quoted.find('\\').unwrap_or(bytes.len());
     while let Some(byte) = bytes.get(at) {
         if *byte != b'\\' {
             at += 1;

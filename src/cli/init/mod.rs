@@ -179,8 +179,8 @@ fn recipients_of(environment: &Environment, told: &Told<'_>) -> Result<Option<Re
         None => {}
     }
     Ok(Some(Recipients {
-        kms: Vec::new(),
         age: vec![identity.recipient],
+        ..Recipients::default()
     }))
 }
 

@@ -13,6 +13,8 @@ use clsecrets::{Code, Error, Settings};
 pub(super) struct Recipients {
     pub(super) kms: Vec<String>,
     pub(super) age: Vec<String>,
+    /// Which values are sealed, where a sealed file says another than the default.
+    pub(super) selection: Vec<(String, String)>,
 }
 
 /// The identity that opens what is sealed here.
@@ -34,6 +36,7 @@ pub(super) fn given(kms: &[String], age: &[String]) -> Result<Recipients, Error>
     let recipients = Recipients {
         kms: trimmed(kms),
         age: trimmed(age),
+        selection: Vec::new(),
     };
     for arn in &recipients.kms {
         if !is_key_arn(arn) {
@@ -61,6 +64,17 @@ pub(super) fn given(kms: &[String], age: &[String]) -> Result<Recipients, Error>
     Ok(recipients)
 }
 
+/// Fields of a sealed file that a creation rule has by the same name.
+const SELECTION: [&str; 7] = [
+    "unencrypted_suffix",
+    "encrypted_suffix",
+    "unencrypted_regex",
+    "encrypted_regex",
+    "unencrypted_comment_regex",
+    "encrypted_comment_regex",
+    "mac_only_encrypted",
+];
+
 /// Those of a sealed file, if a plain creation rule can say the same.
 pub(super) fn of_sealed(path: &Path, name: &str) -> Option<Recipients> {
     let content = fs::read(path).ok()?;
@@ -74,6 +88,20 @@ pub(super) fn of_sealed(path: &Path, name: &str) -> Option<Recipients> {
 fn of_branch(branch: &Fields) -> Option<Recipients> {
     let mut recipients = Recipients::default();
     for (kind, field) in &branch.0 {
+        if SELECTION.contains(&kind.as_str()) {
+            let text = match field {
+                Field::Text(text) => text.clone(),
+                Field::Bool(flag) => flag.to_string(),
+                _ => continue,
+            };
+            let says_nothing = text.is_empty()
+                || text == "false"
+                || (kind.as_str(), text.as_str()) == ("unencrypted_suffix", "_unencrypted");
+            if !says_nothing {
+                recipients.selection.push((kind.clone(), text));
+            }
+            continue;
+        }
         let entries = match field {
             Field::List(entries) if !entries.is_empty() => entries,
             _ => continue,
@@ -280,6 +308,14 @@ mod tests {
         assert_eq!(of_branch(&profile), None);
         let redacted = branch("kms", entry(&[("arn", "arn:aws:kms:us-east-2:X:key/X")]));
         assert_eq!(of_branch(&redacted), None);
+        let mut selective = plain.clone();
+        let regex = ("encrypted_regex".to_owned(), Field::Text("^x$".to_owned()));
+        selective.0.push(regex);
+        let selection = of_branch(&selective).unwrap().selection;
+        assert_eq!(
+            selection,
+            [("encrypted_regex".to_owned(), "^x$".to_owned())]
+        );
         let other = branch("hc_vault", entry(&[("vault_address", "x")]));
         assert_eq!(of_branch(&other), None);
     }

@@ -27,6 +27,13 @@ pub(super) fn rule(environment: &Environment, recipients: &Recipients) -> String
             let _ = writeln!(text, "    {field}: >-\n      {}", list.join(",\n      "));
         }
     }
+    for (field, argument) in &recipients.selection {
+        if field == "mac_only_encrypted" {
+            let _ = writeln!(text, "    {field}: {argument}");
+        } else {
+            let _ = writeln!(text, "    {field}: '{}'", argument.replace('\'', "''"));
+        }
+    }
     if recipients.is_empty() {
         text.push_str("    age: RECIPIENT\n");
     }
@@ -124,11 +131,12 @@ mod tests {
         let recipients = Recipients {
             kms: vec!["arn:a".to_owned(), "arn:b".to_owned()],
             age: vec!["age1x".to_owned()],
+            selection: vec![("encrypted_regex".to_owned(), "it's".to_owned())],
         };
         assert_eq!(
             rule(&dev(), &recipients),
             "  - path_regex: ^secrets/dev/(clear|encrypted)-secrets\\.yaml$\n    kms: >-\n      \
-             arn:a,\n      arn:b\n    age: age1x\n"
+             arn:a,\n      arn:b\n    age: age1x\n    encrypted_regex: 'it''s'\n"
         );
     }
 
@@ -163,6 +171,7 @@ mod tests {
                 "arn:aws:kms:us-east-2:111122223333:alias/b".to_owned(),
             ],
             age: vec!["age1jatpu8f7dgccuvwm0aacalahxl4vvpvmqmedgy9ssvlkhy9pevqsp0k9rx".to_owned()],
+            selection: vec![("mac_only_encrypted".to_owned(), "true".to_owned())],
         };
         let blocks: Vec<_> = both.iter().map(|one| rule(one, &recipients)).collect();
         let read = RulesFile::parse(Path::new("/r/.sops.yaml"), &rules(&blocks)).unwrap();

@@ -70,8 +70,15 @@ impl Format for Yaml {
     }
 
     fn apply(&self, document: &Document, edits: &Edits) -> Result<Zeroizing<Vec<u8>>, FormatError> {
-        let super::Layout::Yaml(layout) = &document.layout;
-        splice::splice(document, layout, edits)
+        match &document.layout {
+            super::Layout::Yaml(layout) => splice::splice(document, layout, edits),
+            _ => Err(FormatError {
+                fault: Fault::Unrepresentable,
+                line: 1,
+                column: 1,
+                reason: "this document is no YAML".to_owned(),
+            }),
+        }
     }
 
     fn emit(&self, node: &Node) -> Result<Zeroizing<Vec<u8>>, FormatError> {

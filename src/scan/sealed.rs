@@ -68,7 +68,7 @@ pub enum Standing {
 
 /// Whether content of this name is worth a look although nobody governs it.
 pub(super) fn may_be_sealed(path: &str) -> bool {
-    original(path).is_none() && reader(path).is_some()
+    original(path).is_none() && format::by_extension(path).is_some()
 }
 
 impl Sealing {
@@ -79,7 +79,7 @@ impl Sealing {
         if !contains(bytes, b"sops") {
             return Self::Clear;
         }
-        let Some(format) = reader(name) else {
+        let Some(format) = reader(name, bytes) else {
             return if contains(bytes, token::PREFIX) {
                 Self::unknown("sealed files of this format cannot be checked yet")
             } else {
@@ -136,11 +136,11 @@ impl Sealing {
     }
 }
 
-/// The format that reads a name. JSON is read as the YAML that it is, until it has its own reader.
-fn reader(name: &str) -> Option<&'static dyn Format> {
+/// The format that reads a file: by its name, or binary if it looks like an envelope.
+fn reader(name: &str, bytes: &[u8]) -> Option<&'static dyn Format> {
     format::by_extension(name).or_else(|| {
-        let is_json = name.strip_suffix(".json").is_some();
-        is_json.then(|| format::by_name("yaml")).flatten()
+        let is_object = bytes.trim_ascii_start().starts_with(b"{");
+        is_object.then(|| format::of_name(name))
     })
 }
 

@@ -1,4 +1,4 @@
-"""Tells which pairs of YAML texts hold the same data, order and comments, whatever their layout.
+"""Tells which pairs of YAML or JSON texts hold the same data, order and comments, whatever their layout.
 
 Reads a JSON list of [text, text] and prints a JSON list of booleans.
 """
@@ -36,6 +36,11 @@ def plain(value):
 
 
 def content(text):
+    try:
+        if text.lstrip().startswith("{"):
+            return repr(plain(json.loads(text, object_pairs_hook=lambda found: found))), []
+    except ValueError:
+        pass  # a flow map
     comments = sorted(found.strip() for found in re.findall(r"(?:^|\s)#(.*)$", text, re.M))
     # repr, because 1 == 1.0 == True in Python
     return repr(plain(list(yaml.load_all(text, Loader)))), comments

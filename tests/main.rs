@@ -16,6 +16,7 @@ mod demo;
 mod documents;
 mod example;
 mod interop;
+mod json;
 mod leaks;
 mod properties;
 mod readme;

@@ -162,7 +162,9 @@ fn same_nodes(a: &Node, b: &Node, same: &dyn Fn(&Value, &Value) -> bool) -> bool
         (Node::Map(a), Node::Map(b)) => same_maps(a, b, same),
         (Node::List(a), Node::List(b)) => {
             a.nodes().count() == b.nodes().count()
-                && a.nodes().zip(b.nodes()).all(|(a, b)| same_nodes(a, b, same))
+                && a.nodes()
+                    .zip(b.nodes())
+                    .all(|(a, b)| same_nodes(a, b, same))
         }
         _ => false,
     }

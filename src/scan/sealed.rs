@@ -413,6 +413,34 @@ mod tests {
     }
 
     #[test]
+    fn json_and_binary_files_are_read_as_what_they_are() {
+        let metadata = format!("\"sops\": {{\"mac\": \"{TOKEN}\", \"version\": \"3.13.3\"}}");
+        let text = format!("{{\n  \"a\": \"{TOKEN}\", \"b\": 7,\n  {metadata}\n}}\n");
+        let sealing = Sealing::of("a.json", text.as_bytes());
+        assert_eq!(
+            seen(&sealing),
+            [
+                ("[\"a\"]", true, Standing::Token),
+                ("[\"b\"]", true, Standing::Clear("integer")),
+            ]
+        );
+        let Sealing::Sealed(sealed) = sealing else {
+            panic!("not sealed");
+        };
+        assert_eq!((sealed.leaves[1].line, sealed.mac_line), (2, 3));
+        assert_eq!(sealed.leaves[1].column, text.find("7,").unwrap() - 1);
+
+        let text = format!("{{\"data\": \"in clear\", {metadata}}}");
+        let binary = Sealing::of("key.pem", text.as_bytes());
+        let data = ("[\"data\"]", true, Standing::Clear("string"));
+        assert_eq!(seen(&binary), [data]);
+        // What YAML would read, the reference does not read as JSON.
+        let text = format!("{{a: \"{TOKEN}\", {metadata}}}");
+        let sealing = Sealing::of("a.json", text.as_bytes());
+        assert!(matches!(sealing, Sealing::Unknown { .. }));
+    }
+
+    #[test]
     fn what_has_no_reader_is_clear_only_if_it_does_not_look_sealed() {
         let text = format!("A={TOKEN}\nsops_version=3.13.3\n");
         assert!(matches!(

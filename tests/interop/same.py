@@ -30,6 +30,8 @@ def plain(value):
         return [plain(item) for item in value]
     if isinstance(value, tuple):
         return tuple(plain(item) for item in value)
+    if type(value) is int and not -(2**63) <= value < 2**63:
+        value = float(value)  # for both tools
     if isinstance(value, float) and value.is_integer():
         return int(value)
     return value

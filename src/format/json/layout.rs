@@ -76,7 +76,9 @@ pub(super) fn position(source: &[u8], offset: usize) -> (usize, usize) {
 fn column(source: &[u8], start: usize, offset: usize) -> usize {
     let before = source.get(start..offset).unwrap_or_default();
     // A byte order mark is no character of the text.
-    let before = before.strip_prefix(super::BYTE_ORDER_MARK).unwrap_or(before);
+    let before = before
+        .strip_prefix(super::BYTE_ORDER_MARK)
+        .unwrap_or(before);
     let begins = |byte: &&u8| (**byte & 0xC0) != 0x80;
     before.iter().filter(begins).count() + 1
 }

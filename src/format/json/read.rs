@@ -319,7 +319,14 @@ impl Reader<'_> {
 
     fn expected(&self, what: &'static str) -> Refused {
         let ends = self.at >= self.bytes.len();
-        (self.at, if ends { "the text ends too early" } else { what })
+        (
+            self.at,
+            if ends {
+                "the text ends too early"
+            } else {
+                what
+            },
+        )
     }
 }
 

@@ -155,12 +155,16 @@ mod tests {
     #[test]
     fn every_special_byte_is_found_at_every_place() {
         for special in (0..=u8::MAX).filter(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1F)) {
-            for before in [b'a', 0x20, 0x21, 0x23, 0x5B, 0x5D, 0x7F, 0x80, 0xA2, 0xDC, 0xFF] {
+            for before in [
+                b'a', 0x20, 0x21, 0x23, 0x5B, 0x5D, 0x7F, 0x80, 0xA2, 0xDC, 0xFF,
+            ] {
                 for length in 0..20 {
                     let mut bytes = vec![before; length];
                     assert_eq!(plain_length(&bytes), length);
                     bytes.push(special);
-                    bytes.extend([before, special, before, before, before, before, before, before]);
+                    bytes.extend([
+                        before, special, before, before, before, before, before, before,
+                    ]);
                     assert_eq!(plain_length(&bytes), length, "{special} behind {before}");
                 }
             }
@@ -180,7 +184,15 @@ mod tests {
         ] {
             assert_eq!(read(text).unwrap(), expected.as_bytes(), "{text}");
         }
-        for text in [r"\ud800", r"\ud800x", r"\udc00", r"\ud800\u0041", r"\u12", r"\x41", r"\ud800\ud800"] {
+        for text in [
+            r"\ud800",
+            r"\ud800x",
+            r"\udc00",
+            r"\ud800\u0041",
+            r"\u12",
+            r"\x41",
+            r"\ud800\ud800",
+        ] {
             assert!(read(text).is_err(), "{text}");
         }
     }

@@ -86,17 +86,19 @@ enum Within<'a> {
 }
 
 fn nested(path: &[Element], node: Node) -> Node {
-    path.iter().rev().fold(node, |inner, element| match element {
-        Element::Key(key) => {
-            let mut map = Map::default();
-            map.push(key.clone(), inner);
-            Node::Map(map)
-        }
-        Element::Index(_) => Node::List(crate::tree::List {
-            items: vec![crate::tree::Item::Node(inner)],
-            ..crate::tree::List::default()
-        }),
-    })
+    path.iter()
+        .rev()
+        .fold(node, |inner, element| match element {
+            Element::Key(key) => {
+                let mut map = Map::default();
+                map.push(key.clone(), inner);
+                Node::Map(map)
+            }
+            Element::Index(_) => Node::List(crate::tree::List {
+                items: vec![crate::tree::Item::Node(inner)],
+                ..crate::tree::List::default()
+            }),
+        })
 }
 
 /// New text of a range.
@@ -111,8 +113,8 @@ struct Splice<'d, 'e> {
     layout: &'d Layout,
     manner: Manner<'d>,
     cuts: Vec<(Range<usize>, New<'e>)>,
-    /// Empty collections that have got an entry, so that the next one goes behind it.
-    filled: Vec<Site>,
+    /// Empty collections that have got entries: which cut that is, and where in it they end.
+    filled: Vec<(Site, usize, usize)>,
 }
 
 impl<'d, 'e> Splice<'d, 'e> {
@@ -262,14 +264,14 @@ impl<'d, 'e> Splice<'d, 'e> {
     ) -> Result<(), FormatError> {
         let outer = line_indent(self.text, span.start);
         let indent = self.manner.unit.map(|unit| format!("{outer}{unit}"));
-        let follows = self.filled.contains(&site);
+        let filled = self.filled.iter().position(|(filled, ..)| *filled == site);
         let text = self.emit(span.start, |emitter| {
-            if follows {
+            if filled.is_some() {
                 emitter.text.push(',');
             }
             match &indent {
                 Some(indent) => emitter.line(indent),
-                None if follows => emitter.text.push(' '),
+                None if filled.is_some() => emitter.text.push(' '),
                 None => {}
             }
             if let Some(key) = key {
@@ -277,16 +279,20 @@ impl<'d, 'e> Splice<'d, 'e> {
             }
             emitter.node(node, indent.as_deref())
         })?;
-        let inside = span.start + 1;
-        if !follows {
-            self.filled.push(site);
-            let closing = match &indent {
-                Some(_) => format!("{}{outer}", self.manner.end),
-                None => String::new(),
-            };
-            self.cut(inside..span.end.saturating_sub(1), closing);
+        if let Some((_, cut, end)) = filled.and_then(|at| self.filled.get_mut(at)) {
+            if let Some((_, New::Text(entries))) = self.cuts.get_mut(*cut) {
+                entries.insert_str(*end, &text);
+            }
+            *end += text.len();
+            return Ok(());
         }
-        self.cuts.push((inside..inside, New::Text(text)));
+        self.filled.push((site, self.cuts.len(), text.len()));
+        let closing = match &indent {
+            Some(_) => format!("{}{outer}", self.manner.end),
+            None => String::new(),
+        };
+        let inside = span.start + 1..span.end.saturating_sub(1);
+        self.cut(inside, format!("{}{closing}", *text));
         Ok(())
     }
 

@@ -179,7 +179,7 @@ fn a_value_that_json_cannot_hold_is_refused_when_it_is_opened() {
 fn the_mac_does_not_agree_with_a_list_in_another_order() {
     let sealed = seal_as(&Json, b"{\"a\":[\"x\",\"y\"]}", Rule::default()).unwrap();
     let sealed = String::from_utf8(sealed).unwrap();
-    let items = &sealed[sealed.find('[').unwrap() + 1..sealed.find("\"]").unwrap() + 1];
+    let items = &sealed[sealed.find('[').unwrap() + 1..=sealed.find("\"]").unwrap()];
     let (one, two) = items.split_once("\",\"").unwrap();
     let changed = sealed.replace(items, &format!("\"{two},{one}\""));
     assert_eq!(changed.len(), sealed.len());
@@ -300,7 +300,7 @@ fn value() -> impl Strategy<Value = String> {
         any::<i64>().prop_map(|number| number.to_string()),
         any::<bool>().prop_map(|flag| flag.to_string()),
         Just("null".to_owned()),
-        (-1000..1000_i32).prop_map(|number| format!("{}.5", number)),
+        (-1000..1000_i32).prop_map(|number| format!("{number}.5")),
         ".{0,12}".prop_map(|text: String| serde_json::to_string(&text).unwrap()),
     ];
     let blank = || prop::sample::select(vec!["", "", " ", "\n", "\r\n\t", "  "]);

@@ -196,7 +196,11 @@ fn mac_line(source: &[u8]) -> usize {
     let mut line = 1;
     for (at, text) in source.split(|byte| *byte == b'\n').enumerate() {
         let text = text.trim_ascii_start();
-        if text.starts_with(b"mac:") || text.starts_with(b"\"mac\"") || text.starts_with(b"sops:") {
+        if text.starts_with(b"mac:")
+            || text.starts_with(b"\"mac\"")
+            || text.starts_with(b"sops:")
+            || text.starts_with(b"\"sops\":")
+        {
             line = at + 1;
         }
     }

@@ -2,7 +2,7 @@
 //! is refused with its line.
 
 use clsecrets::envelope::EnvelopeError;
-use clsecrets::format::{Fault, Format, binary::Binary, json::Json};
+use clsecrets::format::{Fault, Format, binary::Binary, json::Json, yaml::Yaml};
 use clsecrets::metadata::{Rule, RuleKind};
 use clsecrets::tree::{Node, Path, Value};
 use proptest::prelude::*;
@@ -173,6 +173,41 @@ fn a_value_that_json_cannot_hold_is_refused_when_it_is_opened() {
         panic!("bytes became text");
     };
     assert_eq!((error.fault, error.line), (Fault::Unrepresentable, 2));
+}
+
+#[test]
+fn sealed_comments_of_a_list_leave_with_their_commas() {
+    let yaml = seal_as(&Yaml, b"l:\n  # one\n  - x\n", Rule::default()).unwrap();
+    let yaml = String::from_utf8(yaml).unwrap();
+    let (token, _) = yaml.split_once('#').unwrap().1.split_once('\n').unwrap();
+    let open = |clear: &str, list: &str| {
+        let sealed = seal_as(&Json, clear.as_bytes(), Rule::default()).unwrap();
+        let sealed = String::from_utf8(sealed).unwrap();
+        let (items, rest) = sealed.split_once('[').unwrap().1.split_once("],").unwrap();
+        let mut values = items.split(", ");
+        let list = list.replace('#', &format!("\"{token}\""));
+        let list = list.split('x').collect::<Vec<_>>();
+        let mut text = "{\"l\": [".to_owned();
+        for (number, part) in list.iter().enumerate() {
+            if number > 0 {
+                text.push_str(values.next().unwrap());
+            }
+            text.push_str(part);
+        }
+        let text = format!("{text}],{rest}");
+        String::from_utf8(open_as(&Json, text.as_bytes()).unwrap()).unwrap()
+    };
+    for (list, expected) in [
+        ("#, x, x", "\"a\", \"b\""),
+        ("#, #, x, x", "\"a\", \"b\""),
+        ("x, #, x", "\"a\", \"b\""),
+        ("#,#, x, #, #, x,#, #", "\"a\", \"b\""),
+    ] {
+        let opened = open("{\"l\": [\"a\", \"b\"]}", list);
+        assert_eq!(opened, format!("{{\"l\": [{expected}]}}"), "{list}");
+    }
+    assert_eq!(open("{\"l\": []}", "#"), "{\"l\": []}");
+    assert_eq!(open("{\"l\": []}", "#, #"), "{\"l\": []}");
 }
 
 #[test]

@@ -192,14 +192,11 @@ fn data(document: &Document, edits: &Edits) -> Result<Zeroizing<Vec<u8>>, Format
         Change::Open(Value::Str(bytes)) => Some(bytes),
         _ => None,
     });
-    match (document.tree.documents.as_slice(), opened) {
-        ([top], None) => bytes_of(top),
-        ([top], Some(bytes)) if top.pairs().count() == 1 => {
-            bytes_of(top)?;
-            Ok(Zeroizing::new(bytes.expose().clone()))
-        }
-        _ => Err(json::unrepresentable(NO_DATA)),
-    }
+    let [top] = document.tree.documents.as_slice() else {
+        return Err(json::unrepresentable(NO_DATA));
+    };
+    let bytes = bytes_of(top)?;
+    Ok(opened.map_or(bytes, |opened| Zeroizing::new(opened.expose().clone())))
 }
 
 const NO_DATA: &str = "it holds something else than one string called 'data', so it was not \

@@ -142,3 +142,18 @@ fn comments_that_came_from_yaml_are_named_and_leave_nothing_behind() {
         "{opened}"
     );
 }
+
+#[test]
+fn a_type_that_json_does_not_have_is_opened_as_a_string_and_bytes_that_it_cannot_hold_are_refused()
+{
+    let scene = Scene::with_age().file("a.yaml", "t: 2024-01-02\n");
+    let convert = format!("encrypt --age {RECIPIENT} --output-type json a.yaml");
+    scene.write("a.json", scene.sops(&convert).succeeds().stdout);
+    let theirs = scene.sops("decrypt a.json").succeeds().stdout;
+    scene.run("decrypt a.json").succeeds().stdout(theirs);
+
+    scene.write("a.yaml", "t: .inf\n");
+    scene.write("a.json", scene.sops(&convert).succeeds().stdout);
+    scene.sops("decrypt a.json").fails(4);
+    scene.run("decrypt a.json").fails(4).stdout("");
+}

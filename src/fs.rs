@@ -5,6 +5,7 @@
 //! synced and renamed; the lock is on the directory, because a lock on the file dies with the
 //! rename.
 
+mod in_place;
 mod temporary;
 
 use std::fs::{self, File, OpenOptions};
@@ -16,8 +17,9 @@ use std::time::{Duration, Instant};
 use rustix::fs::{FlockOperation, flock};
 use zeroize::Zeroizing;
 
-use crate::error::{Code, Error, Result};
-use temporary::Temporary;
+use crate::error::{Code, Error, Result, quoted};
+use in_place::Written;
+use temporary::{Place, Temporary};
 
 /// The beginning of the name of every temporary file; `init` ignores it and the hook refuses it.
 pub const TEMPORARY_PREFIX: &str = ".clsecrets-tmp-";
@@ -113,8 +115,12 @@ pub fn lock(path: &Path) -> Result<Lock> {
                 )
                 .hint("wait for the other command to end, then run this one again"));
             }
+            Ok(()) => {
+                temporary::sweep(&directory);
+                return Ok(Lock { _directory: file });
+            }
             // On a file system without locks the comparison just before the rename has to do.
-            Ok(()) | Err(_) => return Ok(Lock { _directory: file }),
+            Err(_) => return Ok(Lock { _directory: file }),
         }
     }
 }
@@ -166,26 +172,73 @@ pub fn replace(path: &Path, bytes: &[u8], privacy: Privacy, read: Option<&Stamp>
             .hint("write to another file with --output, or remove the other links"));
         }
     }
-    write_temporary(&path, bytes, privacy, old.as_ref(), read)
-        .map_err(|error| {
-            let is_denied = error.kind() == io::ErrorKind::PermissionDenied;
-            match cannot("write", &path, &error) {
-                error if is_denied => error.detail(format!(
-                    "{} has to be writable: files are replaced, never overwritten",
-                    parent(&path).display()
-                )),
-                error => error,
-            }
-        })?
-        .then_some(())
-        .ok_or_else(|| {
-            Error::new(
-                Code::Failed,
-                format!("{} changed while it was worked on", path.display()),
-            )
-            .detail("nothing was written; the other change is kept")
-            .hint("run the command again")
-        })
+    refuse_interrupted(&path)?;
+    let replaced = write_temporary(&path, bytes, privacy, old.as_ref(), read).map_err(|error| {
+        let is_denied = error.kind() == io::ErrorKind::PermissionDenied;
+        match cannot("write", &path, &error) {
+            error if is_denied => error.detail(format!(
+                "{} has to be writable: files are replaced, never overwritten",
+                parent(&path).display()
+            )),
+            error => error,
+        }
+    })?;
+    match replaced {
+        Replaced::Whole => Ok(()),
+        Replaced::Changed => Err(Error::new(
+            Code::Failed,
+            format!("{} changed while it was worked on", path.display()),
+        )
+        .detail("nothing was written; the other change is kept")
+        .hint("run the command again")),
+        Replaced::Mounted => Err(Error::new(
+            Code::Failed,
+            format!("cannot replace {}: it is mounted by itself", path.display()),
+        )
+        .detail("nothing was written: cleartext is never written over a file")
+        .hint("mount its folder instead, or write elsewhere with --output")),
+        Replaced::InPart { backup, cause } => Err(cannot("write", &path, &cause)
+            .detail("the file may be in parts now; the backup holds the new content whole")
+            .hint(restore(&path, &backup))),
+    }
+}
+
+/// Refuses a file that an interrupted write may have left in parts, before it is read or written.
+pub fn refuse_interrupted(path: &Path) -> Result<()> {
+    let backup = in_place::backup_of(path);
+    if fs::symlink_metadata(&backup).is_err() {
+        return Ok(());
+    }
+    Err(Error::new(
+        Code::Failed,
+        format!("a write of {} was interrupted", path.display()),
+    )
+    .detail(format!(
+        "{} holds what was to be written, sealed",
+        backup.display()
+    ))
+    .hint(restore(path, &backup)))
+}
+
+/// The order that ends an interrupted write.
+fn restore(path: &Path, backup: &Path) -> String {
+    let word = |path: &Path| quoted(&path.display().to_string());
+    let (path, backup) = (word(path), word(backup));
+    format!("cp {backup} {path} && rm {backup}")
+}
+
+/// What became of a file that was to be replaced.
+enum Replaced {
+    Whole,
+    /// It is not what was read; nothing was written.
+    Changed,
+    /// It cannot be replaced, and what it was to hold is not to be written over it.
+    Mounted,
+    /// It was written over, and that failed half-way.
+    InPart {
+        backup: PathBuf,
+        cause: io::Error,
+    },
 }
 
 /// Makes a directory that only the user can enter, with its parents.
@@ -224,14 +277,14 @@ pub fn remove(path: &Path) -> Result<()> {
     }
 }
 
-/// `false`: the file is not what was read. The temporary file is gone on every way out.
+/// The temporary file is gone on every way out, but for the backup of a file in parts.
 fn write_temporary(
     path: &Path,
     bytes: &[u8],
     privacy: Privacy,
     old: Option<&fs::Metadata>,
     read: Option<&Stamp>,
-) -> io::Result<bool> {
+) -> io::Result<Replaced> {
     let directory = parent(path);
     let mut temporary = Temporary::new(&directory, 0o600)?;
     let file = temporary.file();
@@ -256,12 +309,25 @@ fn write_temporary(
     if let Some(read) = read {
         match fs::metadata(path) {
             Ok(now) if Stamp::of(&now) == *read => {}
-            _ => return Ok(false),
+            _ => return Ok(Replaced::Changed),
         }
     }
-    temporary.take_place_of(path, &directory)?;
-    File::open(&directory)?.sync_all()?;
-    Ok(true)
+    let place = temporary.take_place_of(path, &directory)?;
+    let directory = File::open(&directory)?;
+    let temporary = match place {
+        Place::Taken => {
+            directory.sync_all()?;
+            return Ok(Replaced::Whole);
+        }
+        Place::Mounted(_) if privacy == Privacy::Private => return Ok(Replaced::Mounted),
+        Place::Mounted(temporary) => temporary,
+    };
+    Ok(
+        match in_place::write_over(path, temporary, &directory, bytes)? {
+            Written::Whole => Replaced::Whole,
+            Written::InPart { backup, cause } => Replaced::InPart { backup, cause },
+        },
+    )
 }
 
 /// The umask, asked of the kernel by making a file: reading it would mean setting it.

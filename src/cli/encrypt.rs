@@ -122,6 +122,14 @@ pub(super) fn seal_draft(
         .map_err(|error| error.about(name, false))
 }
 
+/// New values that a positive rule leaves in clear; without `--allow-cleartext` they are refused.
+pub(super) fn name_clear(name: &str, text: &Text, context: &Context) {
+    for path in &text.left_clear {
+        let words = format!("{name}: {path} stays in clear under the file's rule");
+        context.ui.note(&words);
+    }
+}
+
 /// How many values were sealed; what stays in clear is said, because it is easily missed.
 pub(super) fn report(name: &str, text: &Text, context: &Context) {
     let counts = text.counts;

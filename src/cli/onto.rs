@@ -14,7 +14,7 @@ use clsecrets::fs::{self, Privacy};
 use clsecrets::{Code, Error};
 use subtle::ConstantTimeEq;
 
-use super::encrypt::{report, seal_draft};
+use super::encrypt::{name_clear, report, seal_draft};
 use super::input::{Input, Naming};
 use super::opening::Opener;
 use super::sealing::Sealing;
@@ -211,6 +211,7 @@ fn seal_onto(
         return Ok(());
     };
     fs::replace(sealed, &text.bytes, Privacy::Umask, stamp.as_ref())?;
+    name_clear(&name, &text, context);
     report(&name, &text, context);
     if environment.is_some() {
         remember(sealed, &text.bytes, context);

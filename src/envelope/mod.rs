@@ -4,6 +4,9 @@
 //! caller gets a data key from `keys` and hands it over. The surprise: an opened document keeps
 //! every token that it was read from, so that an unchanged value keeps its ciphertext.
 
+mod align;
+mod bare;
+mod clear;
 mod open;
 mod reuse;
 mod seal;
@@ -50,8 +53,8 @@ pub struct Opened {
     tokens: HashMap<Site, String>,
     /// Places whose value has changed since.
     changed: HashSet<Site>,
-    /// Pairs that no text holds yet, with the map they go to.
-    added: Vec<(Site, String)>,
+    /// Paths of the first document that were given another value.
+    set: Vec<Path>,
     /// What a reader should know.
     pub warnings: Vec<Warning>,
     /// Lines of comments that were sealed for another place than theirs.
@@ -138,8 +141,8 @@ pub enum EnvelopeError {
         problem: &'static str,
     },
     /// A new value that the file's rule would leave in clear.
-    #[error("{0} would stay in clear under the file's rule")]
-    WouldStayClear(Path),
+    #[error("{} would stay in clear under the file's rule", listed(.0))]
+    WouldStayClear(Vec<Path>),
     /// Sealing failed.
     #[error("cannot seal: {0}")]
     Cipher(TokenError),
@@ -292,6 +295,12 @@ impl Opened {
         self.document.source()
     }
 
+    /// Whether a document of it has something at a path.
+    fn has(&self, path: &Path) -> bool {
+        let documents = &self.document.tree.documents;
+        documents.iter().any(|document| document.at(path).is_some())
+    }
+
     /// The line of a place, from 1.
     pub fn line(&self, site: Site) -> usize {
         self.document.position(site).0
@@ -301,7 +310,6 @@ impl Opened {
     pub fn clear_text(&self) -> Result<Zeroizing<Vec<u8>>, EnvelopeError> {
         let edits = Edits {
             places: open::clear_places(self),
-            added: Vec::new(),
             metadata: MetadataEdit::Remove,
         };
         let text = self.format.apply(&self.document, &edits)?;
@@ -320,6 +328,11 @@ impl Opened {
     pub fn format(&self) -> &'static dyn Format {
         self.format
     }
+}
+
+fn listed(paths: &[Path]) -> String {
+    let paths: Vec<String> = paths.iter().map(Path::to_string).collect();
+    paths.join(", ")
 }
 
 /// Line separators of Unicode, which the reference writes as they are and takes for line ends.

@@ -8,6 +8,7 @@ use crate::format::Format;
 use crate::secret::SecretBytes;
 use crate::tree::{Comment, List, Map, Node, Site, Tree, Value};
 
+use super::align::align;
 use super::{Draft, Opened};
 
 /// Keys of a file that a new text adds, changes or leaves out; names only.
@@ -79,8 +80,14 @@ impl Matching<'_> {
     }
 
     fn list(&mut self, new: &List, old: &List) {
-        for (new, old) in new.nodes().zip(old.nodes()) {
-            self.node(new, old);
+        let (items, before): (Vec<&Node>, Vec<&Node>) =
+            (new.nodes().collect(), old.nodes().collect());
+        let is_same = |a: &&Node, b: &&Node| same_nodes(a, b);
+        let matched = align(&items, &before, is_same, |a, b| shared(a, b));
+        for (new, old) in items.iter().zip(matched) {
+            if let Some(old) = old.and_then(|at| before.get(at)) {
+                self.node(new, old);
+            }
         }
         self.comments(new.comments(), old.comments());
     }
@@ -112,6 +119,22 @@ impl Matching<'_> {
     }
 }
 
+/// How many values two nodes share at the same places.
+fn shared(a: &Node, b: &Node) -> usize {
+    match (a, b) {
+        (Node::Leaf(a), Node::Leaf(b)) => usize::from(same(&a.value, &b.value)),
+        (Node::Map(a), Node::Map(b)) => {
+            let known = by_key(b);
+            let pairs = a.pairs();
+            pairs
+                .filter_map(|pair| Some(shared(&pair.value, known.get(pair.key.as_str())?)))
+                .sum()
+        }
+        (Node::List(a), Node::List(b)) => a.nodes().zip(b.nodes()).map(|(a, b)| shared(a, b)).sum(),
+        _ => 0,
+    }
+}
+
 /// Same type, same value.
 pub(super) fn same(a: &Value, b: &Value) -> bool {
     let bytes = |value| with_plain(value, SecretBytes::copy_of);
@@ -137,6 +160,11 @@ pub(super) fn reads_back(again: &Tree, expected: &Tree, format: &dyn Format) -> 
     })
 }
 
+/// Same shape, same values.
+pub(super) fn same_nodes(a: &Node, b: &Node) -> bool {
+    like_nodes(a, b, &same)
+}
+
 fn same_trees(a: &Tree, b: &Tree, same: &dyn Fn(&Value, &Value) -> bool) -> bool {
     a.documents.len() == b.documents.len()
         && a.documents
@@ -150,13 +178,13 @@ fn same_maps(a: &Map, b: &Map, same: &dyn Fn(&Value, &Value) -> bool) -> bool {
     loop {
         match (a.next(), b.next()) {
             (None, None) => return true,
-            (Some(a), Some(b)) if a.key == b.key && same_nodes(&a.value, &b.value, same) => {}
+            (Some(a), Some(b)) if a.key == b.key && like_nodes(&a.value, &b.value, same) => {}
             _ => return false,
         }
     }
 }
 
-fn same_nodes(a: &Node, b: &Node, same: &dyn Fn(&Value, &Value) -> bool) -> bool {
+fn like_nodes(a: &Node, b: &Node, same: &dyn Fn(&Value, &Value) -> bool) -> bool {
     match (a, b) {
         (Node::Leaf(a), Node::Leaf(b)) => same(&a.value, &b.value),
         (Node::Map(a), Node::Map(b)) => same_maps(a, b, same),
@@ -164,7 +192,7 @@ fn same_nodes(a: &Node, b: &Node, same: &dyn Fn(&Value, &Value) -> bool) -> bool
             a.nodes().count() == b.nodes().count()
                 && a.nodes()
                     .zip(b.nodes())
-                    .all(|(a, b)| same_nodes(a, b, same))
+                    .all(|(a, b)| like_nodes(a, b, same))
         }
         _ => false,
     }
@@ -193,7 +221,7 @@ fn compare_maps(new: &Map, old: &Map, path: &str, changes: &mut Changes) {
         match (before.get(pair.key.as_str()), &pair.value) {
             (None, _) => changes.added.push(at),
             (Some(Node::Map(old)), Node::Map(new)) => compare_maps(new, old, &at, changes),
-            (Some(old), new) if !same_nodes(new, old, &same) => changes.changed.push(at),
+            (Some(old), new) if !same_nodes(new, old) => changes.changed.push(at),
             _ => {}
         }
     }

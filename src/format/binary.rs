@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::{Change, Document, Edits, Format, FormatError, MetadataEdit, json};
 use crate::secret::SecretBytes;
-use crate::tree::{Entry, Field, Fields, Leaf, Map, Node, Pair, Site, Tree, Value};
+use crate::tree::{Element, Entry, Field, Fields, Leaf, Map, Node, Pair, Path, Site, Tree, Value};
 
 /// The binary format.
 #[derive(Debug)]
@@ -77,7 +77,7 @@ impl Format for Binary {
             super::Layout::Binary(Layout::Whole) => seal(document, edits),
             super::Layout::Binary(Layout::Envelope(layout)) => match &edits.metadata {
                 MetadataEdit::Remove => data(document, edits),
-                MetadataEdit::Write(fields) => {
+                MetadataEdit::Write(fields) | MetadataEdit::Place { fields, .. } => {
                     let parted = json::splice::splice(document, layout, edits)?;
                     let read = json::read::read(&parted)?;
                     json::write(&read.top, Some(&without_rules(fields)))
@@ -87,6 +87,23 @@ impl Format for Binary {
                 }
             },
             _ => Err(json::unrepresentable("this document is not binary")),
+        }
+    }
+
+    fn put(
+        &self,
+        document: &Document,
+        path: &Path,
+        node: Node,
+    ) -> Result<Zeroizing<Vec<u8>>, FormatError> {
+        let is_data = matches!(path.elements(), [Element::Key(key)] if key == DATA_KEY);
+        match (&document.layout, &node) {
+            (super::Layout::Binary(Layout::Envelope(layout)), Node::Leaf(_)) if is_data => {
+                json::splice::put(document, layout, path, node)
+            }
+            _ => Err(json::unrepresentable(
+                "a binary file holds one string, at [\"data\"]",
+            )),
         }
     }
 
@@ -160,11 +177,11 @@ fn is_envelope(top: &Map, metadata: Option<&super::Metadata>) -> bool {
 
 /// The envelope of a clear file.
 fn seal(document: &Document, edits: &Edits) -> Result<Zeroizing<Vec<u8>>, FormatError> {
-    let MetadataEdit::Write(fields) = &edits.metadata else {
+    let (MetadataEdit::Write(fields) | MetadataEdit::Place { fields, .. }) = &edits.metadata else {
         return Ok(Zeroizing::new(document.source().to_vec()));
     };
     let token = edits.places.iter().find_map(|(_, change)| match change {
-        Change::Seal(token) => Some(token.as_str()),
+        Change::Seal(token) | Change::SealBare(token, _) => Some(token.as_str()),
         _ => None,
     });
     // The empty file is the empty string, which is never sealed.

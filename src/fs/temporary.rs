@@ -13,6 +13,18 @@ use tempfile::TempPath;
 
 use super::TEMPORARY_PREFIX;
 
+/// Letters and digits behind the fixed beginning of a name.
+const RANDOM: usize = 12;
+
+/// Whether a temporary file took the place that it was made for.
+#[derive(Debug)]
+pub(super) enum Place {
+    /// It did.
+    Taken,
+    /// It could not: the file there is mounted by itself. This is the temporary file's name.
+    Mounted(TempPath),
+}
+
 /// A temporary file; it goes when it is dropped.
 #[derive(Debug)]
 pub(super) struct Temporary {
@@ -44,20 +56,46 @@ impl Temporary {
     }
 
     /// Puts it in the place of a path of the same directory.
-    pub(super) fn take_place_of(self, path: &Path, directory: &Path) -> io::Result<()> {
+    pub(super) fn take_place_of(self, path: &Path, directory: &Path) -> io::Result<Place> {
         let name = match self.name {
             Some(name) => name,
             None => builder()
                 .make_in(directory, |name| link(&self.file, name))?
                 .into_temp_path(),
         };
-        name.persist(path).map_err(|error| error.error)
+        match name.persist(path) {
+            Ok(()) => Ok(Place::Taken),
+            Err(failed) => match failed.error.kind() {
+                io::ErrorKind::ResourceBusy | io::ErrorKind::CrossesDevices => {
+                    Ok(Place::Mounted(failed.path))
+                }
+                _ => Err(failed.error),
+            },
+        }
+    }
+}
+
+/// Removes what a process left that was killed between naming a file and renaming it. Only under the
+/// directory's lock: what stands there then belongs to nobody.
+pub(super) fn sweep(directory: &Path) {
+    for entry in std::fs::read_dir(directory).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let rest = name
+            .to_str()
+            .and_then(|name| name.strip_prefix(TEMPORARY_PREFIX));
+        let is_ours = rest.is_some_and(|rest| {
+            rest.len() == RANDOM && rest.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        });
+        if is_ours && entry.file_type().is_ok_and(|kind| kind.is_file()) {
+            // One that cannot go is in nobody's way.
+            let _ = std::fs::remove_file(entry.path());
+        }
     }
 }
 
 fn builder() -> tempfile::Builder<'static, 'static> {
     let mut builder = tempfile::Builder::new();
-    builder.prefix(TEMPORARY_PREFIX).rand_bytes(12);
+    builder.prefix(TEMPORARY_PREFIX).rand_bytes(RANDOM);
     builder
 }
 

@@ -119,6 +119,22 @@ fn what_is_sealed_is_not_sealed_again() {
 }
 
 #[test]
+fn the_bytes_are_set_at_data_and_nowhere_else() {
+    let scene = Scene::with_age().file("key", "");
+    seal(&scene, "key");
+    for value in ["from empty", "again"] {
+        let set = ["set", "key", "[\"data\"]", "--raw", value];
+        scene.cmd(set).run().succeeds();
+        scene.run("decrypt key").succeeds().stdout(value);
+        scene.sops("decrypt key").succeeds().stdout(value);
+    }
+    let before = scene.bytes("key");
+    let set = scene.cmd(["set", "key", "[\"more\"]", "1"]).run();
+    set.fails(4).stderr_has("a binary file holds one string");
+    assert_eq!(scene.bytes("key"), before);
+}
+
+#[test]
 fn the_empty_file_is_sealed_and_comes_back_empty() {
     let scene = Scene::with_age().file("key", "");
     seal(&scene, "key");

@@ -89,6 +89,18 @@ fn a_value_that_one_sets_the_other_reads() {
         .run("decrypt a.json")
         .succeeds()
         .stdout("{\"a\": {\"b\": \"<b>\", \"c\": {\"d\": [\"by us\", 2.0, true]}}, \"l\": []}\n");
+    for (path, value) in [
+        ("[\"l\"][5]", "\"first\""),
+        ("[\"l\"][5]", "{\"k\": null}"),
+        ("[\"a\"][\"b\"]", "{\"deep\": [1]}"),
+    ] {
+        scene.cmd(["set", "a.json", path, value]).run().succeeds();
+    }
+    let opened = "{\"a\": {\"b\": {\"deep\": [1]}, \"c\": {\"d\": [\"by us\", 2.0, true]}}, \
+                  \"l\": [\"first\", {\"k\": null}]}\n";
+    scene.run("decrypt a.json").succeeds().stdout(opened);
+    let theirs = scene.sops("decrypt a.json").succeeds().out();
+    assert_eq!(hold_the_same(&[(&theirs, opened)]), [true]);
     scene.sops(r#"set a.json '["n"]' '"by them"'"#).succeeds();
     scene
         .run(r#"decrypt --extract '["n"]' a.json"#)

@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 use crate::support::{fixture, peer};
 
 /// One line for each value and comment: kind, bound path, type, bytes.
-fn seen_by_us(text: &str) -> Result<String, String> {
+pub(super) fn seen_by_us(text: &str) -> Result<String, String> {
     let document = Yaml
         .parse(Zeroizing::new(text.as_bytes().to_vec()))
         .map_err(|error| error.to_string())?;
@@ -68,7 +68,7 @@ fn kind(value: &Value) -> &'static str {
 }
 
 /// The same of the reference, for each file.
-fn seen_by_the_reference(files: &[std::path::PathBuf]) -> Vec<Result<String, String>> {
+pub(super) fn seen_by_the_reference(files: &[std::path::PathBuf]) -> Vec<Result<String, String>> {
     let output = Command::new(peer("oracle")).args(files).output().unwrap();
     String::from_utf8(output.stdout)
         .unwrap()
@@ -177,25 +177,25 @@ fn name(path: &Path) -> String {
     path.file_name().unwrap().to_string_lossy().into_owned()
 }
 
-fn number(variable: &str) -> Option<u64> {
+pub(super) fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok()?.parse().ok()
 }
 
 /// Documents with comments and empty lines in every position, from a seed.
-struct Generator {
+pub(super) struct Generator {
     state: u64,
     comments: u32,
 }
 
 impl Generator {
-    fn new(seed: u64) -> Self {
+    pub(super) fn new(seed: u64) -> Self {
         Self {
             state: seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1,
             comments: 0,
         }
     }
 
-    fn below(&mut self, limit: u64) -> u64 {
+    pub(super) fn below(&mut self, limit: u64) -> u64 {
         self.state ^= self.state << 13;
         self.state ^= self.state >> 7;
         self.state ^= self.state << 17;
@@ -206,7 +206,7 @@ impl Generator {
         of[usize::try_from(self.below(of.len() as u64)).unwrap()]
     }
 
-    fn document(&mut self) -> String {
+    pub(super) fn document(&mut self) -> String {
         let mut text = String::new();
         if self.below(8) == 0 {
             self.lines(&mut text, 0);

@@ -57,6 +57,18 @@ impl Format for Json {
         }
     }
 
+    fn put(
+        &self,
+        document: &Document,
+        path: &Path,
+        node: Node,
+    ) -> Result<Zeroizing<Vec<u8>>, FormatError> {
+        match &document.layout {
+            super::Layout::Json(layout) => splice::put(document, layout, path, node),
+            _ => Err(unrepresentable("this document is no JSON")),
+        }
+    }
+
     fn emit(&self, node: &Node) -> Result<Zeroizing<Vec<u8>>, FormatError> {
         let mut emitter = emit::Emitter::new(&manner::Manner::REFERENCE, true);
         emitter.node(node, Some("")).map_err(unrepresentable)?;
@@ -84,23 +96,6 @@ impl Format for Json {
 
     fn keeps_type(&self, value: &Value) -> bool {
         !matches!(value, Value::Time(_))
-    }
-}
-
-impl Json {
-    /// Puts a node at a path of a document, in the place of what is there or as a new one: missing
-    /// parents are made, a position behind the end of a list appends to it, and a scalar in the way
-    /// is replaced. All else stays byte for byte.
-    pub fn put(
-        &self,
-        document: &Document,
-        path: &Path,
-        node: Node,
-    ) -> Result<Zeroizing<Vec<u8>>, FormatError> {
-        match &document.layout {
-            super::Layout::Json(layout) => splice::put(document, layout, path, node),
-            _ => Err(unrepresentable("this document is no JSON")),
-        }
     }
 }
 

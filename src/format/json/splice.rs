@@ -13,7 +13,7 @@ use super::emit::{Emitter, Unwritable};
 use super::layout::{EntryPlace, Layout, position};
 use super::manner::{Manner, before_blanks, line_indent, past_blanks};
 use super::{BYTE_ORDER_MARK, METADATA_KEY};
-use crate::tree::{Element, Fields, Map, Node, Path, Site, Value};
+use crate::tree::{Element, Fields, List, Map, Node, Path, Site, Value};
 
 /// Writes edits into the source of a document.
 pub(in crate::format) fn splice(
@@ -23,9 +23,6 @@ pub(in crate::format) fn splice(
 ) -> Result<Zeroizing<Vec<u8>>, FormatError> {
     let mut splice = Splice::new(document, layout)?;
     splice.places(&edits.places)?;
-    for (site, pair) in &edits.added {
-        splice.insert(*site, Some(&pair.key), &pair.value)?;
-    }
     if !matches!(edits.metadata, MetadataEdit::Remove)
         && splice.source().starts_with(BYTE_ORDER_MARK)
     {
@@ -34,7 +31,9 @@ pub(in crate::format) fn splice(
     match &edits.metadata {
         MetadataEdit::Keep => {}
         MetadataEdit::Remove => splice.remove_metadata(),
-        MetadataEdit::Write(fields) => splice.write_metadata(fields)?,
+        MetadataEdit::Write(fields) | MetadataEdit::Place { fields, .. } => {
+            splice.write_metadata(fields)?;
+        }
         MetadataEdit::Update(texts) => splice.update_metadata(texts)?,
     }
     splice.finish()
@@ -57,6 +56,11 @@ pub(in crate::format) fn put(
         let found = match (place, element) {
             (Some(Within::Map(map)), Element::Key(key)) => map.get(key),
             (Some(Within::List(list)), Element::Index(index)) => list.nodes().nth(*index),
+            (Some(within), _) if !within.is_empty() => {
+                let reason = "a map takes keys, and a list takes positions";
+                return splice.fail(0, Fault::Unrepresentable, reason);
+            }
+            // Nothing is lost when this gives way.
             _ => break,
         };
         let Some(found) = found else {
@@ -64,7 +68,7 @@ pub(in crate::format) fn put(
                 Element::Key(key) => Some(key.as_str()),
                 Element::Index(_) => None,
             };
-            splice.insert(site, key, &nested(below, node))?;
+            splice.insert(site, key, &Node::nested(below, node))?;
             return splice.finish();
         };
         rest = below;
@@ -74,7 +78,7 @@ pub(in crate::format) fn put(
             Node::List(list) => (list.site, Some(Within::List(list))),
         };
     }
-    splice.replace(site, &nested(rest, node))?;
+    splice.replace(site, &Node::nested(rest, node))?;
     splice.finish()
 }
 
@@ -82,23 +86,16 @@ pub(in crate::format) fn put(
 #[derive(Clone, Copy)]
 enum Within<'a> {
     Map(&'a Map),
-    List(&'a crate::tree::List),
+    List(&'a List),
 }
 
-fn nested(path: &[Element], node: Node) -> Node {
-    path.iter()
-        .rev()
-        .fold(node, |inner, element| match element {
-            Element::Key(key) => {
-                let mut map = Map::default();
-                map.push(key.clone(), inner);
-                Node::Map(map)
-            }
-            Element::Index(_) => Node::List(crate::tree::List {
-                items: vec![crate::tree::Item::Node(inner)],
-                ..crate::tree::List::default()
-            }),
-        })
+impl Within<'_> {
+    fn is_empty(self) -> bool {
+        match self {
+            Self::Map(map) => map.pairs().next().is_none(),
+            Self::List(list) => list.items.is_empty(),
+        }
+    }
 }
 
 /// New text of a range.
@@ -113,8 +110,6 @@ struct Splice<'d, 'e> {
     layout: &'d Layout,
     manner: Manner<'d>,
     cuts: Vec<(Range<usize>, New<'e>)>,
-    /// Empty collections that have got entries: which cut that is, and where in it they end.
-    filled: Vec<(Site, usize, usize)>,
 }
 
 impl<'d, 'e> Splice<'d, 'e> {
@@ -130,7 +125,6 @@ impl<'d, 'e> Splice<'d, 'e> {
             layout,
             manner: Manner::of(text, &layout.top),
             cuts: Vec::new(),
-            filled: Vec::new(),
         })
     }
 
@@ -179,7 +173,9 @@ impl<'d, 'e> Splice<'d, 'e> {
         for (site, change) in places {
             let span = self.span(*site)?;
             match change {
-                Change::Seal(token) => self.cuts.push((span, New::Token(token))),
+                Change::Seal(token) | Change::SealBare(token, _) => {
+                    self.cuts.push((span, New::Token(token)));
+                }
                 Change::Open(value) => {
                     let text = self.emit(span.start, |emitter| emitter.value(value))?;
                     self.cuts.push((span, New::Text(text)));
@@ -225,7 +221,7 @@ impl<'d, 'e> Splice<'d, 'e> {
         let tail = before_blanks(source, span.end.saturating_sub(1));
         let is_empty = tail == open;
         if is_empty {
-            return self.insert_first(site, &span, key, node);
+            return self.insert_first(&span, key, node);
         }
         let blank = self.manner.blank;
         let entry = self.emit(open, |emitter| {
@@ -254,45 +250,30 @@ impl<'d, 'e> Splice<'d, 'e> {
         Ok(())
     }
 
-    /// The first entry of an empty collection; another one follows it.
+    /// The first entry of an empty collection.
     fn insert_first(
         &mut self,
-        site: Site,
         span: &Range<usize>,
         key: Option<&str>,
         node: &Node,
     ) -> Result<(), FormatError> {
         let outer = line_indent(self.text, span.start);
         let indent = self.manner.unit.map(|unit| format!("{outer}{unit}"));
-        let filled = self.filled.iter().position(|(filled, ..)| *filled == site);
         let text = self.emit(span.start, |emitter| {
-            if filled.is_some() {
-                emitter.text.push(',');
-            }
-            match &indent {
-                Some(indent) => emitter.line(indent),
-                None if filled.is_some() => emitter.text.push(' '),
-                None => {}
+            if let Some(indent) = &indent {
+                emitter.line(indent);
             }
             if let Some(key) = key {
                 emitter.key(key);
             }
-            emitter.node(node, indent.as_deref())
-        })?;
-        if let Some((_, cut, end)) = filled.and_then(|at| self.filled.get_mut(at)) {
-            if let Some((_, New::Text(entries))) = self.cuts.get_mut(*cut) {
-                entries.insert_str(*end, &text);
+            emitter.node(node, indent.as_deref())?;
+            if indent.is_some() {
+                emitter.line(outer);
             }
-            *end += text.len();
-            return Ok(());
-        }
-        self.filled.push((site, self.cuts.len(), text.len()));
-        let closing = match &indent {
-            Some(_) => format!("{}{outer}", self.manner.end),
-            None => String::new(),
-        };
+            Ok(())
+        })?;
         let inside = span.start + 1..span.end.saturating_sub(1);
-        self.cut(inside, format!("{}{closing}", *text));
+        self.cuts.push((inside, New::Text(text)));
         Ok(())
     }
 

@@ -13,7 +13,8 @@ use crate::tree::{Comment, Entry, Item, Leaf, List, Map, Node, Pair, Tree, Value
 use super::super::{Fault, FormatError, Metadata};
 use super::grammar::{Content, Parsed, Raw, RawDocument};
 use super::layout::{DocumentPlace, Layout, ListPlace, MapPlace, Place, RootPlace, ScalarPlace};
-use super::lines::{is_first_on_line, line_start, next_line};
+use super::lines::{is_first_on_line, line_start};
+use super::reach::{behind_colon, next_dash};
 use super::resolve::{Resolved, resolve};
 use super::tokens::Style;
 
@@ -179,12 +180,8 @@ impl Composer<'_> {
     ) -> Result<Map, FormatError> {
         let bytes = self.text.as_bytes();
         let column = raw.span.start - line_start(bytes, raw.span.start);
-        let insert_at = self.last_line_end(raw);
         let place = MapPlace {
             start: raw.span.start,
-            insert_at,
-            indent: column,
-            is_block: !is_flow,
         };
         let mut map = Map {
             entries: Vec::new(),
@@ -227,7 +224,7 @@ impl Composer<'_> {
                         .extend(self.comment(*index, true).map(Entry::Comment));
                 }
             }
-            let behind = self.behind_colon(key, value);
+            let behind = behind_colon(self.text, key, value);
             let node = self.node(
                 value,
                 Around {
@@ -257,20 +254,9 @@ impl Composer<'_> {
     fn pair_end(&self, key: &Raw, value: &Raw) -> usize {
         match value.content {
             // An absent value is marked at the token that follows it.
-            Content::Absent => self.behind_colon(key, value),
+            Content::Absent => behind_colon(self.text, key, value),
             _ => value.span.end,
         }
-    }
-
-    /// Behind the `:` of a pair.
-    fn behind_colon(&self, key: &Raw, value: &Raw) -> usize {
-        let between = self
-            .text
-            .get(key.span.end..value.span.start)
-            .unwrap_or_default();
-        between
-            .find(':')
-            .map_or(key.span.end, |at| key.span.end + at + 1)
     }
 
     fn node(
@@ -348,7 +334,7 @@ impl Composer<'_> {
                 list.items
                     .extend(self.comment(*index, true).map(Item::Comment));
             }
-            let dash = (!is_flow).then(|| self.dash(from)).flatten();
+            let dash = (!is_flow).then(|| next_dash(bytes, from)).flatten();
             let inner = Around {
                 is_in_flow: around.is_in_flow || is_flow,
                 indent: column.unwrap_or(isize::MAX),
@@ -381,18 +367,6 @@ impl Composer<'_> {
         Ok(list)
     }
 
-    /// The next dash, over blanks and comments.
-    fn dash(&self, mut at: usize) -> Option<usize> {
-        let bytes = self.text.as_bytes();
-        loop {
-            match bytes.get(at)? {
-                b'-' => return Some(at),
-                b'#' => at = next_line(bytes, at),
-                _ => at += 1,
-            }
-        }
-    }
-
     fn scalar(&mut self, raw: &Raw, around: Around) -> Result<Leaf, FormatError> {
         let (value, style, block, tag) = self.value(raw)?;
         let place = ScalarPlace {
@@ -408,42 +382,5 @@ impl Composer<'_> {
             value,
             site: self.layout.add(Place::Scalar(place)),
         })
-    }
-
-    /// Behind the last line that a node stands on.
-    pub(super) fn last_line_end(&self, raw: &Raw) -> usize {
-        let bytes = self.text.as_bytes();
-        match &raw.content {
-            Content::Map {
-                pairs,
-                is_flow: false,
-            } => pairs.last().map_or(raw.span.end, |(key, value)| {
-                self.last_line_end(value)
-                    .max(next_line(bytes, key.span.end))
-            }),
-            Content::List {
-                items,
-                is_flow: false,
-            } => items.last().map_or(raw.span.end, |item| {
-                match item.content {
-                    // A dash without a value: the line that it stands on.
-                    Content::Absent => {
-                        next_line(bytes, self.last_dash(raw.span.start, item.span.start))
-                    }
-                    _ => self.last_line_end(item),
-                }
-            }),
-            Content::Scalar {
-                block: Some(block), ..
-            } => block.body_end,
-            // An absent value is marked at the token that follows it, which may be lines below.
-            Content::Absent => raw.span.start.min(line_start(bytes, raw.span.start)),
-            _ => next_line(bytes, raw.span.end),
-        }
-    }
-
-    fn last_dash(&self, from: usize, to: usize) -> usize {
-        let between = self.text.get(from..to).unwrap_or_default();
-        between.rfind('-').map_or(to, |at| from + at)
     }
 }

@@ -1,7 +1,7 @@
 //! YAML: spans over the source text and splices into it.
 //!
 //! From text to tree: `tokens` splits, `comments` attaches, `grammar` nests, `compose`
-//! types; back: `splice` edits the text, `emit` writes what is new. What is not supported yet
+//! types; back: `splice` edits scalars, `graft` puts nodes, `emit` writes what is new. What is not supported yet
 //! is refused with its line.
 
 mod collections;
@@ -10,21 +10,23 @@ mod compose;
 mod emit;
 mod entry;
 mod extents;
+mod graft;
 mod grammar;
 mod layout;
 mod lines;
+mod manner;
 mod quoting;
+mod reach;
 mod resolve;
 mod scalar;
 mod splice;
-
 mod tokens;
 mod typed;
 
 use zeroize::Zeroizing;
 
 use super::{Document, Edits, Fault, Format, FormatError};
-use crate::tree::Node;
+use crate::tree::{Node, Path};
 
 pub(crate) use layout::Layout;
 
@@ -70,15 +72,22 @@ impl Format for Yaml {
     }
 
     fn apply(&self, document: &Document, edits: &Edits) -> Result<Zeroizing<Vec<u8>>, FormatError> {
-        match &document.layout {
-            super::Layout::Yaml(layout) => splice::splice(document, layout, edits),
-            _ => Err(FormatError {
-                fault: Fault::Unrepresentable,
-                line: 1,
-                column: 1,
-                reason: "this document is no YAML".to_owned(),
-            }),
-        }
+        splice::splice(document, layout_of(document)?, edits)
+    }
+
+    fn metadata_blocks(&self, document: &Document) -> Option<Vec<String>> {
+        layout_of(document).ok()?.metadata_blocks(document.source())
+    }
+
+    fn put(
+        &self,
+        document: &Document,
+        path: &Path,
+        node: Node,
+    ) -> Result<Zeroizing<Vec<u8>>, FormatError> {
+        let text = checked(document.source())?;
+        let path = layout_of(document)?.in_text(&document.tree, path);
+        graft::graft(text, &grammar::parse(text)?, &path, node)
     }
 
     fn emit(&self, node: &Node) -> Result<Zeroizing<Vec<u8>>, FormatError> {
@@ -91,6 +100,18 @@ impl Format for Yaml {
             Node::List(_) => emitter.text.push_str("[]\n"),
         }
         Ok(Zeroizing::new(emitter.text.as_bytes().to_vec()))
+    }
+}
+
+fn layout_of(document: &Document) -> Result<&Layout, FormatError> {
+    match &document.layout {
+        super::Layout::Yaml(layout) => Ok(layout),
+        _ => Err(FormatError {
+            fault: Fault::Unrepresentable,
+            line: 1,
+            column: 1,
+            reason: "this document is no YAML".to_owned(),
+        }),
     }
 }
 

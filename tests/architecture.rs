@@ -44,6 +44,8 @@ const MAY_EXPOSE: &[&str] = &[
     // Values go from the cipher into the MAC and into the document.
     "envelope/open.rs",
     "envelope/seal.rs",
+    // Tokens are found again in a text that was edited.
+    "envelope/set.rs",
     // Credentials are checked for their shape and put into URLs and files.
     "chainlink/credentials.rs",
     "chainlink/database.rs",

@@ -7,6 +7,7 @@
 mod align;
 mod bare;
 mod clear;
+mod expand;
 mod open;
 mod reuse;
 mod seal;
@@ -121,6 +122,11 @@ pub enum EnvelopeError {
     /// A comment that cannot be sealed where it stands.
     #[error("line {0}: a comment here would be lost by other tools; move it to a line above a key")]
     StrayComment(usize),
+    /// An alias repeats comments that decide what is sealed.
+    #[error(
+        "line {0}: comments of what this alias repeats decide what is sealed; write the copy out with them"
+    )]
+    CommentOfAlias(usize),
     /// A sealed comment would change which values are sealed.
     #[error("line {0}: this comment, once sealed, would match unencrypted_comment_regex")]
     MisleadingComment(usize),
@@ -168,7 +174,7 @@ impl EnvelopeError {
         let code = match &self {
             Self::Format(fault) => match fault.fault {
                 Fault::Empty => Code::Empty,
-                Fault::NotSealable if !reading => Code::Encrypt,
+                Fault::NotSealable | Fault::Repeated | Fault::Parted if !reading => Code::Encrypt,
                 Fault::Unrepresentable => Code::Unrepresentable,
                 _ if reading => Code::Failed,
                 _ => Code::Input,
@@ -184,6 +190,12 @@ impl EnvelopeError {
         let error = Error::new(code, format!("cannot {verb} {file}: {self}"));
         let file = quoted(file);
         match self {
+            Self::Format(FormatError {
+                fault: Fault::Repeated,
+                ..
+            }) => error.hint(
+                "clsecrets encrypt --expand-aliases …    # writes the copy out in place of the alias",
+            ),
             Self::NotSealed => error.hint(format!("clsecrets encrypt -i {file}")),
             Self::AlreadySealed => error.hint(format!("clsecrets decrypt {file}")),
             Self::Mac(_) => error

@@ -118,6 +118,8 @@ pub struct Edits {
 /// What a place in the text becomes.
 #[derive(Debug)]
 pub enum Change {
+    /// The alias that makes this copy is written out: what it repeats stands there by itself.
+    Expand,
     /// A token, in the style of what stood there.
     Seal(String),
     /// A token that stood without quotes in the sealed file: it does so again where opening it would
@@ -177,6 +179,10 @@ pub enum Fault {
     NotSealable,
     /// It is right, but not supported here yet.
     Unsupported,
+    /// What an alias repeats is to be sealed there, too; the alias can be written out.
+    Repeated,
+    /// An edit would part a value from what an alias repeats.
+    Parted,
     /// It cannot be written in this format.
     Unrepresentable,
 }
@@ -217,6 +223,13 @@ impl Document {
         match &self.layout {
             Layout::Yaml(layout) => layout.stray_comments(&self.source),
             Layout::Json(_) | Layout::Binary(_) => Vec::new(),
+        }
+    }
+
+    /// The alias that a site is a copy of, by the byte where it begins.
+    pub(crate) fn alias(&self, site: Site) -> Option<usize> {
+        match &self.layout {
+            Layout::Yaml(layout) => layout.alias(site),
         }
     }
 

@@ -30,7 +30,7 @@ fn text_that_is_no_document_is_refused_with_its_line() {
         ("empty", "", 92),
         ("only-comments", "# canary-one\n# two\n", 2),
         ("no-text", "user: \u{0}canary-one\n", 2),
-        ("unknown-tag", "user: !secret canary-one\n", 2),
+        ("unknown-tag", "user: !!int canary-one\n", 2),
         (
             "sealed-already",
             "user: alice\nsops:\n    x: canary-one\n",

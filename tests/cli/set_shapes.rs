@@ -80,6 +80,13 @@ const CASES: &[(&str, &str, &str, &str)] = &[
         "1",
         "a:\n    k:\n        - l: 1\nb: 1\n",
     ),
+    // The comment moves from the list to the map, and opens there.
+    (
+        "l:\n  - x\n  # foot\nb: 1\n",
+        "['l']",
+        "true",
+        "l: true\n  # foot\nb: 1\n",
+    ),
     // What is empty gets content.
     (
         "a: {}\nb: []\nc:\n",

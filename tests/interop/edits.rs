@@ -8,7 +8,8 @@ use clsecrets::format::{Format, yaml::Yaml};
 use clsecrets::tree::{Element, Item, List, Map, Node, Path, Value};
 use zeroize::Zeroizing;
 
-use super::walk::{Generator, number, seen_by_the_reference, seen_by_us};
+use super::documents::Generator;
+use super::walk::{number, seen_by_the_reference, seen_by_us};
 use crate::emission::{clear, put, try_sealed};
 
 #[test]
@@ -49,14 +50,16 @@ fn a_value_goes_anywhere_and_the_reference_sees_the_same_places() {
         texts.push((what, edited));
     }
     let taken = texts.len() as u64;
-    assert!(taken > count / 2, "only {taken} documents were taken");
-    // A comment that the reference would lose is refused; nothing else is.
-    let other = refused
-        .iter()
-        .filter(|error| !error.contains("would be lost"));
-    assert_eq!(other.collect::<Vec<_>>(), Vec::<&String>::new());
-    assert!(refused.len() * 20 < texts.len(), "{refused:#?}");
-    println!("{taken} taken, {} refused", refused.len());
+    assert!(taken > count / 3, "only {taken} documents were taken");
+    // In the wildest places, explicit keys without a value and tags in flow lists say, nothing is
+    // written rather than something else.
+    let is_meant = |error: &String| {
+        let words = ["would be lost", "does not read back", "is no string"];
+        words.iter().any(|words| error.contains(words))
+    };
+    assert!(refused.iter().all(is_meant), "{refused:#?}");
+    assert!(refused.len() as u64 * 20 <= taken, "{refused:#?}");
+    println!("{taken} of {count} documents were taken");
 
     let mut differences = String::new();
     for ((what, text), theirs) in texts.iter().zip(seen_by_the_reference(&files)) {

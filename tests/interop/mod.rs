@@ -2,10 +2,12 @@
 //! KMS and with both; and the package that the Terraform provider uses reads our files.
 
 mod differential;
+mod documents;
 mod edits;
 mod json;
 mod same;
 mod walk;
+mod yaml;
 
 use std::os::unix::fs::symlink;
 

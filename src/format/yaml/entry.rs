@@ -88,6 +88,10 @@ impl Composer<'_> {
                     .map(|item| self.field(item))
                     .collect::<Result<_, _>>()?,
             ),
+            Content::Alias { .. } => {
+                let reason = "an alias in the metadata";
+                return self.fail(raw.span.start, Fault::Unsupported, reason);
+            }
             Content::Scalar { .. } | Content::Absent => match &self.value(raw)?.0 {
                 Value::Null => Field::Null,
                 // Metadata is public; see `Fields`.

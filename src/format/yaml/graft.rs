@@ -14,6 +14,7 @@ use super::super::{Fault, FormatError};
 use super::compose::METADATA_KEY;
 use super::emit::{Below, Emitter};
 use super::grammar::{Content, Parsed, Raw};
+use super::guard;
 use super::lines::{is_first_on_line, line_end, line_start, next_line};
 use super::manner::{Manner, column, is_key};
 use super::reach::{behind_colon, dashes, item_line_end, last_line_end, pair_line_end};
@@ -39,6 +40,7 @@ pub(super) fn graft(
     let mut stand = Stand::default();
     let mut rest = path;
     while let Some((element, below)) = rest.split_first() {
+        guard::passes(text, parsed, here, false)?;
         match (element, &here.content) {
             _ if graft.is_empty(here) && !stand.is_in_flow => break,
             (Element::Key(name), Content::Map { pairs, is_flow }) => {
@@ -90,6 +92,7 @@ pub(super) fn graft(
         }
         rest = below;
     }
+    guard::passes(text, parsed, here, rest.is_empty())?;
     let node = Node::nested(rest, node);
     if stand.is_in_flow {
         graft.replace_in_flow(here, &stand, &node);
@@ -334,10 +337,6 @@ impl Graft<'_> {
         };
         let comment = rest.map_or("", |at| self.comment(at)).to_owned();
         let mut emitter = self.emitter(end, stand.column);
-        if let Some(anchor) = &old.anchor {
-            emitter.text.push(' ');
-            emitter.text.push_str(self.slice(anchor.clone()));
-        }
         emitter.comment = comment;
         if stand.is_item {
             emitter.behind_dash(node, stand.column);

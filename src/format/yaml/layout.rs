@@ -13,6 +13,8 @@ use super::tokens::Style;
 pub(crate) struct Layout {
     pub(super) places: Vec<Place>,
     pub(super) documents: Vec<DocumentPlace>,
+    /// Whether any place is a copy.
+    pub(super) has_copies: bool,
     /// Comments that no node takes: the reference does not see them either.
     pub(super) unattached: Vec<usize>,
 }
@@ -25,6 +27,7 @@ pub(super) enum Place {
     Comment(Range<usize>),
     Map(MapPlace),
     List(ListPlace),
+    Copy(CopyPlace),
 }
 
 /// A scalar in the text.
@@ -49,6 +52,17 @@ impl ScalarPlace {
     }
 }
 
+/// A place that stands in the text once more than its own: an alias repeats it.
+#[derive(Debug, Clone)]
+pub(super) struct CopyPlace {
+    /// The alias, from `*` to the end of its name.
+    pub(super) alias: Range<usize>,
+    /// Whether the alias stands in a flow collection.
+    pub(super) is_in_flow: bool,
+    /// Where the place that it repeats begins.
+    pub(super) original: usize,
+}
+
 /// A map in the text.
 #[derive(Debug)]
 pub(super) struct MapPlace {
@@ -71,6 +85,8 @@ pub(super) struct DocumentPlace {
     pub(super) root: RootPlace,
     /// The metadata entry, if there is one.
     pub(super) entry: Option<EntryPlace>,
+    /// A null that stands for a map without pairs.
+    pub(super) null: Option<Range<usize>>,
 }
 
 /// How the top level of a document is written.
@@ -108,6 +124,7 @@ impl Layout {
             Some(Place::Comment(span)) => span.start,
             Some(Place::Map(place)) => place.start,
             Some(Place::List(place)) => place.start,
+            Some(Place::Copy(place)) => place.alias.start,
             None => 0,
         };
         position(source, offset)
@@ -167,6 +184,13 @@ impl Layout {
             }
         }
         items
+    }
+
+    pub(in crate::format) fn alias(&self, site: Site) -> Option<usize> {
+        match self.place(site) {
+            Some(Place::Copy(place)) => Some(place.alias.start),
+            _ => None,
+        }
     }
 
     pub(in crate::format) fn reserved_entry(&self, source: &[u8]) -> Option<usize> {

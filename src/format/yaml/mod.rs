@@ -4,20 +4,27 @@
 //! types; back: `splice` edits scalars, `graft` puts nodes, `emit` writes what is new. What is not supported yet
 //! is refused with its line.
 
+mod anchors;
+mod breaks;
 mod collections;
 mod comments;
 mod compose;
+mod copies;
+mod differences;
 mod emit;
 mod entry;
+mod expand;
 mod extents;
 mod graft;
 mod grammar;
+mod guard;
 mod layout;
 mod lines;
 mod manner;
 mod quoting;
 mod reach;
 mod resolve;
+mod root;
 mod scalar;
 mod splice;
 mod tokens;

@@ -33,7 +33,12 @@ pub(super) fn splice(
         end: line_end(source),
         cuts: Vec::new(),
     };
+    super::guard::repeated(document, layout, edits)?;
+    splice.cuts = super::expand::aliases(document, layout, edits);
     for (site, change) in &edits.places {
+        if matches!(layout.place(*site), Some(Place::Copy(_))) {
+            continue;
+        }
         splice.place(*site, change)?;
     }
     splice.lists_of_comments(edits);
@@ -108,7 +113,12 @@ impl Splice<'_> {
 
     fn seal(&mut self, place: &ScalarPlace, token: &str) {
         if let Some(tag) = &place.tag {
-            self.cut(tag.start..place.span.start, "");
+            let behind = self.source.get(tag.end..).unwrap_or_default();
+            let blanks = behind
+                .iter()
+                .take_while(|byte| matches!(byte, b' ' | b'\t'));
+            let end = tag.end + blanks.count();
+            self.cut(tag.start..end, "");
         }
         if let Some(block) = &place.block {
             // A block of empty lines only has no indentation yet.
@@ -344,6 +354,9 @@ impl Splice<'_> {
         let layout = self.layout;
         let count = layout.documents.len();
         for (number, place) in layout.documents.iter().enumerate() {
+            if let Some(null) = &place.null {
+                self.cut(null.clone(), "");
+            }
             match place.root {
                 RootPlace::Block { indent: 0, end } if !blocks.is_empty() => {
                     let mut text = String::new();
@@ -383,7 +396,11 @@ impl Splice<'_> {
         let is_there =
             |(range, _): &&(Range<usize>, Zeroizing<String>)| range.end == end && !range.is_empty();
         match self.cuts.iter().rev().find(is_there) {
-            Some((_, text)) => !text.ends_with('\n'),
+            Some((_, text)) if !text.is_empty() => !text.ends_with('\n'),
+            Some((range, _)) => range
+                .start
+                .checked_sub(1)
+                .is_some_and(|before| self.source.get(before) != Some(&b'\n')),
             None => end > 0 && self.source.get(end - 1) != Some(&b'\n'),
         }
     }

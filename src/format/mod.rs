@@ -230,6 +230,7 @@ impl Document {
     pub(crate) fn alias(&self, site: Site) -> Option<usize> {
         match &self.layout {
             Layout::Yaml(layout) => layout.alias(site),
+            Layout::Json(_) | Layout::Binary(_) => None,
         }
     }
 

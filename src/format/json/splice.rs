@@ -180,6 +180,10 @@ impl<'d, 'e> Splice<'d, 'e> {
                     let text = self.emit(span.start, |emitter| emitter.value(value))?;
                     self.cuts.push((span, New::Text(text)));
                 }
+                Change::Expand => {
+                    let reason = "an alias, which JSON does not have";
+                    return self.fail(span.start, Fault::Unrepresentable, reason);
+                }
                 Change::OpenComment(_) => self.remove_item(&span, &mut leading),
             }
         }

@@ -197,7 +197,7 @@ fn cleartext_that_is_refused_is_not_quoted() {
         format!("{value}: x\n5: {value}\n"),
         format!("- {value}\n"),
         format!("{value}\n"),
-        format!("a: !tag {value}\n"),
+        format!("a: !!int {value}\n"),
         format!("a: &x {value}\nb: *x\n"),
         format!("a: {value} trailing\n"),
         format!("a: {value}\nsops: {value}\n"),

@@ -32,6 +32,9 @@ const MAY_EXPOSE: &[&str] = &[
     "settings.rs",
     "cipher/",
     // Clear values become text, and text becomes clear values.
+    "format/binary.rs",
+    "format/json/emit.rs",
+    "format/json/read.rs",
     "format/yaml/emit.rs",
     "format/yaml/scalar.rs",
     "format/yaml/splice.rs",

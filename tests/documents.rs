@@ -38,12 +38,15 @@ fn what_comes_back_otherwise_is_what_the_page_says() {
     let scene = Scene::with_age();
     let rows = table("docs/format.md", "sealed");
     assert!(rows.len() > 8, "{rows:?}");
-    for row in rows {
-        scene.write("a.yaml", format!("{}\n", row[0]));
+    let json = table("docs/format.md", "sealed JSON");
+    assert!(json.len() > 3, "{json:?}");
+    let files = rows.iter().map(|row| ("a.yaml", row));
+    for (file, row) in files.chain(json.iter().map(|row| ("a.json", row))) {
+        scene.write(file, format!("{}\n", row[0]));
         scene
-            .run(&format!("encrypt -i --age {RECIPIENT} a.yaml"))
+            .run(&format!("encrypt -i --age {RECIPIENT} {file}"))
             .succeeds();
-        let opened = scene.run("decrypt a.yaml").succeeds();
+        let opened = scene.run(&format!("decrypt {file}")).succeeds();
         opened.stdout(format!("{}\n", row[1]));
     }
 }
@@ -53,9 +56,12 @@ fn what_is_refused_is_what_the_page_says() {
     let scene = Scene::with_age();
     let rows = table("docs/format.md", "refused");
     assert!(rows.len() > 5, "{rows:?}");
-    for row in rows {
-        scene.write("a.yaml", format!("{}\n", row[0]));
-        let run = scene.run(&format!("encrypt --age {RECIPIENT} a.yaml"));
+    let json = table("docs/format.md", "refused JSON");
+    assert!(json.len() > 3, "{json:?}");
+    let files = rows.iter().map(|row| ("a.yaml", row));
+    for (file, row) in files.chain(json.iter().map(|row| ("a.json", row))) {
+        scene.write(file, format!("{}\n", row[0]));
+        let run = scene.run(&format!("encrypt --age {RECIPIENT} {file}"));
         assert_ne!(run.status, 0, "{run}");
         run.stdout("").stderr_has(&row[1]);
     }

@@ -17,6 +17,7 @@ mod documents;
 mod emission;
 mod example;
 mod interop;
+mod json;
 mod leaks;
 mod properties;
 mod readme;

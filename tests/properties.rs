@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use clsecrets::cipher::{CipherError, Nonces};
 use clsecrets::envelope::{Draft, EnvelopeError, OpenOptions, Sealed};
-use clsecrets::format::yaml::Yaml;
+use clsecrets::format::{Format, yaml::Yaml};
 use clsecrets::metadata::{Metadata, Recipient, Rule, RuleKind};
 use clsecrets::secret::DataKey;
 use clsecrets::tree::Fields;
@@ -29,7 +29,16 @@ fn key() -> DataKey {
 }
 
 fn seal(text: &str, rule: Rule) -> Result<String, EnvelopeError> {
-    let draft = Draft::parse(&Yaml, Zeroizing::new(text.as_bytes().to_vec()))?;
+    let sealed = seal_as(&Yaml, text.as_bytes(), rule)?;
+    Ok(String::from_utf8(sealed).unwrap())
+}
+
+pub(crate) fn seal_as(
+    format: &'static dyn Format,
+    text: &[u8],
+    rule: Rule,
+) -> Result<Vec<u8>, EnvelopeError> {
+    let draft = Draft::parse(format, Zeroizing::new(text.to_vec()))?;
     let fields = Fields::from([("recipient", "age1throwaway"), ("enc", "wrapped")]);
     let recipient = Recipient {
         kind: "age".to_owned(),
@@ -44,13 +53,20 @@ fn seal(text: &str, rule: Rule) -> Result<String, EnvelopeError> {
         false,
         &HashMap::new(),
     )?;
-    Ok(String::from_utf8(sealed.bytes.to_vec()).unwrap())
+    Ok(sealed.bytes.to_vec())
 }
 
 fn open(sealed: &str) -> Result<String, EnvelopeError> {
-    let sealed = Sealed::parse(&Yaml, Zeroizing::new(sealed.as_bytes().to_vec()))?;
+    Ok(String::from_utf8(open_as(&Yaml, sealed.as_bytes())?).unwrap())
+}
+
+pub(crate) fn open_as(
+    format: &'static dyn Format,
+    sealed: &[u8],
+) -> Result<Vec<u8>, EnvelopeError> {
+    let sealed = Sealed::parse(format, Zeroizing::new(sealed.to_vec()))?;
     let opened = sealed.open(&key(), OpenOptions::default())?;
-    Ok(String::from_utf8(opened.clear_text()?.to_vec()).unwrap())
+    Ok(opened.clear_text()?.to_vec())
 }
 
 /// Ordinary styles, one after the other: every one comes back byte for byte.

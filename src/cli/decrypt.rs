@@ -1,12 +1,13 @@
 //! `clsecrets decrypt`: a sealed file to cleartext. Nothing is printed before the MAC agrees.
 
+use std::convert::Infallible;
 use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
 use clsecrets::envelope::{OpenOptions, Opened};
 use clsecrets::error::quoted;
 use clsecrets::fs::Privacy;
-use clsecrets::tree::{Element, Node, Path, Value};
+use clsecrets::tree::{Element, Node, Path, Step, Value, walk};
 use clsecrets::{Code, Error};
 use zeroize::Zeroizing;
 
@@ -66,7 +67,18 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
     let options = OpenOptions {
         ignore_mac: args.opening.ignore_mac,
     };
-    let (opened, _) = opener.open(input, options)?;
+    let (opened, _) = opener.open(input, options).map_err(|error| {
+        if error.code == Code::Failed && args.naming.says_nothing_of(file) {
+            return error.hint(
+                "standard input counts as binary; add --input-type yaml, or \
+                 --filename-override NAME.yaml",
+            );
+        }
+        error
+    })?;
+    if path.is_none() && !opened.format().keeps_comments() {
+        name_lost_comments(&opened, &name, context);
+    }
     let text = match &path {
         Some(path) => extract(&opened, path, &name)?,
         None => opened
@@ -76,6 +88,25 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
     args.destination
         .write(file, &text, Privacy::Private, stamp.as_ref(), context)?;
     Ok(0)
+}
+
+/// Lists of a file that was YAML once may hold sealed comments; a text without comments loses them.
+fn name_lost_comments(opened: &Opened, name: &str, context: &Context) {
+    let mut lines = Vec::new();
+    let walked = walk::<Infallible>(opened.tree(), &mut |step| {
+        if let Step::Comment(comment) = step {
+            lines.push(opened.line(comment.site).to_string());
+        }
+        Ok(())
+    });
+    let Ok(()) = walked;
+    if !lines.is_empty() {
+        context.ui.warn(&format!(
+            "{name}: comments are left out, since {} has none: line {}",
+            opened.format().name(),
+            lines.join(", ")
+        ));
+    }
 }
 
 /// What stands at a path of the first document: a string as it is, anything else in the format.

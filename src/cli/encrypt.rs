@@ -53,6 +53,12 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
     let Some(file) = &args.file else {
         return Err(Error::new(Code::NoFile, "no file given"));
     };
+    if args.naming.says_nothing_of(file) {
+        let reason = "standard input has no name to tell its format by";
+        return Err(Error::new(Code::Conflict, reason)
+            .hint("add --filename-override NAME.yaml, which rules see, too")
+            .hint("or --input-type yaml, or --input-type binary to seal it whole"));
+    }
     if let Some(sealed) = &args.onto {
         let input = Input::read(file, &args.naming, &context.settings)?;
         return onto::file(&input, sealed, &args.sealing, args.overwrite, context);
@@ -81,7 +87,14 @@ pub(super) fn seal_draft(
     sealing: &Sealing,
     context: &Context,
 ) -> Result<Text, Error> {
-    let decision = sealing.decide(path, name, context)?;
+    let mut decision = sealing.decide(path, name, context)?;
+    if !draft.format().has_keys() && decision.rule != Rule::default() {
+        context.ui.warn(&format!(
+            "{name}: {} does not apply to a binary file, which is sealed whole",
+            decision.rule.kind().field()
+        ));
+        decision.rule = Rule::default();
+    }
     if written != path {
         let recipients = &decision.recipients;
         sealing

@@ -116,6 +116,13 @@ impl Destination {
     }
 }
 
+impl Naming {
+    /// Whether nothing tells the format of standard input, which then counts as binary.
+    pub(crate) fn says_nothing_of(&self, file: &Path) -> bool {
+        is_stdin(file) && self.filename_override.is_none() && self.input_type.is_none()
+    }
+}
+
 impl Input {
     /// Reads a file, or standard input for `-`.
     pub(crate) fn read(file: &Path, naming: &Naming, settings: &Settings) -> Result<Self, Error> {
@@ -167,37 +174,32 @@ fn unreadable(name: &str, error: &std::io::Error) -> Error {
     Error::new(code, format!("cannot read {name}: {}", fs::plain(error)))
 }
 
+/// Words of `--input-type` and `--output-type`.
+const WORDS: [&str; 5] = ["yaml", "json", "dotenv", "ini", "binary"];
+
 fn format_of(named: &Path, naming: &Naming) -> Result<&'static dyn Format, Error> {
     let name = named.to_string_lossy();
+    let known = |word: &&str| WORDS.contains(word);
     let word = naming.input_type.as_deref();
-    let known = ["yaml", "json", "dotenv", "ini", "binary"];
-    // As the reference does, an unknown word falls back to the name.
-    let word = word.filter(|word| known.contains(word));
-    let chosen = match word {
-        Some(word) => format::by_name(word),
-        None => format::by_extension(&name),
-    };
-    let format = chosen.ok_or_else(|| {
-        if is_stdin(named) {
-            return Error::new(
-                Code::Input,
-                "standard input has no name to tell its format by",
-            )
-            .hint("add --filename-override NAME.yaml, which rules see, too")
-            .hint("or --input-type yaml");
+    let format = match (word.filter(known), format::by_extension(&name)) {
+        (Some(word), _) => format::by_name(word),
+        (None, Some(format)) => Some(format),
+        // Elsewhere the word would be ignored, as the reference does; here it alone says something.
+        (None, None) if word.is_some() => return Err(unknown(word.unwrap_or_default())),
+        (None, None) => {
+            let later = [".env", ".ini"].iter().any(|ending| name.ends_with(ending));
+            (!later).then(|| format::of_name(&name))
         }
+    };
+    let format = format.ok_or_else(|| {
         Error::new(
             Code::Input,
             format!("the format of {name} is not supported yet"),
         )
-        .detail("only YAML is read and written: .yaml, .yml")
-        .hint("if it is YAML under another name, add --input-type yaml --output-type yaml")
+        .detail("YAML, JSON and binary files are read and written")
+        .hint("if it is one of these under another name, add --input-type and --output-type")
     })?;
-    match naming
-        .output_type
-        .as_deref()
-        .filter(|word| known.contains(word))
-    {
+    match naming.output_type.as_deref().filter(known) {
         Some(word) if word != format.name() => Err(Error::new(
             Code::Unrepresentable,
             format!(
@@ -208,4 +210,19 @@ fn format_of(named: &Path, naming: &Naming) -> Result<&'static dyn Format, Error
         .hint("leave --output-type away")),
         _ => Ok(format),
     }
+}
+
+fn unknown(word: &str) -> Error {
+    let error = Error::new(Code::Failed, format!("there is no format called {word}"));
+    let meant = match word.to_ascii_lowercase().as_str() {
+        "yml" => Some("yaml"),
+        "env" => Some("dotenv"),
+        "bin" | "raw" => Some("binary"),
+        lower => WORDS.into_iter().find(|word| *word == lower),
+    };
+    let error = match meant {
+        Some(meant) => error.hint(format!("did you mean --input-type {meant}?")),
+        None => error,
+    };
+    error.hint(format!("formats are {}", WORDS.join(", ")))
 }

@@ -239,7 +239,7 @@ impl Draft {
         format: &'static dyn Format,
         text: Zeroizing<Vec<u8>>,
     ) -> Result<Self, EnvelopeError> {
-        let document = format.parse(text)?;
+        let document = format.parse_clear(text)?;
         if document.metadata.is_some() {
             return Err(EnvelopeError::AlreadySealed);
         }
@@ -252,6 +252,11 @@ impl Draft {
     /// What it holds.
     pub fn tree(&self) -> &Tree {
         &self.document.tree
+    }
+
+    /// The format that it is written in.
+    pub fn format(&self) -> &'static dyn Format {
+        self.format
     }
 }
 
@@ -321,8 +326,10 @@ impl Opened {
         };
         let text = self.format.apply(&self.document, &edits)?;
         // A value must not take in what stands beside it, a comment say, and become another.
-        match self.format.parse(text.clone()) {
-            Ok(again) if reuse::same_values(&again.tree, &self.document.tree) => Ok(text),
+        match self.format.parse_clear(text.clone()) {
+            Ok(again) if reuse::reads_back(&again.tree, &self.document.tree, self.format) => {
+                Ok(text)
+            }
             // A few things that the reference writes so are not read here in cleartext.
             Err(error) if error.fault == Fault::Unsupported || holds_separators(&text) => Ok(text),
             _ => Err(EnvelopeError::SelfCheck),

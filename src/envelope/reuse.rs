@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use crate::cipher::{Type, with_plain};
+use crate::format::Format;
 use crate::secret::SecretBytes;
 use crate::tree::{Comment, List, Map, Node, Site, Tree, Value};
 
@@ -144,31 +145,54 @@ pub(super) fn same(a: &Value, b: &Value) -> bool {
 
 /// Whether two trees hold the same keys, values and types, whatever their comments.
 pub(super) fn same_values(a: &Tree, b: &Tree) -> bool {
+    same_trees(a, b, &same)
+}
+
+/// The same of a text that was written and read again; a type that the format does not have has
+/// become a string.
+pub(super) fn reads_back(again: &Tree, expected: &Tree, format: &dyn Format) -> bool {
+    let same_text = |again: &Value, expected: &Value| {
+        let bytes = with_plain(expected, SecretBytes::copy_of);
+        again.as_str().is_some_and(|text| text.ct_eq(&bytes))
+    };
+    same_trees(again, expected, &|again, expected| {
+        same(again, expected) || !format.keeps_type(expected) && same_text(again, expected)
+    })
+}
+
+/// Same shape, same values.
+pub(super) fn same_nodes(a: &Node, b: &Node) -> bool {
+    like_nodes(a, b, &same)
+}
+
+fn same_trees(a: &Tree, b: &Tree, same: &dyn Fn(&Value, &Value) -> bool) -> bool {
     a.documents.len() == b.documents.len()
         && a.documents
             .iter()
             .zip(&b.documents)
-            .all(|(a, b)| same_maps(a, b))
+            .all(|(a, b)| same_maps(a, b, same))
 }
 
-fn same_maps(a: &Map, b: &Map) -> bool {
+fn same_maps(a: &Map, b: &Map, same: &dyn Fn(&Value, &Value) -> bool) -> bool {
     let (mut a, mut b) = (a.pairs(), b.pairs());
     loop {
         match (a.next(), b.next()) {
             (None, None) => return true,
-            (Some(a), Some(b)) if a.key == b.key && same_nodes(&a.value, &b.value) => {}
+            (Some(a), Some(b)) if a.key == b.key && like_nodes(&a.value, &b.value, same) => {}
             _ => return false,
         }
     }
 }
 
-pub(super) fn same_nodes(a: &Node, b: &Node) -> bool {
+fn like_nodes(a: &Node, b: &Node, same: &dyn Fn(&Value, &Value) -> bool) -> bool {
     match (a, b) {
         (Node::Leaf(a), Node::Leaf(b)) => same(&a.value, &b.value),
-        (Node::Map(a), Node::Map(b)) => same_maps(a, b),
+        (Node::Map(a), Node::Map(b)) => same_maps(a, b, same),
         (Node::List(a), Node::List(b)) => {
             a.nodes().count() == b.nodes().count()
-                && a.nodes().zip(b.nodes()).all(|(a, b)| same_nodes(a, b))
+                && a.nodes()
+                    .zip(b.nodes())
+                    .all(|(a, b)| like_nodes(a, b, same))
         }
         _ => false,
     }

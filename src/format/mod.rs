@@ -3,6 +3,8 @@
 //! A document keeps its source; its tree's sites point into it. Sealing and opening replace scalars
 //! and comments in the text, and every other byte stays. Pure: no file, no key, no clock.
 
+pub mod binary;
+pub mod json;
 pub mod yaml;
 
 use std::fmt;
@@ -13,7 +15,7 @@ use crate::secret::SecretBytes;
 use crate::tree::{Fields, Node, Path, Site, Tree, Value};
 
 /// Every format, in the order of `--help`. Adding one is one line here and one file.
-pub const FORMATS: &[&dyn Format] = &[&yaml::Yaml];
+pub const FORMATS: &[&dyn Format] = &[&yaml::Yaml, &json::Json, &binary::Binary];
 
 /// A file format.
 pub trait Format: fmt::Debug + Send + Sync {
@@ -23,6 +25,10 @@ pub trait Format: fmt::Debug + Send + Sync {
     fn extensions(&self) -> &'static [&'static str];
     /// Reads a text. The metadata branch, if there is one, is not part of the tree.
     fn parse(&self, source: Zeroizing<Vec<u8>>) -> Result<Document, FormatError>;
+    /// Reads a text that is known to be clear. Differs where clear and sealed texts are of two kinds.
+    fn parse_clear(&self, source: Zeroizing<Vec<u8>>) -> Result<Document, FormatError> {
+        self.parse(source)
+    }
     /// Writes edits into the source of a document; all else stays byte for byte.
     fn apply(&self, document: &Document, edits: &Edits) -> Result<Zeroizing<Vec<u8>>, FormatError>;
     /// Puts a node at a path of the first document, in the place of what is there or as a new one:
@@ -41,6 +47,31 @@ pub trait Format: fmt::Debug + Send + Sync {
     }
     /// Writes one node as a text of its own: what `--extract` prints of a map or a list.
     fn emit(&self, node: &Node) -> Result<Zeroizing<Vec<u8>>, FormatError>;
+    /// Writes a tree as a new text, in the layout of the reference; with metadata, a sealed one.
+    fn write(
+        &self,
+        _tree: &Tree,
+        _metadata: Option<&Fields>,
+    ) -> Result<Zeroizing<Vec<u8>>, FormatError> {
+        Err(FormatError {
+            fault: Fault::Unsupported,
+            line: 1,
+            column: 1,
+            reason: format!("a new {} text is not supported yet", self.name()),
+        })
+    }
+    /// Whether a text of it has comments; those of a sealed file vanish where it has none.
+    fn keeps_comments(&self) -> bool {
+        true
+    }
+    /// Whether a value that is written comes back with its type; else it is a string then.
+    fn keeps_type(&self, _value: &Value) -> bool {
+        true
+    }
+    /// Whether keys are the user's, so that a rule about keys means something.
+    fn has_keys(&self) -> bool {
+        true
+    }
 }
 
 /// A file that was read: its text, what it holds, and where.
@@ -60,6 +91,10 @@ pub struct Document {
 pub(crate) enum Layout {
     /// Of a YAML text.
     Yaml(yaml::Layout),
+    /// Of a JSON text.
+    Json(json::Layout),
+    /// Of any bytes, or of the envelope that holds them.
+    Binary(binary::Layout),
 }
 
 /// The metadata branch as it stands in a file.
@@ -157,6 +192,10 @@ impl Document {
     pub fn position(&self, site: Site) -> (usize, usize) {
         match &self.layout {
             Layout::Yaml(layout) => layout.position(&self.source, site),
+            Layout::Json(layout) | Layout::Binary(binary::Layout::Envelope(layout)) => {
+                layout.position(&self.source, site)
+            }
+            Layout::Binary(binary::Layout::Whole) => (1, 1),
         }
     }
 
@@ -164,6 +203,7 @@ impl Document {
     pub(crate) fn is_bare(&self, site: Site) -> bool {
         match &self.layout {
             Layout::Yaml(layout) => layout.is_bare(&self.source, site),
+            Layout::Json(_) | Layout::Binary(_) => false,
         }
     }
 
@@ -174,6 +214,7 @@ impl Document {
         }
         match &self.layout {
             Layout::Yaml(layout) => layout.reserved_entry(&self.source),
+            Layout::Json(_) | Layout::Binary(_) => None,
         }
     }
 
@@ -181,6 +222,7 @@ impl Document {
     pub fn stray_comments(&self) -> Vec<usize> {
         match &self.layout {
             Layout::Yaml(layout) => layout.stray_comments(&self.source),
+            Layout::Json(_) | Layout::Binary(_) => Vec::new(),
         }
     }
 
@@ -188,6 +230,7 @@ impl Document {
     pub(crate) fn alias(&self, site: Site) -> Option<usize> {
         match &self.layout {
             Layout::Yaml(layout) => layout.alias(site),
+            Layout::Json(_) | Layout::Binary(_) => None,
         }
     }
 
@@ -216,6 +259,11 @@ pub fn by_extension(name: &str) -> Option<&'static dyn Format> {
                 .any(|ending| name.ends_with(ending))
         })
         .copied()
+}
+
+/// The format of a file's name: by its ending, else binary.
+pub fn of_name(name: &str) -> &'static dyn Format {
+    by_extension(name).unwrap_or(&binary::Binary)
 }
 
 /// The format of a word of `--input-type`.

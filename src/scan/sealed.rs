@@ -68,7 +68,7 @@ pub enum Standing {
 
 /// Whether content of this name is worth a look although nobody governs it.
 pub(super) fn may_be_sealed(path: &str) -> bool {
-    original(path).is_none() && reader(path).is_some()
+    original(path).is_none() && format::by_extension(path).is_some()
 }
 
 impl Sealing {
@@ -79,7 +79,7 @@ impl Sealing {
         if !contains(bytes, b"sops") {
             return Self::Clear;
         }
-        let Some(format) = reader(name) else {
+        let Some(format) = reader(name, bytes) else {
             return if contains(bytes, token::PREFIX) {
                 Self::unknown("sealed files of this format cannot be checked yet")
             } else {
@@ -136,11 +136,11 @@ impl Sealing {
     }
 }
 
-/// The format that reads a name. JSON is read as the YAML that it is, until it has its own reader.
-fn reader(name: &str) -> Option<&'static dyn Format> {
+/// The format that reads a file: by its name, or binary if it looks like an envelope.
+fn reader(name: &str, bytes: &[u8]) -> Option<&'static dyn Format> {
     format::by_extension(name).or_else(|| {
-        let is_json = name.strip_suffix(".json").is_some();
-        is_json.then(|| format::by_name("yaml")).flatten()
+        let is_object = bytes.trim_ascii_start().starts_with(b"{");
+        is_object.then(|| format::of_name(name))
     })
 }
 
@@ -196,7 +196,11 @@ fn mac_line(source: &[u8]) -> usize {
     let mut line = 1;
     for (at, text) in source.split(|byte| *byte == b'\n').enumerate() {
         let text = text.trim_ascii_start();
-        if text.starts_with(b"mac:") || text.starts_with(b"\"mac\"") || text.starts_with(b"sops:") {
+        if text.starts_with(b"mac:")
+            || text.starts_with(b"\"mac\"")
+            || text.starts_with(b"sops:")
+            || text.starts_with(b"\"sops\":")
+        {
             line = at + 1;
         }
     }
@@ -410,6 +414,34 @@ mod tests {
         };
         assert_eq!(sealed.mac, Standing::Empty);
         assert!(matches!(look(|_| {}, &[("image", "sops")]), Sealing::Clear));
+    }
+
+    #[test]
+    fn json_and_binary_files_are_read_as_what_they_are() {
+        let metadata = format!("\"sops\": {{\"mac\": \"{TOKEN}\", \"version\": \"3.13.3\"}}");
+        let text = format!("{{\n  \"a\": \"{TOKEN}\", \"b\": 7,\n  {metadata}\n}}\n");
+        let sealing = Sealing::of("a.json", text.as_bytes());
+        assert_eq!(
+            seen(&sealing),
+            [
+                ("[\"a\"]", true, Standing::Token),
+                ("[\"b\"]", true, Standing::Clear("integer")),
+            ]
+        );
+        let Sealing::Sealed(sealed) = sealing else {
+            panic!("not sealed");
+        };
+        assert_eq!((sealed.leaves[1].line, sealed.mac_line), (2, 3));
+        assert_eq!(sealed.leaves[1].column, text.find("7,").unwrap() - 1);
+
+        let text = format!("{{\"data\": \"in clear\", {metadata}}}");
+        let binary = Sealing::of("key.pem", text.as_bytes());
+        let data = ("[\"data\"]", true, Standing::Clear("string"));
+        assert_eq!(seen(&binary), [data]);
+        // What YAML would read, the reference does not read as JSON.
+        let text = format!("{{a: \"{TOKEN}\", {metadata}}}");
+        let sealing = Sealing::of("a.json", text.as_bytes());
+        assert!(matches!(sealing, Sealing::Unknown { .. }));
     }
 
     #[test]

@@ -3,6 +3,8 @@
 //! Nothing in it is secret, so it prints and compares freely. Order is kept, and so is every field
 //! that nobody here knows.
 
+use super::{Item, List, Map, Node, Value};
+
 /// One value of the branch.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Field {
@@ -24,11 +26,41 @@ pub enum Field {
     Map(Fields),
 }
 
+impl Field {
+    fn to_node(&self) -> Node {
+        Node::new_leaf(match self {
+            Self::Null => Value::Null,
+            Self::Text(text) => Value::text(text),
+            Self::Bool(flag) => Value::Bool(*flag),
+            Self::Int(number) => Value::Int(*number),
+            Self::Float(number) => Value::Float(*number),
+            Self::Time(time) => Value::Time(time.clone()),
+            Self::Map(fields) => return Node::Map(fields.to_map()),
+            Self::List(fields) => {
+                let items = fields.iter().map(|field| Item::Node(field.to_node()));
+                return Node::List(List {
+                    items: items.collect(),
+                    ..List::default()
+                });
+            }
+        })
+    }
+}
+
 /// An ordered map of fields.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Fields(pub Vec<(String, Field)>);
 
 impl Fields {
+    /// The same as a map of a tree, to be written like any other.
+    pub fn to_map(&self) -> Map {
+        let mut map = Map::default();
+        for (name, field) in &self.0 {
+            map.push(name.clone(), field.to_node());
+        }
+        map
+    }
+
     /// The field of this name, in any case of letters: the reference matches so.
     pub fn get(&self, name: &str) -> Option<&Field> {
         self.0

@@ -90,7 +90,7 @@ fn standard_input_needs_a_name_or_a_type() {
         .cmd(["decrypt", "-"])
         .stdin(&text)
         .run()
-        .fails(2)
+        .fails(1)
         .stdout("");
     scene
         .cmd(["decrypt", "-i", "--filename-override", "x.yaml", "-"])
@@ -241,9 +241,9 @@ fn another_format_is_refused_and_not_written_under_the_old_name() {
         .stdout("")
         .matches(&scene, "decrypt-conversion");
     assert_eq!(scene.bytes("a.yaml"), before);
-    scene.write("a.json", "{}");
+    scene.write("a.env", "A=b\n");
     scene
-        .run("decrypt a.json")
+        .run("decrypt a.env")
         .fails(2)
         .matches(&scene, "decrypt-other-format");
 }

@@ -94,7 +94,7 @@ fn standard_input_is_named_by_the_override_which_rules_and_format_follow() {
     nameless
         .stdin("a: b\n")
         .run()
-        .fails(2)
+        .fails(8)
         .stdout("")
         .matches(&scene, "encrypt-stdin-without-name");
     let typed = scene.cmd(["encrypt", "--age", RECIPIENT, "--input-type", "yaml", "-"]);

@@ -5,6 +5,7 @@
 //! read in review.
 
 mod bad_input;
+mod binary;
 mod decrypt;
 mod encrypt;
 mod environments;

@@ -1,4 +1,4 @@
-"""Tells which pairs of YAML texts hold the same data, order and comments, whatever their layout.
+"""Tells which pairs of YAML or JSON texts hold the same data, order and comments, whatever their layout.
 
 Reads a JSON list of [text, text] and prints a JSON list of booleans.
 """
@@ -30,12 +30,19 @@ def plain(value):
         return [plain(item) for item in value]
     if isinstance(value, tuple):
         return tuple(plain(item) for item in value)
+    if type(value) is int and not -(2**63) <= value < 2**63:
+        value = float(value)  # for both tools
     if isinstance(value, float) and value.is_integer():
         return int(value)
     return value
 
 
 def content(text):
+    try:
+        if text.lstrip().startswith("{"):
+            return repr(plain(json.loads(text, object_pairs_hook=lambda found: found))), []
+    except ValueError:
+        pass  # a flow map
     comments = sorted(found.strip() for found in re.findall(r"(?:^|\s)#(.*)$", text, re.M))
     # repr, because 1 == 1.0 == True in Python
     return repr(plain(list(yaml.load_all(text, Loader)))), comments

@@ -1,4 +1,4 @@
-//! Whether two YAML texts hold the same data and comments, judged by a reader that is not ours.
+//! Whether two YAML or JSON texts hold the same data and comments, judged by a reader that is not ours.
 
 use std::process::{Command, Stdio};
 
@@ -25,6 +25,9 @@ fn two_texts_hold_the_same_only_with_the_same_data_and_comments() {
         ("a: 1\nb: 2\n", "b: 2\na: 1\n"),
         ("a: x # c\n", "a: x\n"),
         ("a: 1\n", "a: '1'\n"),
+        ("{\n\t\"a\": 1, \"a\": 2.0\n}", "{\"a\":1,\"\\u0061\":2}"),
+        ("{\"a\": 1, \"a\": 2}", "{\"a\": 2}"),
     ];
-    assert_eq!(hold_the_same(&pairs), [true, false, false, false, false]);
+    let expected = [true, false, false, false, false, true, false];
+    assert_eq!(hold_the_same(&pairs), expected);
 }

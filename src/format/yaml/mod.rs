@@ -79,13 +79,11 @@ impl Format for Yaml {
     }
 
     fn apply(&self, document: &Document, edits: &Edits) -> Result<Zeroizing<Vec<u8>>, FormatError> {
-        let super::Layout::Yaml(layout) = &document.layout;
-        splice::splice(document, layout, edits)
+        splice::splice(document, layout_of(document)?, edits)
     }
 
     fn metadata_blocks(&self, document: &Document) -> Option<Vec<String>> {
-        let super::Layout::Yaml(layout) = &document.layout;
-        layout.metadata_blocks(document.source())
+        layout_of(document).ok()?.metadata_blocks(document.source())
     }
 
     fn put(
@@ -94,9 +92,8 @@ impl Format for Yaml {
         path: &Path,
         node: Node,
     ) -> Result<Zeroizing<Vec<u8>>, FormatError> {
-        let super::Layout::Yaml(layout) = &document.layout;
         let text = checked(document.source())?;
-        let path = layout.in_text(&document.tree, path);
+        let path = layout_of(document)?.in_text(&document.tree, path);
         graft::graft(text, &grammar::parse(text)?, &path, node)
     }
 
@@ -110,6 +107,18 @@ impl Format for Yaml {
             Node::List(_) => emitter.text.push_str("[]\n"),
         }
         Ok(Zeroizing::new(emitter.text.as_bytes().to_vec()))
+    }
+}
+
+fn layout_of(document: &Document) -> Result<&Layout, FormatError> {
+    match &document.layout {
+        super::Layout::Yaml(layout) => Ok(layout),
+        _ => Err(FormatError {
+            fault: Fault::Unrepresentable,
+            line: 1,
+            column: 1,
+            reason: "this document is no YAML".to_owned(),
+        }),
     }
 }
 

@@ -42,12 +42,14 @@ impl Opened {
             Some(Element::Key(_)) => {}
             _ => return Err(problem("does not begin with a key")),
         }
-        // The reference reads no file in which a merge key has anything but maps.
+        let landing = top.landing(path);
+        // The reference reads no file in which a merge key has anything but maps; one that has a
+        // scalar already stands in quotes and is an ordinary key.
         let ends_in_merge = path.elements().last() == Some(&Element::Key("<<".to_owned()));
-        if ends_in_merge && !matches!(value, Node::Map(_)) {
+        let is_ordinary = matches!(top.at(&landing), Some(Node::Leaf(_)));
+        if ends_in_merge && !is_ordinary && !matches!(value, Node::Map(_)) {
             return Err(problem("is a merge key, which has a map only"));
         }
-        let landing = top.landing(path);
         if let Some(old) = top.at(&landing) {
             if same_nodes(old, &value) {
                 return Ok(Edit::Unchanged);

@@ -258,3 +258,29 @@ pub fn plain(error: &io::Error) -> String {
         None => text,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_was_not_there_when_it_was_looked_for_is_not_covered() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        replace(&path, b"first", Privacy::Umask, Some(&Stamp::ABSENT)).unwrap();
+        let error = replace(&path, b"second", Privacy::Umask, Some(&Stamp::ABSENT)).unwrap_err();
+        assert!(error.message.contains("changed while"), "{error}");
+        assert_eq!(*read(&path).unwrap().bytes, b"first");
+    }
+
+    #[test]
+    fn a_file_that_is_gone_since_it_was_read_is_not_made_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        replace(&path, b"first", Privacy::Umask, None).unwrap();
+        let stamp = read(&path).unwrap().stamp;
+        remove(&path).unwrap();
+        assert!(replace(&path, b"second", Privacy::Umask, Some(&stamp)).is_err());
+        assert!(!path.exists());
+    }
+}

@@ -1,6 +1,11 @@
 //! Writes that are disturbed: by another writer, a full disk, a limit, missing rights, a signal.
 //! A file is the old one or the new one, never anything else, and nothing of another writer is lost.
 
+mod failing;
+mod kept;
+mod killed;
+mod mounted;
+
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;

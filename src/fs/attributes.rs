@@ -17,7 +17,15 @@ pub(super) fn keep(new: &File, path: &Path, old: &Metadata) -> io::Result<bool> 
         let group = (found.gid() != old.gid()).then_some(old.gid());
         let owner = (found.uid() != old.uid()).then_some(old.uid());
         match std::os::unix::fs::fchown(new, owner, group) {
-            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(false),
+            // An owner that this user namespace does not know is invalid, not forbidden.
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::PermissionDenied | io::ErrorKind::InvalidInput
+                ) =>
+            {
+                return Ok(false);
+            }
             done => done?,
         }
     }

@@ -134,8 +134,8 @@ impl Replacement<'_> {
 
     fn failed(&self, error: &io::Error) -> Error {
         let is_denied = matches!(
-            error.kind(),
-            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem
+            Errno::from_io_error(error),
+            Some(Errno::ACCESS | Errno::ROFS)
         );
         match cannot("write", self.path, error) {
             error if is_denied => error.detail(format!(

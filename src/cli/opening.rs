@@ -62,9 +62,11 @@ impl<'a> Opener<'a> {
             .map_err(|error| {
                 let file = is_file.then(|| self.settings.absolute(Path::new(&input.name)));
                 match file.and_then(|file| fs::finish(&file)) {
-                    Some(order) => error
-                        .detail("an earlier write of it was interrupted")
-                        .hint(order),
+                    // Other hints take what is there for the file.
+                    Some(order) => Error {
+                        hints: vec![order],
+                        ..error.detail("an earlier write of it was interrupted")
+                    },
                     None => error,
                 }
             })

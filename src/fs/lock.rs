@@ -54,7 +54,7 @@ pub fn lock(path: &Path) -> Result<Lock> {
         )
     });
     if missing.is_none() {
-        temporary::sweep(&directory);
+        temporary::sweep(&directory, &file);
     }
     in_place::admit_left_over(&path)?;
     Ok(Lock {

@@ -8,6 +8,7 @@
 use std::ffi::OsStr;
 use std::fs::{File, OpenOptions};
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
@@ -106,15 +107,17 @@ impl Named {
 }
 
 /// Removes what a killed process has left in a directory. The caller holds the directory's lock.
-pub(super) fn sweep(directory: &Path) {
-    let Ok(entries) = std::fs::read_dir(directory) else {
+pub(super) fn sweep(directory: &Path, open: &File) {
+    // The standard library's reader panics where a directory cannot be closed.
+    let Ok(entries) = rustix::fs::Dir::read_from(open) else {
         return;
     };
     for entry in entries.flatten() {
-        if !is_temporary(&entry.file_name()) {
+        let name = OsStr::from_bytes(entry.file_name().to_bytes());
+        if !is_temporary(name) {
             continue;
         }
-        let path = entry.path();
+        let path = directory.join(name);
         // A name that does not lead to a file of ours, such as a link or a pipe, stays.
         let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
         let opened = OpenOptions::new()
@@ -244,7 +247,7 @@ mod tests {
         let used = used.named(folder.path()).unwrap();
         let count = || std::fs::read_dir(folder.path()).unwrap().count();
         assert_eq!(count(), 6);
-        sweep(folder.path());
+        sweep(folder.path(), &File::open(folder.path()).unwrap());
         assert_eq!(count(), 5);
         assert!(!folder.path().join(name("abcdefGHI012")).exists());
         assert!(outside.exists());

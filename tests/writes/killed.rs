@@ -59,7 +59,7 @@ fn kill(command: &str, file: &str, times: u32) -> (u32, u32) {
     let (mut old, mut new) = (0, 0);
     for round in 0..=times {
         let next = round + 1;
-        let mut before = prepare(
+        let before = prepare(
             &scene,
             command,
             file,
@@ -68,7 +68,7 @@ fn kill(command: &str, file: &str, times: u32) -> (u32, u32) {
             round == 0,
         );
         if round == 0 {
-            let run = act(&scene, command, &clear(next)).run().succeeds();
+            let run = act(&scene, command).run().succeeds();
             whole = run.took;
             if command == "encrypt -i" || command == "decrypt -i" {
                 continue;
@@ -76,7 +76,7 @@ fn kill(command: &str, file: &str, times: u32) -> (u32, u32) {
             current = next;
             continue;
         }
-        let mut child = act(&scene, command, &clear(next)).start();
+        let mut child = act(&scene, command).start();
         thread::sleep(whole.mul_f64(chance() * 1.2));
         child.kill().unwrap();
         child.wait().unwrap();
@@ -105,7 +105,6 @@ fn kill(command: &str, file: &str, times: u32) -> (u32, u32) {
         } else {
             new += 1;
         }
-        before.clear();
         check_left_overs(&scene, &what, file);
     }
     // The last of them may have been killed while it held a name.
@@ -156,15 +155,18 @@ fn prepare(
             }
             scene.write(file, fs::read(scene.home("kept")).unwrap());
         }
-        "set" if is_first => {
-            scene.write(file, current);
-            scene.run(&format!("encrypt -i {file}")).succeeds();
+        "set" => {
+            if is_first {
+                scene.write(file, current);
+                scene.run(&format!("encrypt -i {file}")).succeeds();
+            }
+            let value = next.lines().next().unwrap().trim_start_matches("a: ");
+            scene.write("input.yaml", value);
         }
-        "set" => {}
         _ => {
             if is_first {
                 scene.write("input.yaml", current);
-                act(scene, command, current).run().succeeds();
+                act(scene, command).run().succeeds();
             }
             scene.write("input.yaml", next);
         }
@@ -172,12 +174,16 @@ fn prepare(
     scene.bytes(file)
 }
 
-fn act<'a>(scene: &'a Scene, command: &str, next: &str) -> crate::support::Act<'a> {
-    let value = next.lines().next().unwrap().trim_start_matches("a: ");
+fn act<'a>(scene: &'a Scene, command: &str) -> crate::support::Act<'a> {
     match command {
-        "set" => scene
-            .cmd(["set", "set.yaml", "[\"a\"]", "--raw", "--value-stdin"])
-            .stdin(value),
+        "set" => scene.cmd([
+            "set",
+            "set.yaml",
+            "[\"a\"]",
+            "--raw",
+            "--value-file",
+            "input.yaml",
+        ]),
         "encrypt -i" => scene.cmd(["encrypt", "-i", "clear.yaml"]),
         "decrypt -i" => scene.cmd(["decrypt", "-i", "sealed.yaml"]),
         "encrypt --onto" => scene.cmd(["encrypt", "--onto", "onto.yaml", "input.yaml"]),

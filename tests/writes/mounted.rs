@@ -12,12 +12,12 @@ fn a_mounted_file_is_sealed_in_place_and_never_gets_cleartext() {
     if is_impossible("writing a mounted file") {
         return;
     }
-    let scene = mounted("a: old\nlong: 0123456789\n");
+    let scene = mounted("a: old\nlong: abcdefghij\n");
     let inode = fs::metadata(scene.path("source/a.yaml")).unwrap().ino();
     in_mount(&scene, "clsecrets set a.yaml '[\"a\"]' '\"new\"'").succeeds();
     in_mount(&scene, "clsecrets decrypt a.yaml")
         .succeeds()
-        .stdout("a: new\nlong: 0123456789\n");
+        .stdout("a: new\nlong: abcdefghij\n");
     scene.write("clear.yaml", "a: newer\nlong: 1\n");
     in_mount(&scene, "clsecrets encrypt --onto a.yaml clear.yaml").succeeds();
     assert_eq!(scene.files(), ["a.yaml", "clear.yaml", "source/a.yaml"]);

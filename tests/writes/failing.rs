@@ -91,7 +91,8 @@ fn a_write_over_a_mounted_file_that_is_disturbed_leaves_it_or_its_backup_whole()
     if super::mounted::is_impossible("a disturbed write over a mounted file") {
         return;
     }
-    let old = seal(&scene, OLD);
+    // Longer than the new one, so that the file is torn until it is cut off.
+    let old = seal(&scene, "a: canary-of-old, and a good deal longer\n");
     scene.write("source/a.yaml", &old);
     let args = ["set", "a.yaml", "[\"a\"]", "\"canary-of-new\""];
     let start = |options: &[String]| {

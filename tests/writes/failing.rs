@@ -143,6 +143,40 @@ fn a_write_over_a_mounted_file_that_is_disturbed_leaves_it_or_its_backup_whole()
     assert!(torn > 0, "no write was stopped in the middle");
 }
 
+#[test]
+fn an_encrypt_of_an_environment_that_is_killed_is_no_reason_to_refuse_the_next() {
+    let Some(scene) = traced("encrypt --env") else {
+        return;
+    };
+    scene.write(
+        ".sops.yaml",
+        format!("creation_rules:\n  - age: {RECIPIENT}\n"),
+    );
+    scene.write(
+        "clsecrets.yaml",
+        "version: 1\nname: n\nenvironments:\n  dev:\n    profile: trackit\n    sealed: a.yaml\n    clear: clear.yaml\n    targets: []\n",
+    );
+    scene.write("clear.yaml", "a: first\n");
+    scene.run("encrypt --env dev").succeeds();
+    let mut killed = 0;
+    // One at each file and each directory that is synced.
+    for nth in 1..10 {
+        scene.write("clear.yaml", format!("a: killed-{nth}\n"));
+        let inject = format!("inject=fsync:signal=KILL:when={nth}");
+        let words = ["-qq", "-o", "/dev/null", "-e", &inject, "--", BINARY];
+        let words = words.iter().chain(&["encrypt", "--env", "dev"]);
+        let run = scene.other("strace", words).run();
+        killed += usize::from(run.status == 128 + 9);
+        scene.write("clear.yaml", format!("a: next-{nth}\n"));
+        scene.run("encrypt --env dev").succeeds();
+        scene
+            .run("decrypt a.yaml")
+            .succeeds()
+            .stdout(format!("a: next-{nth}\n"));
+    }
+    assert!(killed > 3, "{killed}");
+}
+
 /// Disturbs a command that works on `a.yaml`, in every way.
 fn disturb(scene: &Scene, args: &[&str], old: Vec<u8>, new: &str, is_clear: bool) {
     let start = |options: &[String]| {

@@ -6,7 +6,7 @@ export CARGO_TARGET_DIR
 RELEASE := $(CARGO_TARGET_DIR)/release/clsecrets
 PHASE := tests/phase
 
-.PHONY: demo test lint bench peers
+.PHONY: demo test lint bench fuzz peers
 
 # The main job with an age key and the directory target, in a temporary directory.
 demo:
@@ -33,6 +33,11 @@ bench:
 	cargo build --release --locked
 	tests/peers/build sops
 	python3 tests/bench/run $(RELEASE) $(CARGO_TARGET_DIR)/peers/bin/sops
+
+# Each reader, the splice and the patterns, for a minute each; SECONDS=600 for longer.
+SECONDS ?= 60
+fuzz:
+	tests/fuzz --seconds $(SECONDS)
 
 # The programs that the tests talk to.
 peers:

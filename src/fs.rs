@@ -137,10 +137,9 @@ pub fn replace(path: &Path, bytes: &[u8], privacy: Privacy, read: Option<&Stamp>
     .run()
 }
 
-/// How to finish an interrupted write of this file, if one has left the whole content beside it.
-pub fn finish(path: &Path) -> Option<String> {
-    let path = resolve(path);
-    in_place::left_over(&path).map(|backup| in_place::finish(&path, &backup))
+/// Refuses a file that an interrupted write may have left in parts, before it is read.
+pub fn refuse_interrupted(path: &Path) -> Result<()> {
+    in_place::refuse_left_over(&resolve(path)).map(drop)
 }
 
 /// Makes a directory that only the user can enter, with its parents.

@@ -19,12 +19,6 @@ const LATER: &[(&str, &str)] = &[
     ("groups", "several key groups"),
     ("group-", "several key groups"),
     ("shamir", "several key groups"),
-    ("multidoc", "several documents"),
-    ("md2", "several documents"),
-    ("doc-order", "several documents"),
-    ("doc2", "several documents"),
-    ("yaml-alias", "aliases of values"),
-    ("merge", "merge keys"),
 ];
 
 /// What the reference refuses and a better reader may take.

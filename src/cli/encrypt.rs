@@ -8,7 +8,7 @@ use clsecrets::cipher::SystemNonces;
 use clsecrets::envelope::{Draft, Text};
 use clsecrets::fs::Privacy;
 use clsecrets::keys;
-use clsecrets::metadata::Metadata;
+use clsecrets::metadata::{Metadata, Rule};
 use clsecrets::secret::DataKey;
 use clsecrets::{Code, Error};
 
@@ -63,10 +63,10 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
     let (name, stamp) = (input.name.clone(), input.stamp.clone());
     let written = args.destination.place(file).unwrap_or(&input.path);
     let written = context.settings.absolute(written);
-    let draft =
+    let mut draft =
         Draft::parse(input.format, input.text).map_err(|error| error.about(&name, false))?;
     let places = (input.path.as_path(), written.as_path());
-    let text = seal_draft(&draft, places, &name, &args.sealing, context)?;
+    let text = seal_draft(&mut draft, places, &name, &args.sealing, context)?;
     args.destination
         .write(file, &text.bytes, Privacy::Umask, stamp.as_ref(), context)?;
     report(&name, &text, context);
@@ -75,7 +75,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
 
 /// Seals a draft with a new data key; `path` is what rules match, `written` where it goes.
 pub(super) fn seal_draft(
-    draft: &Draft,
+    draft: &mut Draft,
     (path, written): (&Path, &Path),
     name: &str,
     sealing: &Sealing,
@@ -90,6 +90,7 @@ pub(super) fn seal_draft(
     }
     let data_key = DataKey::generate()
         .map_err(|_| Error::new(Code::Failed, "the operating system gave no random bytes"))?;
+    expand(draft, &decision.rule, name, sealing, context)?;
     let mut recipients = decision.recipients;
     let opener = Opener::new(&context.settings, &context.ui, None)?;
     let wrapping = opener
@@ -107,6 +108,36 @@ pub(super) fn seal_draft(
             &HashMap::new(),
         )
         .map_err(|error| error.about(name, false))
+}
+
+/// New values that a positive rule leaves in clear; without `--allow-cleartext` they are refused.
+pub(super) fn name_clear(name: &str, text: &Text, context: &Context) {
+    for path in &text.left_clear {
+        let words = format!("{name}: {path} stays in clear under the file's rule");
+        context.ui.note(&words);
+    }
+}
+
+/// Writes out aliases of sealed values, where that is wanted, and says so.
+pub(super) fn expand(
+    draft: &mut Draft,
+    rule: &Rule,
+    name: &str,
+    sealing: &Sealing,
+    context: &Context,
+) -> Result<(), Error> {
+    if !sealing.expand_aliases {
+        return Ok(());
+    }
+    let lines = draft
+        .expand_aliases(rule)
+        .map_err(|error| error.about(name, false))?;
+    for line in lines {
+        context.ui.note(&format!(
+            "{name}: line {line}: the alias became a copy, sealed by itself"
+        ));
+    }
+    Ok(())
 }
 
 /// How many values were sealed; what stays in clear is said, because it is easily missed.

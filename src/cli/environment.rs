@@ -42,6 +42,10 @@ pub(crate) fn load(name: &str, context: &Context) -> Result<Loaded, Error> {
     let mut previous = Previous::Absent;
     for path in &environment.sealed {
         let shown = shown(path, base);
+        fs::refuse_interrupted(path).map_err(|error| Error {
+            code: NOT_OPENED,
+            ..error
+        })?;
         let sealed = fs::read(path).map_err(|error| {
             let reason = fs::plain(&error);
             let hint = format!("clsecrets encrypt --env {name}");

@@ -142,6 +142,7 @@ impl Input {
         }
         let absolute = settings.absolute(file);
         let name = file.display().to_string();
+        fs::refuse_interrupted(&absolute)?;
         let content = fs::read(&absolute).map_err(|error| unreadable(&name, &error))?;
         Ok(Self {
             name,

@@ -1,12 +1,29 @@
 //! The form without a subcommand, which scripts use: `-d FILE`, `-e -i FILE`.
 //!
 //! Taken only when the command line begins with an option of that form; the options become those
-//! of the subcommand, in any order.
+//! of the subcommand, in any order. In this form, and called as `sops`, aliases of sealed values are
+//! written out, as the reference does.
 
 use std::ffi::{OsStr, OsString};
+use std::path::Path;
 
 /// Rewrites `-e …` and `-d …` to `encrypt …` and `decrypt …`; anything else stays.
 pub(super) fn subcommand_form(args: Vec<OsString>) -> Vec<OsString> {
+    let is_old_form = args.get(1).is_some_and(|first| is_option(first));
+    let mut args = rewritten(args);
+    let is_encrypt = args.get(1).is_some_and(|first| first == "encrypt");
+    if is_encrypt && (is_old_form || is_called_sops(&args)) {
+        args.insert(2, OsString::from("--expand-aliases"));
+    }
+    args
+}
+
+fn is_called_sops(args: &[OsString]) -> bool {
+    let name = args.first().and_then(|first| Path::new(first).file_name());
+    name.is_some_and(|name| name == "sops")
+}
+
+fn rewritten(args: Vec<OsString>) -> Vec<OsString> {
     let begins_with_option = args.get(1).is_some_and(|first| is_option(first));
     if !begins_with_option {
         return args;
@@ -39,7 +56,7 @@ fn mode(arg: &OsStr) -> Option<&'static str> {
 mod tests {
     use super::*;
 
-    fn rewritten(line: &str) -> String {
+    fn form(line: &str) -> String {
         let args = line.split(' ').map(OsString::from).collect();
         let parts = subcommand_form(args);
         parts
@@ -51,12 +68,17 @@ mod tests {
 
     #[test]
     fn options_before_the_file_make_the_old_form() {
-        assert_eq!(rewritten("x -d a.yaml"), "x decrypt a.yaml");
+        assert_eq!(form("x -d a.yaml"), "x decrypt a.yaml");
         assert_eq!(
-            rewritten("x --input-type yaml -e a.yaml"),
-            "x encrypt --input-type yaml a.yaml"
+            form("x --input-type yaml -e a.yaml"),
+            "x encrypt --expand-aliases --input-type yaml a.yaml"
         );
-        assert_eq!(rewritten("x sync -d"), "x sync -d");
-        assert_eq!(rewritten("x --help"), "x --help");
+        assert_eq!(form("x encrypt a.yaml"), "x encrypt a.yaml");
+        assert_eq!(
+            form("/bin/sops encrypt a.yaml"),
+            "/bin/sops encrypt --expand-aliases a.yaml"
+        );
+        assert_eq!(form("x sync -d"), "x sync -d");
+        assert_eq!(form("x --help"), "x --help");
     }
 }

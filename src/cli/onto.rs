@@ -14,7 +14,7 @@ use clsecrets::fs::{self, Privacy, Stamp};
 use clsecrets::{Code, Error};
 use subtle::ConstantTimeEq;
 
-use super::encrypt::{report, seal_draft};
+use super::encrypt::{expand, name_clear, report, seal_draft};
 use super::input::{Input, Naming};
 use super::opening::Opener;
 use super::sealing::Sealing;
@@ -164,11 +164,11 @@ fn seal_onto(
 ) -> Result<(), Error> {
     let shown = relative(sealed, context);
     let name = shown.display().to_string();
-    let draft = Draft::parse(input.format, zeroize::Zeroizing::new(input.text.to_vec()))
+    let mut draft = Draft::parse(input.format, zeroize::Zeroizing::new(input.text.to_vec()))
         .map_err(|error| error.about(&input.name, false))?;
     let _lock = context.lock(sealed)?;
     if !sealed.exists() {
-        let text = seal_draft(&draft, (sealed, sealed), &input.name, sealing, context)?;
+        let text = seal_draft(&mut draft, (sealed, sealed), &input.name, sealing, context)?;
         if environment.is_some() {
             remember_either(&[&text.bytes], sealed, context);
         }
@@ -187,6 +187,13 @@ fn seal_onto(
     sealing
         .guarding
         .check_file(recipients, sealed, &name, context)?;
+    expand(
+        &mut draft,
+        &opened.metadata().rule,
+        &input.name,
+        sealing,
+        context,
+    )?;
     let changes = draft.changes_of(&opened);
     tell(&name, &changes, context);
     let is_known = environment.is_none() || is_remembered(sealed, opened.sealed_text(), context);
@@ -219,6 +226,7 @@ fn seal_onto(
         remember_either(&either, sealed, context);
     }
     fs::replace(sealed, &text.bytes, Privacy::Umask, stamp.as_ref())?;
+    name_clear(&name, &text, context);
     report(&name, &text, context);
     if environment.is_some() {
         remember(sealed, &text.bytes, context);

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use clap::Args;
 use clsecrets::envelope::{OpenOptions, Opened, Sealed};
 use clsecrets::format::Format;
-use clsecrets::fs;
 use clsecrets::keys::{self, Ask, Keyring};
 use clsecrets::secret::{DataKey, Secret};
 use clsecrets::{Error, Settings};
@@ -57,19 +56,7 @@ impl<'a> Opener<'a> {
         input: Input,
         options: OpenOptions,
     ) -> Result<(Opened, DataKey), Error> {
-        let is_file = input.stamp.is_some();
         self.open_text(&input.name, input.format, input.text, options)
-            .map_err(|error| {
-                let file = is_file.then(|| self.settings.absolute(Path::new(&input.name)));
-                match file.and_then(|file| fs::finish(&file)) {
-                    // Other hints take what is there for the file.
-                    Some(order) => Error {
-                        hints: vec![order],
-                        ..error.detail("an earlier write of it was interrupted")
-                    },
-                    None => error,
-                }
-            })
     }
 
     /// Opens a sealed text that messages call `name`.

@@ -53,6 +53,9 @@ pub(crate) struct Sealing {
     /// Seal even when the rule selects no value.
     #[arg(long)]
     pub(crate) allow_cleartext: bool,
+    /// Write out aliases of sealed values: each copy is sealed under its own path.
+    #[arg(long, overrides_with = "expand_aliases")]
+    pub(crate) expand_aliases: bool,
     #[command(flatten)]
     pub(crate) guarding: Guarding,
 }

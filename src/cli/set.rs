@@ -13,6 +13,7 @@ use clsecrets::tree::{Item, List, Map, Node, Path, Value};
 use clsecrets::{Code, Error};
 use zeroize::Zeroizing;
 
+use super::encrypt::name_clear;
 use super::guarding::Guarding;
 use super::input::{Input, Naming};
 use super::opening::{Opener, Opening};
@@ -108,6 +109,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
         )
         .map_err(|error| error.about(&name, false))?;
     fs::replace(&file, &text.bytes, Privacy::Umask, stamp.as_ref())?;
+    name_clear(&name, &text, context);
     context.ui.note(&format!("{name}: {path} is set"));
     Ok(0)
 }

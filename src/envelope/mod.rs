@@ -4,6 +4,10 @@
 //! caller gets a data key from `keys` and hands it over. The surprise: an opened document keeps
 //! every token that it was read from, so that an unchanged value keeps its ciphertext.
 
+mod align;
+mod bare;
+mod clear;
+mod expand;
 mod open;
 mod reuse;
 mod seal;
@@ -50,8 +54,8 @@ pub struct Opened {
     tokens: HashMap<Site, String>,
     /// Places whose value has changed since.
     changed: HashSet<Site>,
-    /// Pairs that no text holds yet, with the map they go to.
-    added: Vec<(Site, String)>,
+    /// Paths of the first document that were given another value.
+    set: Vec<Path>,
     /// What a reader should know.
     pub warnings: Vec<Warning>,
     /// Lines of comments that were sealed for another place than theirs.
@@ -118,6 +122,11 @@ pub enum EnvelopeError {
     /// A comment that cannot be sealed where it stands.
     #[error("line {0}: a comment here would be lost by other tools; move it to a line above a key")]
     StrayComment(usize),
+    /// An alias repeats comments that decide what is sealed.
+    #[error(
+        "line {0}: comments of what this alias repeats decide what is sealed; write the copy out with them"
+    )]
+    CommentOfAlias(usize),
     /// A sealed comment would change which values are sealed.
     #[error("line {0}: this comment, once sealed, would match unencrypted_comment_regex")]
     MisleadingComment(usize),
@@ -138,8 +147,8 @@ pub enum EnvelopeError {
         problem: &'static str,
     },
     /// A new value that the file's rule would leave in clear.
-    #[error("{0} would stay in clear under the file's rule")]
-    WouldStayClear(Path),
+    #[error("{} would stay in clear under the file's rule", listed(.0))]
+    WouldStayClear(Vec<Path>),
     /// Sealing failed.
     #[error("cannot seal: {0}")]
     Cipher(TokenError),
@@ -165,7 +174,7 @@ impl EnvelopeError {
         let code = match &self {
             Self::Format(fault) => match fault.fault {
                 Fault::Empty => Code::Empty,
-                Fault::NotSealable if !reading => Code::Encrypt,
+                Fault::NotSealable | Fault::Repeated | Fault::Parted if !reading => Code::Encrypt,
                 Fault::Unrepresentable => Code::Unrepresentable,
                 _ if reading => Code::Failed,
                 _ => Code::Input,
@@ -181,6 +190,12 @@ impl EnvelopeError {
         let error = Error::new(code, format!("cannot {verb} {file}: {self}"));
         let file = quoted(file);
         match self {
+            Self::Format(FormatError {
+                fault: Fault::Repeated,
+                ..
+            }) => error.hint(
+                "clsecrets encrypt --expand-aliases …    # writes the copy out in place of the alias",
+            ),
             Self::NotSealed => error.hint(format!("clsecrets encrypt -i {file}")),
             Self::AlreadySealed => error.hint(format!("clsecrets decrypt {file}")),
             Self::Mac(_) => error
@@ -287,6 +302,12 @@ impl Opened {
         self.document.source()
     }
 
+    /// Whether a document of it has something at a path.
+    fn has(&self, path: &Path) -> bool {
+        let documents = &self.document.tree.documents;
+        documents.iter().any(|document| document.at(path).is_some())
+    }
+
     /// The line of a place, from 1.
     pub fn line(&self, site: Site) -> usize {
         self.document.position(site).0
@@ -296,7 +317,6 @@ impl Opened {
     pub fn clear_text(&self) -> Result<Zeroizing<Vec<u8>>, EnvelopeError> {
         let edits = Edits {
             places: open::clear_places(self),
-            added: Vec::new(),
             metadata: MetadataEdit::Remove,
         };
         let text = self.format.apply(&self.document, &edits)?;
@@ -313,6 +333,11 @@ impl Opened {
     pub fn format(&self) -> &'static dyn Format {
         self.format
     }
+}
+
+fn listed(paths: &[Path]) -> String {
+    let paths: Vec<String> = paths.iter().map(Path::to_string).collect();
+    paths.join(", ")
 }
 
 /// Line separators of Unicode, which the reference writes as they are and takes for line ends.

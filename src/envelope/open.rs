@@ -76,7 +76,7 @@ impl Sealed {
             metadata,
             tokens,
             changed: HashSet::new(),
-            added: Vec::new(),
+            set: Vec::new(),
             warnings,
             misplaced,
         })
@@ -141,18 +141,20 @@ impl Rewrite for Pass<'_> {
         } else {
             self.selector.comment(comment.text.expose())
         };
-        if !is_selected || comment.text.is_empty() {
+        if comment.text.is_empty() {
             return Ok(());
         }
         let Ok(token) = Token::parse(comment.text.expose()) else {
-            self.warn(comment.site, "a comment is not sealed");
+            if is_selected {
+                self.warn(comment.site, "a comment is not sealed");
+            }
             return Ok(());
         };
-        // Readers differ in which container a comment belongs to; the tag says which is right.
-        let here = token
-            .clone()
-            .open(self.cipher, self.trail.of_comment().as_bytes())
-            .ok();
+        // Readers differ in which container a comment belongs to; the tag says which is right. The
+        // right one may be selected where this one is not.
+        let bound = self.trail.of_comment();
+        let here = token.clone().open(self.cipher, bound.as_bytes()).ok();
+        let here = here.filter(|_| is_selected);
         if here.is_none() {
             let line = self.line(comment.site);
             self.misplaced.push(line);

@@ -7,6 +7,7 @@ use crate::cipher::{Type, with_plain};
 use crate::secret::SecretBytes;
 use crate::tree::{Comment, List, Map, Node, Site, Tree, Value};
 
+use super::align::align;
 use super::{Draft, Opened};
 
 /// Keys of a file that a new text adds, changes or leaves out; names only.
@@ -78,8 +79,14 @@ impl Matching<'_> {
     }
 
     fn list(&mut self, new: &List, old: &List) {
-        for (new, old) in new.nodes().zip(old.nodes()) {
-            self.node(new, old);
+        let (items, before): (Vec<&Node>, Vec<&Node>) =
+            (new.nodes().collect(), old.nodes().collect());
+        let is_same = |a: &&Node, b: &&Node| same_nodes(a, b);
+        let matched = align(&items, &before, is_same, |a, b| shared(a, b));
+        for (new, old) in items.iter().zip(matched) {
+            if let Some(old) = old.and_then(|at| before.get(at)) {
+                self.node(new, old);
+            }
         }
         self.comments(new.comments(), old.comments());
     }
@@ -111,6 +118,22 @@ impl Matching<'_> {
     }
 }
 
+/// How many values two nodes share at the same places.
+fn shared(a: &Node, b: &Node) -> usize {
+    match (a, b) {
+        (Node::Leaf(a), Node::Leaf(b)) => usize::from(same(&a.value, &b.value)),
+        (Node::Map(a), Node::Map(b)) => {
+            let known = by_key(b);
+            let pairs = a.pairs();
+            pairs
+                .filter_map(|pair| Some(shared(&pair.value, known.get(pair.key.as_str())?)))
+                .sum()
+        }
+        (Node::List(a), Node::List(b)) => a.nodes().zip(b.nodes()).map(|(a, b)| shared(a, b)).sum(),
+        _ => 0,
+    }
+}
+
 /// Same type, same value.
 pub(super) fn same(a: &Value, b: &Value) -> bool {
     let bytes = |value| with_plain(value, SecretBytes::copy_of);
@@ -139,7 +162,7 @@ fn same_maps(a: &Map, b: &Map) -> bool {
     }
 }
 
-fn same_nodes(a: &Node, b: &Node) -> bool {
+pub(super) fn same_nodes(a: &Node, b: &Node) -> bool {
     match (a, b) {
         (Node::Leaf(a), Node::Leaf(b)) => same(&a.value, &b.value),
         (Node::Map(a), Node::Map(b)) => same_maps(a, b),

@@ -1,15 +1,17 @@
 //! Draft or opened to sealed text: tokens, the MAC under the time, metadata, and a look back.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
+use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use crate::cipher::{Cipher, Mac, Nonces, Token, Type, with_plain};
 use crate::format::{Change, Document, Edits, MetadataEdit};
 use crate::metadata::{Metadata, Rule, Selector};
 use crate::secret::DataKey;
-use crate::tree::{Comment, Leaf, Site, Step, Trail, Tree, Value, time, walk};
+use crate::tree::{Comment, Leaf, Path, Site, Step, Trail, Tree, Value, time, walk};
 
+use super::clear::left_in_clear;
 use super::{Draft, EnvelopeError, OpenOptions, Opened, Sealed};
 
 /// A sealed text and what is in it.
@@ -19,6 +21,9 @@ pub struct Text {
     pub bytes: Zeroizing<Vec<u8>>,
     /// What was sealed and what was not.
     pub counts: Counts,
+    /// Values that a positive rule leaves in clear: of a draft all, of an opened file those set, of
+    /// a draft sealed onto an opened file those that are new.
+    pub left_clear: Vec<Path>,
 }
 
 /// How many values a file holds.
@@ -38,12 +43,30 @@ impl Draft {
     /// selects nothing. Tokens in `reuse` are taken instead of new ones.
     pub fn seal(
         &self,
+        metadata: Metadata,
+        key: &DataKey,
+        nonces: &mut dyn Nonces,
+        now: i64,
+        allow_cleartext: bool,
+        reuse: &HashMap<Site, String>,
+    ) -> Result<Text, EnvelopeError> {
+        self.seal_as(metadata, key, nonces, now, allow_cleartext, reuse, None)
+    }
+
+    /// The same; the metadata is written as in the file it is sealed onto, if there is one.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is a part of what is sealed"
+    )]
+    fn seal_as(
+        &self,
         mut metadata: Metadata,
         key: &DataKey,
         nonces: &mut dyn Nonces,
         now: i64,
         allow_cleartext: bool,
         reuse: &HashMap<Site, String>,
+        onto: Option<&Opened>,
     ) -> Result<Text, EnvelopeError> {
         if let Some(line) = self.document.stray_comments().first() {
             return Err(EnvelopeError::StrayComment(*line));
@@ -55,11 +78,16 @@ impl Draft {
         let mut pass = Pass::new(&self.document, &metadata, key, nonces, reuse);
         walk(&self.document.tree, &mut |step| pass.step(step))?;
         let Sealing {
-            places,
+            mut places,
             counts,
             last_modified,
             mac,
         } = pass.finish(now)?;
+        let left_clear = clear_paths(&metadata, &self.document.tree, &sites(&places));
+        let texts = vec![
+            ("lastmodified", last_modified.clone()),
+            ("mac", mac.clone()),
+        ];
         (metadata.last_modified, metadata.mac) = (last_modified, Some(mac));
         // A key that carries an unencrypted suffix says so itself; the other rules can be mistyped.
         let says_so = metadata.rule == Rule::default();
@@ -70,15 +98,22 @@ impl Draft {
             );
             return Err(EnvelopeError::NothingSelected { field, argument });
         }
-        let metadata = MetadataEdit::Write(metadata.render());
-        let edits = Edits {
-            places,
-            added: Vec::new(),
-            metadata,
+        let fields = metadata.render();
+        if let Some(onto) = onto {
+            onto.keep_bare(&self.document.tree, &mut places);
+        }
+        let metadata = match onto.and_then(|onto| onto.blocks(texts)) {
+            Some(blocks) => MetadataEdit::Place { blocks, fields },
+            None => MetadataEdit::Write(fields),
         };
+        let edits = Edits { places, metadata };
         let bytes = self.format.apply(&self.document, &edits)?;
-        look_back(self.format, &bytes, key, &self.document.tree)?;
-        Ok(Text { bytes, counts })
+        look_back(self.format, &bytes, key, &self.document)?;
+        Ok(Text {
+            bytes,
+            counts,
+            left_clear,
+        })
     }
 }
 
@@ -94,8 +129,15 @@ impl Draft {
         allow_cleartext: bool,
         reuse: &HashMap<Site, String>,
     ) -> Result<Option<Text>, EnvelopeError> {
+        if onto.clear_text()?.ct_eq(self.document.source()).into() {
+            return Ok(None);
+        }
         let metadata = onto.metadata().clone();
-        let text = self.seal(metadata, key, nonces, now, allow_cleartext, reuse)?;
+        let clear = allow_cleartext;
+        let mut text = self.seal_as(metadata, key, nonces, now, clear, reuse, Some(onto))?;
+        // A clear value that changes is in clear in the sealed file already, and is told by name.
+        text.left_clear.retain(|path| !onto.has(path));
+        refuse_clear(&text.left_clear, allow_cleartext)?;
         let body = |bytes: &[u8]| -> Result<Zeroizing<Vec<u8>>, EnvelopeError> {
             let document = self.format.parse(Zeroizing::new(bytes.to_vec()))?;
             let edits = Edits {
@@ -110,6 +152,16 @@ impl Draft {
 }
 
 impl Opened {
+    /// The metadata as it stands in the file, with other texts of these fields.
+    fn blocks(&self, texts: Vec<(&'static str, String)>) -> Option<Vec<String>> {
+        let edits = Edits {
+            metadata: MetadataEdit::Update(texts),
+            ..Edits::default()
+        };
+        let text = self.format.apply(&self.document, &edits).ok()?;
+        self.format.metadata_blocks(&self.format.parse(text).ok()?)
+    }
+
     /// Seals what has changed; everything else keeps its bytes. `allow_cleartext` takes new values
     /// that a positive rule leaves in clear.
     pub fn seal(
@@ -138,10 +190,12 @@ impl Opened {
             last_modified,
             mac,
         } = pass.finish(now)?;
+        let sealed = sites(&places);
+        let mut left_clear = clear_paths(&metadata, &self.document.tree, &sealed);
+        left_clear.retain(|path| self.set.iter().any(|set| path.is_below(set)));
+        refuse_clear(&left_clear, allow_cleartext)?;
         places.retain(|(site, _)| !kept.contains_key(site));
         // Changed values that stay clear are written as they are.
-        let sealed: std::collections::HashSet<Site> =
-            places.iter().map(|(site, _)| *site).collect();
         let changed = |site: Site| self.changed.contains(&site) && !sealed.contains(&site);
         let collected: Result<(), std::convert::Infallible> =
             walk(&self.document.tree, &mut |step| {
@@ -155,17 +209,39 @@ impl Opened {
         match collected {
             Ok(()) => {}
         }
-        let added = self.added_pairs(&mut places, allow_cleartext, &metadata)?;
         let texts = vec![("lastmodified", last_modified), ("mac", mac)];
         let edits = Edits {
             places,
-            added,
             metadata: MetadataEdit::Update(texts),
         };
         let bytes = self.format.apply(&self.document, &edits)?;
-        look_back(self.format, &bytes, key, &self.document.tree)?;
-        Ok(Text { bytes, counts })
+        look_back(self.format, &bytes, key, &self.document)?;
+        Ok(Text {
+            bytes,
+            counts,
+            left_clear,
+        })
     }
+}
+
+fn sites(places: &[(Site, Change)]) -> HashSet<Site> {
+    places.iter().map(|(site, _)| *site).collect()
+}
+
+/// What a positive rule leaves in clear.
+fn clear_paths(metadata: &Metadata, tree: &Tree, sealed: &HashSet<Site>) -> Vec<Path> {
+    if metadata.rule.kind().is_positive() {
+        left_in_clear(tree, sealed)
+    } else {
+        Vec::new()
+    }
+}
+
+fn refuse_clear(paths: &[Path], allow_cleartext: bool) -> Result<(), EnvelopeError> {
+    if paths.is_empty() || allow_cleartext {
+        return Ok(());
+    }
+    Err(EnvelopeError::WouldStayClear(paths.to_vec()))
 }
 
 /// What a walk has made.
@@ -343,10 +419,18 @@ fn look_back(
     format: &'static dyn crate::format::Format,
     bytes: &[u8],
     key: &DataKey,
-    expected: &Tree,
+    before: &Document,
 ) -> Result<(), EnvelopeError> {
+    let expected = &before.tree;
     let sealed = Sealed::parse(format, Zeroizing::new(bytes.to_vec()))
         .map_err(|_| EnvelopeError::SelfCheck)?;
+    // A value that takes fewer lines can leave a comment where nobody sees it.
+    let strays = sealed.document.stray_comments();
+    if strays.len() > before.stray_comments().len()
+        && let Some(line) = strays.last()
+    {
+        return Err(EnvelopeError::StrayComment(*line));
+    }
     if bytes.len() > FULL_CHECK {
         return sealed
             .is_sealed_throughout()

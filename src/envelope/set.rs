@@ -1,12 +1,18 @@
-//! One value of an opened file is replaced, or a key is added.
+//! One value of an opened file is replaced or added.
+//!
+//! A scalar for a scalar is an edit in place. For all else the node is put into the sealed text, in
+//! clear, and the text is read again: what is known by its token gets its value back. The surprise:
+//! a comment that stands in another map afterwards is sealed anew, since its path is bound.
 
 use std::collections::HashMap;
 
-use crate::format::Change;
-use crate::metadata::Metadata;
-use crate::tree::{Element, Entry, Item, Leaf, Map, Node, Pair, Path, Site, Value};
+use crate::format::{Change, Edits};
+use crate::secret::SecretBytes;
+use crate::tree::{
+    Comment, Element, Leaf, Node, Path, Rewrite, Site, Step, Trail, Value, rewrite, walk,
+};
 
-use super::reuse::same;
+use super::reuse::{same_nodes, same_values};
 use super::{EnvelopeError, Opened};
 
 /// Whether a call changed anything.
@@ -18,11 +24,9 @@ pub enum Edit {
     Changed,
 }
 
-/// Sites of new leaves count from here; no text has so many places.
-const FIRST_NEW: u32 = 1 << 31;
-
 impl Opened {
-    /// Sets the value at a path of the first document. Missing maps on the way are made.
+    /// Sets the value at a path of the first document. Missing parents are made, a position behind
+    /// the end of a list appends to it, and a scalar in the way is replaced by a map or a list.
     pub fn set(&mut self, path: &Path, value: Node) -> Result<Edit, EnvelopeError> {
         let problem = |problem| EnvelopeError::Path {
             path: path.clone(),
@@ -31,226 +35,216 @@ impl Opened {
         let Some(top) = self.document.tree.documents.first_mut() else {
             return Err(problem("is in a file without a document"));
         };
-        let Some((Element::Key(_), _)) = path.elements().split_first() else {
-            return Err(problem("does not begin with a key"));
-        };
-        if matches!(path.elements().first(), Some(Element::Key(key)) if key == "sops") {
-            return Err(problem("is the metadata of the file"));
+        match path.elements().first() {
+            Some(Element::Key(key)) if key == "sops" => {
+                return Err(problem("is the metadata of the file"));
+            }
+            Some(Element::Key(_)) => {}
+            _ => return Err(problem("does not begin with a key")),
         }
-        let mut map = top;
-        let mut rest = path.elements();
-        // Down to the leaf, or to the last map that is there.
-        while let Some((Element::Key(key), below)) = rest.split_first() {
-            if map.get(key).is_none() {
-                let (site, key) = (map.site, key.clone());
-                let node = nested(below, value)
-                    .ok_or_else(|| problem("adds to a list, which is not supported yet"))?;
-                let node = numbered(node, FIRST_NEW + self.added_leaves());
-                let Some(top) = self.document.tree.documents.first_mut() else {
-                    return Err(problem("is in a file without a document"));
-                };
-                find_map(top, path, path.elements().len() - rest.len())
-                    .ok_or_else(|| problem("leads nowhere"))?
-                    .push(key.clone(), node);
-                self.added.push((site, key));
-                return Ok(Edit::Changed);
+        let landing = top.landing(path);
+        if let Some(old) = top.at(&landing) {
+            if same_nodes(old, &value) {
+                return Ok(Edit::Unchanged);
             }
-            let goes_deeper = !below.is_empty() && matches!(map.get(key), Some(Node::Map(_)));
-            if goes_deeper {
-                let Some(Node::Map(inner)) = map.get_mut(key) else {
-                    break;
-                };
-                map = inner;
-                rest = below;
-                continue;
-            }
-            let Some(node) = map.get_mut(key) else { break };
-            let leaf = descend(node, below)
-                .ok_or_else(|| problem("leads into a scalar, or past the end of a list"))?;
-            return replace(leaf, value, &mut self.changed).ok_or_else(|| {
-                problem("is a map or a list, or would become one; that is not supported yet")
-            });
-        }
-        Err(problem("leads into a list"))
-    }
-
-    fn added_leaves(&self) -> u32 {
-        u32::try_from(self.added.len()).unwrap_or_default() * 1024
-    }
-
-    /// The pairs that are new, with tokens for values; their edits leave `places`.
-    pub(super) fn added_pairs(
-        &self,
-        places: &mut Vec<(Site, Change)>,
-        allow_cleartext: bool,
-        metadata: &Metadata,
-    ) -> Result<Vec<(Site, Pair)>, EnvelopeError> {
-        let mut tokens = HashMap::new();
-        places.retain_mut(|(site, change)| match change {
-            Change::Seal(token) if site.0 >= FIRST_NEW => {
-                tokens.insert(*site, std::mem::take(token));
-                false
-            }
-            _ => true,
-        });
-        let mut pairs = Vec::new();
-        for (map, key) in &self.added {
-            let Some(node) = self
-                .document
-                .tree
-                .documents
-                .iter()
-                .find_map(|top| by_site(top, *map))
-                .and_then(|map| map.get(key))
-            else {
-                continue;
+            let in_place = match (old, value) {
+                // Null and the empty string may stand there without any text.
+                (Node::Leaf(old), Node::Leaf(new)) if !old.value.is_empty() => Ok((old.site, new)),
+                (_, value) => Err(value),
             };
-            let mut stays_clear = false;
-            let value = sealed_copy(node, &tokens, &mut stays_clear);
-            if stays_clear && metadata.rule.kind().is_positive() && !allow_cleartext {
-                return Err(EnvelopeError::WouldStayClear(Path::root().key(key)));
+            match in_place {
+                Ok((site, new)) => {
+                    top.put(landing.elements(), Node::Leaf(Leaf { site, ..new }))
+                        .map_err(problem)?;
+                    self.changed.insert(site);
+                }
+                Err(value) => self.put(&landing, value)?,
             }
-            pairs.push((
-                *map,
-                Pair {
-                    key: key.clone(),
-                    value,
-                },
-            ));
+        } else {
+            self.put(&landing, value)?;
         }
-        Ok(pairs)
+        self.set.push(landing);
+        Ok(Edit::Changed)
+    }
+
+    fn put(&mut self, path: &Path, value: Node) -> Result<(), EnvelopeError> {
+        self.write_changes()?;
+        let text = self.format.put(&self.document, path, value.duplicate());
+        let known = Known::of(&self.document.tree, &self.tokens);
+        // The path's fault says more than the text's.
+        if let Some(top) = self.document.tree.documents.first_mut() {
+            top.put(path.elements(), value)
+                .map_err(|problem| EnvelopeError::Path {
+                    path: path.clone(),
+                    problem,
+                })?;
+        }
+        self.read_again(text?, known)
+    }
+
+    /// Writes values that have changed into the text, so that no old token stands for them.
+    fn write_changes(&mut self) -> Result<(), EnvelopeError> {
+        if self.changed.is_empty() {
+            return Ok(());
+        }
+        let mut places = Vec::new();
+        let collected: Result<(), std::convert::Infallible> =
+            walk(&self.document.tree, &mut |step| {
+                if let Step::Leaf(leaf) = step
+                    && self.changed.contains(&leaf.site)
+                {
+                    places.push((leaf.site, Change::Open(leaf.value.duplicate())));
+                }
+                Ok(())
+            });
+        match collected {
+            Ok(()) => {}
+        }
+        let edits = Edits {
+            places,
+            ..Edits::default()
+        };
+        let text = self.format.apply(&self.document, &edits)?;
+        for site in self.changed.drain() {
+            self.tokens.remove(&site);
+        }
+        let known = Known::of(&self.document.tree, &self.tokens);
+        self.read_again(text, known)
+    }
+
+    /// Takes a new text, with the values of the old one where their tokens stand. The tree says
+    /// already what the text must hold.
+    fn read_again(
+        &mut self,
+        text: zeroize::Zeroizing<Vec<u8>>,
+        known: HashMap<String, Known>,
+    ) -> Result<(), EnvelopeError> {
+        let strays = self.document.stray_comments().len();
+        let mut document = self.format.parse(text)?;
+        document.metadata = None;
+        if let (true, Some(line)) = (
+            document.stray_comments().len() > strays,
+            document.stray_comments().last(),
+        ) {
+            return Err(EnvelopeError::StrayComment(*line));
+        }
+        let mut carrying = Carrying {
+            known,
+            trail: Trail::default(),
+            tokens: HashMap::new(),
+        };
+        match rewrite(&mut document.tree, &mut carrying) {
+            Ok(()) => {}
+        }
+        if !same_values(&self.document.tree, &document.tree) {
+            return Err(EnvelopeError::SelfCheck);
+        }
+        self.tokens = carrying.tokens;
+        self.document = document;
+        Ok(())
     }
 }
 
-/// A value below keys that do not exist yet.
-fn nested(keys: &[Element], value: Node) -> Option<Node> {
-    keys.iter()
-        .rev()
-        .try_fold(value, |inner, element| match element {
-            Element::Key(key) => {
-                let mut map = Map::default();
-                map.push(key.clone(), inner);
-                Some(Node::Map(map))
-            }
-            Element::Index(_) => None,
-        })
+/// What a token stands for, and the path that is bound to it.
+struct Known {
+    bound: String,
+    plain: Plain,
 }
 
-fn find_map<'a>(top: &'a mut Map, path: &Path, depth: usize) -> Option<&'a mut Map> {
-    path.elements()
-        .iter()
-        .take(depth)
-        .try_fold(top, |map, element| match element {
-            Element::Key(key) => match map.get_mut(key) {
-                Some(Node::Map(inner)) => Some(inner),
-                _ => None,
-            },
-            Element::Index(_) => None,
-        })
+enum Plain {
+    Value(Value),
+    Comment(SecretBytes),
 }
 
-fn descend<'a>(node: &'a mut Node, path: &[Element]) -> Option<&'a mut Node> {
-    path.iter()
-        .try_fold(node, |node, element| match (node, element) {
-            (Node::Map(map), Element::Key(key)) => map.get_mut(key),
-            (Node::List(list), Element::Index(index)) => {
-                let mut nodes = list.items.iter_mut().filter_map(|item| match item {
-                    Item::Node(node) => Some(node),
-                    Item::Comment(_) => None,
-                });
-                nodes.nth(*index)
+impl Known {
+    fn of(tree: &crate::tree::Tree, tokens: &HashMap<Site, String>) -> HashMap<String, Self> {
+        let mut known = HashMap::with_capacity(tokens.len());
+        let mut trail = Trail::default();
+        let mut add = |site: Site, bound: &str, plain: Plain| {
+            if let Some(token) = tokens.get(&site) {
+                let bound = bound.to_owned();
+                known.insert(token.clone(), Self { bound, plain });
             }
-            _ => None,
-        })
-}
-
-fn replace(
-    node: &mut Node,
-    value: Node,
-    changed: &mut std::collections::HashSet<Site>,
-) -> Option<Edit> {
-    match (node, value) {
-        (Node::Leaf(old), Node::Leaf(mut new)) => {
-            if same(&old.value, &new.value) {
-                return Some(Edit::Unchanged);
-            }
-            old.value = std::mem::replace(&mut new.value, Value::Null);
-            changed.insert(old.site);
-            Some(Edit::Changed)
-        }
-        _ => None,
-    }
-}
-
-/// Gives each new leaf a number of its own.
-fn numbered(mut node: Node, first: u32) -> Node {
-    fn visit(node: &mut Node, next: &mut u32) {
-        match node {
-            Node::Leaf(leaf) => {
-                leaf.site = Site(*next);
-                *next += 1;
-            }
-            Node::Map(map) => {
-                for entry in &mut map.entries {
-                    if let Entry::Pair(pair) = entry {
-                        visit(&mut pair.value, next);
-                    }
+        };
+        let collected: Result<(), std::convert::Infallible> = walk(tree, &mut |step| {
+            match step {
+                Step::EnterMap | Step::EnterList => trail.enter(),
+                Step::Leave => trail.leave(),
+                Step::Key(key) => trail.key(key),
+                Step::Comment(comment) => {
+                    let text = comment.text.duplicate();
+                    add(comment.site, trail.of_comment(), Plain::Comment(text));
+                }
+                Step::Leaf(leaf) => {
+                    let value = leaf.value.duplicate();
+                    add(leaf.site, trail.of_value(), Plain::Value(value));
                 }
             }
-            Node::List(list) => {
-                for item in &mut list.items {
-                    if let Item::Node(node) = item {
-                        visit(node, next);
-                    }
-                }
-            }
+            Ok(())
+        });
+        match collected {
+            Ok(()) => known,
         }
     }
-    let mut next = first;
-    visit(&mut node, &mut next);
-    node
 }
 
-fn by_site(map: &Map, site: Site) -> Option<&Map> {
-    if map.site == site {
-        return Some(map);
+struct Carrying {
+    known: HashMap<String, Known>,
+    trail: Trail,
+    tokens: HashMap<Site, String>,
+}
+
+impl Carrying {
+    /// What a text stands for; a token that is bound to this place stays.
+    fn find(&mut self, text: &SecretBytes, site: Site, bound: &str) -> Option<&Plain> {
+        let token = std::str::from_utf8(text.expose()).ok()?.trim_end();
+        let known = self.known.get(token)?;
+        if known.bound == bound {
+            self.tokens.insert(site, token.to_owned());
+        }
+        Some(&known.plain)
     }
-    map.pairs().find_map(|pair| match &pair.value {
-        Node::Map(inner) => by_site(inner, site),
-        _ => None,
-    })
 }
 
-fn sealed_copy(node: &Node, tokens: &HashMap<Site, String>, stays_clear: &mut bool) -> Node {
-    match node {
-        Node::Leaf(Leaf { value, site }) => {
-            if let Some(token) = tokens.get(site) {
-                Node::text(token)
-            } else {
-                let is_empty = matches!(value, Value::Null)
-                    || value.as_str().is_some_and(crate::secret::Secret::is_empty);
-                *stays_clear |= !is_empty;
-                Node::new_leaf(value.duplicate())
-            }
+impl Rewrite for Carrying {
+    type Error = std::convert::Infallible;
+
+    fn enter(&mut self) {
+        self.trail.enter();
+    }
+
+    fn leave(&mut self) {
+        self.trail.leave();
+    }
+
+    fn key(&mut self, key: &str) {
+        self.trail.key(key);
+    }
+
+    fn item(&mut self) {
+        self.trail.item();
+    }
+
+    fn comment(&mut self, comment: &mut Comment) -> Result<(), Self::Error> {
+        let bound = self.trail.of_comment().to_owned();
+        if let Some(Plain::Comment(text)) = self.find(&comment.text, comment.site, &bound) {
+            comment.text = text.duplicate();
         }
-        Node::Map(map) => {
-            let mut copy = Map::default();
-            for pair in map.pairs() {
-                copy.push(
-                    pair.key.clone(),
-                    sealed_copy(&pair.value, tokens, stays_clear),
-                );
-            }
-            Node::Map(copy)
-        }
-        Node::List(list) => {
-            let items = list
-                .nodes()
-                .map(|node| Item::Node(sealed_copy(node, tokens, stays_clear)));
-            Node::List(crate::tree::List {
-                items: items.collect(),
-                site: Site::NEW,
-            })
-        }
+        Ok(())
+    }
+
+    fn leaf(&mut self, leaf: &mut Leaf) -> Result<Option<SecretBytes>, Self::Error> {
+        let bound = self.trail.of_value().to_owned();
+        let Value::Str(text) = &leaf.value else {
+            return Ok(None);
+        };
+        let value = match self.find(text, leaf.site, &bound) {
+            Some(Plain::Value(value)) => value.duplicate(),
+            // A comment of a list; the reference writes it as an item.
+            Some(Plain::Comment(text)) => return Ok(Some(text.duplicate())),
+            None => return Ok(None),
+        };
+        leaf.value = value;
+        Ok(None)
     }
 }

@@ -10,7 +10,7 @@ use std::fmt;
 use zeroize::Zeroizing;
 
 use crate::secret::SecretBytes;
-use crate::tree::{Fields, Node, Site, Tree, Value};
+use crate::tree::{Fields, Node, Path, Site, Tree, Value};
 
 /// Every format, in the order of `--help`. Adding one is one line here and one file.
 pub const FORMATS: &[&dyn Format] = &[&yaml::Yaml];
@@ -25,6 +25,20 @@ pub trait Format: fmt::Debug + Send + Sync {
     fn parse(&self, source: Zeroizing<Vec<u8>>) -> Result<Document, FormatError>;
     /// Writes edits into the source of a document; all else stays byte for byte.
     fn apply(&self, document: &Document, edits: &Edits) -> Result<Zeroizing<Vec<u8>>, FormatError>;
+    /// Puts a node at a path of the first document, in the place of what is there or as a new one:
+    /// missing parents are made, a position behind the end of a list appends to it, and a scalar in the
+    /// way is replaced. All else stays byte for byte.
+    fn put(
+        &self,
+        document: &Document,
+        path: &Path,
+        node: Node,
+    ) -> Result<Zeroizing<Vec<u8>>, FormatError>;
+    /// The metadata entries as they are written, if another document can take them over.
+    fn metadata_blocks(&self, document: &Document) -> Option<Vec<String>> {
+        let _ = document;
+        None
+    }
     /// Writes one node as a text of its own: what `--extract` prints of a map or a list.
     fn emit(&self, node: &Node) -> Result<Zeroizing<Vec<u8>>, FormatError>;
 }
@@ -62,8 +76,6 @@ pub enum Metadata {
 pub struct Edits {
     /// New content of places that the text has; at most one for each.
     pub places: Vec<(Site, Change)>,
-    /// New pairs, appended to maps that the text has.
-    pub added: Vec<(Site, crate::tree::Pair)>,
     /// What happens to the metadata branch.
     pub metadata: MetadataEdit,
 }
@@ -71,8 +83,13 @@ pub struct Edits {
 /// What a place in the text becomes.
 #[derive(Debug)]
 pub enum Change {
+    /// The alias that makes this copy is written out: what it repeats stands there by itself.
+    Expand,
     /// A token, in the style of what stood there.
     Seal(String),
+    /// A token that stood without quotes in the sealed file: it does so again where opening it would
+    /// give the text that stands there, which holds this value.
+    SealBare(String, Value),
     /// A clear value, in the style that the token's own style tells.
     Open(Value),
     /// A clear comment where a sealed one stood, as a comment or as an item of a list.
@@ -89,6 +106,14 @@ pub enum MetadataEdit {
     Remove,
     /// It is written anew at the end of each document.
     Write(Fields),
+    /// These texts of another document, of [`Format::metadata_blocks`], are put at the end of each
+    /// document; where they do not fit, the fields are written anew.
+    Place {
+        /// One for each document; the first one's for those without.
+        blocks: Vec<String>,
+        /// The same content.
+        fields: Fields,
+    },
     /// Texts of these fields are replaced in place; the rest of the branch stays as it is.
     Update(Vec<(&'static str, String)>),
 }
@@ -119,6 +144,10 @@ pub enum Fault {
     NotSealable,
     /// It is right, but not supported here yet.
     Unsupported,
+    /// What an alias repeats is to be sealed there, too; the alias can be written out.
+    Repeated,
+    /// An edit would part a value from what an alias repeats.
+    Parted,
     /// It cannot be written in this format.
     Unrepresentable,
 }
@@ -128,6 +157,13 @@ impl Document {
     pub fn position(&self, site: Site) -> (usize, usize) {
         match &self.layout {
             Layout::Yaml(layout) => layout.position(&self.source, site),
+        }
+    }
+
+    /// Whether a scalar stands there without quotes, on its line.
+    pub(crate) fn is_bare(&self, site: Site) -> bool {
+        match &self.layout {
+            Layout::Yaml(layout) => layout.is_bare(&self.source, site),
         }
     }
 
@@ -145,6 +181,13 @@ impl Document {
     pub fn stray_comments(&self) -> Vec<usize> {
         match &self.layout {
             Layout::Yaml(layout) => layout.stray_comments(&self.source),
+        }
+    }
+
+    /// The alias that a site is a copy of, by the byte where it begins.
+    pub(crate) fn alias(&self, site: Site) -> Option<usize> {
+        match &self.layout {
+            Layout::Yaml(layout) => layout.alias(site),
         }
     }
 

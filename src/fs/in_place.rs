@@ -66,19 +66,25 @@ pub(super) fn overwrite(
 
 /// Takes away the backup of a write that came to its end; refuses to go on over one that did not.
 pub(super) fn admit_left_over(path: &Path) -> Result<()> {
+    match refuse_left_over(path)? {
+        Some(backup) => super::remove(&backup),
+        None => Ok(()),
+    }
+}
+
+/// Refuses a file whose write did not come to its end; the backup of one that did.
+pub(super) fn refuse_left_over(path: &Path) -> Result<Option<PathBuf>> {
     let Some(backup) = left_over(path) else {
-        return Ok(());
+        return Ok(None);
     };
-    let is_done = match (super::read(path), super::read(&backup)) {
-        (Ok(file), Ok(whole)) => file.bytes == whole.bytes,
-        _ => false,
-    };
-    if is_done {
-        return super::remove(&backup);
+    if let (Ok(file), Ok(whole)) = (super::read(path), super::read(&backup))
+        && file.bytes == whole.bytes
+    {
+        return Ok(Some(backup));
     }
     let error = Error::new(
         Code::Failed,
-        format!("an earlier write of {} was interrupted", path.display()),
+        format!("a write of {} was interrupted", path.display()),
     );
     Err(with_ways_out(error, path, &backup).hint(format!(
         "rm {}    # gives it up, if the file is whole",
@@ -87,7 +93,7 @@ pub(super) fn admit_left_over(path: &Path) -> Result<()> {
 }
 
 /// The backup that an interrupted write of this file has left.
-pub(super) fn left_over(path: &Path) -> Option<PathBuf> {
+fn left_over(path: &Path) -> Option<PathBuf> {
     let backup = backup_of(path);
     fs::symlink_metadata(&backup)
         .is_ok_and(|found| found.is_file())
@@ -102,7 +108,7 @@ fn with_ways_out(error: Error, path: &Path, backup: &Path) -> Error {
 }
 
 /// The order that finishes an interrupted write. Not `mv`: nothing can take the file's place.
-pub(super) fn finish(path: &Path, backup: &Path) -> String {
+fn finish(path: &Path, backup: &Path) -> String {
     let (path, backup) = (shown(path), shown(backup));
     format!("cp {backup} {path} && rm {backup}    # finishes the write")
 }

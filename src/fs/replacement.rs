@@ -84,9 +84,8 @@ impl Replacement<'_> {
         if self.privacy == Privacy::Private {
             return Err(Error::new(
                 Code::Failed,
-                format!("{} cannot be replaced", self.path.display()),
+                format!("{} cannot be replaced: {reason}", self.path.display()),
             )
-            .detail(reason)
             .detail("cleartext is never written over a file, only into a new one")
             .hint("write to another file with --output")
             .into());
@@ -147,7 +146,7 @@ impl Replacement<'_> {
     }
 }
 
-const IS_MOUNT: &str = "it is a mount of its own, so that no file can take its place";
+const IS_MOUNT: &str = "it is mounted by itself, so that no file can take its place";
 
 /// What `linkat` answers where a file without a name can never have one.
 const NAMES_NO_FILE: &[Errno] = &[

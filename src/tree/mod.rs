@@ -6,6 +6,7 @@
 
 mod branch;
 mod path;
+mod put;
 mod rewrite;
 pub mod time;
 mod trail;
@@ -215,6 +216,28 @@ impl Node {
         Self::new_leaf(Value::text(text))
     }
 
+    /// Makes a second custody of the same node, which is in no text; without its comments.
+    #[must_use]
+    pub fn duplicate(&self) -> Self {
+        match self {
+            Self::Leaf(leaf) => Self::new_leaf(leaf.value.duplicate()),
+            Self::Map(map) => {
+                let mut copy = Map::default();
+                for pair in map.pairs() {
+                    copy.push(pair.key.clone(), pair.value.duplicate());
+                }
+                Self::Map(copy)
+            }
+            Self::List(list) => Self::List(List {
+                items: list
+                    .nodes()
+                    .map(|node| Item::Node(node.duplicate()))
+                    .collect(),
+                ..List::default()
+            }),
+        }
+    }
+
     /// The scalar, if it is one.
     pub fn as_value(&self) -> Option<&Value> {
         match self {
@@ -251,6 +274,15 @@ impl Value {
         match self {
             Self::Str(bytes) => Some(bytes),
             _ => None,
+        }
+    }
+
+    /// Whether it is null or an empty string: what is never sealed.
+    pub fn is_empty(&self) -> bool {
+        match self {
+            Self::Null => true,
+            Self::Str(bytes) => bytes.is_empty(),
+            _ => false,
         }
     }
 

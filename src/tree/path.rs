@@ -56,6 +56,11 @@ impl Path {
         path
     }
 
+    /// Whether it is this path or leads through it.
+    pub fn is_below(&self, other: &Self) -> bool {
+        self.elements.starts_with(&other.elements)
+    }
+
     /// Whether this is the top.
     pub fn is_root(&self) -> bool {
         self.elements.is_empty()

@@ -26,6 +26,9 @@ pub fn from_yaml(text: &str) -> Option<String> {
         Some(_) => return None,
     };
     rest.0 = rest.0.get(1..)?;
+    if !with_zone {
+        rest.0 = rest.0.trim_ascii_start();
+    }
     let (hour, minute, second) = {
         let hour = rest.up_to_two()?;
         rest.skip(b':')?;
@@ -45,6 +48,26 @@ pub fn from_yaml(text: &str) -> Option<String> {
     rest.0
         .is_empty()
         .then(|| format!("{date}T{hour:02}:{minute:02}:{second:02}{fraction}{zone}"))
+}
+
+/// Whether it is a timestamp but for a zone of 24 hours or 60 minutes: the reference reads it and
+/// cannot write it.
+pub fn has_odd_zone(text: &str) -> bool {
+    let Some((before, zone)) = text
+        .len()
+        .checked_sub(5)
+        .and_then(|at| text.split_at_checked(at))
+    else {
+        return false;
+    };
+    let mut parts = Digits(zone.as_bytes());
+    let mut zone = || {
+        let hours = parts.exactly(2)?;
+        parts.skip(b':')?;
+        Some((hours, parts.exactly(2)?))
+    };
+    matches!(zone(), Some((hours, minutes)) if hours <= 24 && minutes <= 60 && (hours == 24 || minutes == 60))
+        && from_yaml(&format!("{before}01:00")).is_some()
 }
 
 /// The same for a text that must be RFC 3339 with all its digits.

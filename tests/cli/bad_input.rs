@@ -30,7 +30,7 @@ fn text_that_is_no_document_is_refused_with_its_line() {
         ("empty", "", 92),
         ("only-comments", "# canary-one\n# two\n", 2),
         ("no-text", "user: \u{0}canary-one\n", 2),
-        ("unknown-tag", "user: !secret canary-one\n", 2),
+        ("unknown-tag", "user: !!int canary-one\n", 2),
         (
             "sealed-already",
             "user: alice\nsops:\n    x: canary-one\n",
@@ -314,14 +314,8 @@ fn metadata_that_this_build_does_not_know_survives_a_change() {
     assert!(after.contains(unknown), "{after}");
     scene.write("clear.yaml", "a: newer\nb: other\n");
     scene.run("encrypt --onto a.yaml clear.yaml").succeeds();
-    // Written anew, so its layout may differ; nothing is lost.
-    let text = scene
-        .read("a.yaml")
-        .split_whitespace()
-        .collect::<Vec<_>>()
-        .join(" ");
-    assert!(text.contains("quantum: - enc: abc id: q-1"), "{text}");
-    assert!(text.contains("future_field: - 1 - two"), "{text}");
+    let after = scene.read("a.yaml");
+    assert!(after.contains(unknown), "{after}");
     scene
         .run("decrypt a.yaml")
         .succeeds()

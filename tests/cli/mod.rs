@@ -14,6 +14,8 @@ mod keys;
 mod process;
 mod reference;
 mod set;
+mod set_shapes;
+mod stable;
 mod sync;
 mod usage;
 

@@ -243,7 +243,17 @@ fn an_existing_value_in_clear_stays_in_clear() {
             "encrypt -i --encrypted-regex ^pass --age {RECIPIENT} a.yaml"
         ))
         .succeeds();
-    scene.run("set a.yaml '[\"user\"]' '\"bob\"'").succeeds();
+    // A new value is cleartext, whether its key is new or not.
+    scene
+        .run("set a.yaml '[\"user\"]' '\"canary-value\"'")
+        .fails(23)
+        .stderr_lacks("canary-value")
+        .stderr_has("[\"user\"] would stay in clear");
+    scene.run("set a.yaml '[\"user\"]' '\"alice\"'").succeeds();
+    scene
+        .run("set a.yaml --allow-cleartext '[\"user\"]' '\"bob\"'")
+        .succeeds()
+        .stderr_has("a.yaml: [\"user\"] stays in clear under the file's rule");
     assert_eq!(line(&scene.read("a.yaml"), "user"), "bob");
     scene
         .run("decrypt a.yaml")
@@ -286,18 +296,13 @@ fn what_cannot_be_set_is_refused_without_a_trace_of_the_value() {
         ("set-empty-path", "set a.yaml '' '\"canary-value\"'", 7),
         ("set-index-first", "set a.yaml '[0]' '\"canary-value\"'", 7),
         (
-            "set-into-scalar",
-            "set a.yaml '[\"user\"][\"x\"]' '\"canary-value\"'",
+            "set-key-of-list",
+            "set a.yaml '[\"list\"][\"x\"]' '\"canary-value\"'",
             7,
         ),
         (
-            "set-past-list",
-            "set a.yaml '[\"list\"][9]' '\"canary-value\"'",
-            7,
-        ),
-        (
-            "set-map-for-scalar",
-            "set a.yaml '[\"user\"]' '{\"x\": \"canary-value\"}'",
+            "set-position-of-map",
+            "set a.yaml '[\"nested\"][0]' '\"canary-value\"'",
             7,
         ),
         ("set-no-value", "set a.yaml '[\"user\"]'", 100),

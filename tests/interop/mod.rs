@@ -1,8 +1,12 @@
 //! Both directions, live: the reference opens what we seal and we open what it seals, with age, with
 //! KMS and with both; and the package that the Terraform provider uses reads our files.
 
+mod differential;
+mod documents;
+mod edits;
 mod same;
 mod walk;
+mod yaml;
 
 use std::os::unix::fs::symlink;
 

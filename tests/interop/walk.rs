@@ -11,10 +11,11 @@ use clsecrets::format::{Format, yaml::Yaml};
 use clsecrets::tree::{Step, Trail, Tree, Value, walk};
 use zeroize::Zeroizing;
 
+use super::documents::Generator;
 use crate::support::{fixture, peer};
 
 /// One line for each value and comment: kind, bound path, type, bytes.
-fn seen_by_us(text: &str) -> Result<String, String> {
+pub(super) fn seen_by_us(text: &str) -> Result<String, String> {
     let document = Yaml
         .parse(Zeroizing::new(text.as_bytes().to_vec()))
         .map_err(|error| error.to_string())?;
@@ -68,7 +69,7 @@ fn kind(value: &Value) -> &'static str {
 }
 
 /// The same of the reference, for each file.
-fn seen_by_the_reference(files: &[std::path::PathBuf]) -> Vec<Result<String, String>> {
+pub(super) fn seen_by_the_reference(files: &[std::path::PathBuf]) -> Vec<Result<String, String>> {
     let output = Command::new(peer("oracle")).args(files).output().unwrap();
     String::from_utf8(output.stdout)
         .unwrap()
@@ -144,7 +145,7 @@ fn generated_documents_are_seen_as_the_reference_sees_them() {
         compared += 1;
         match seen_by_us(text) {
             Ok(ours) if ours == theirs => {}
-            Err(error) if error.starts_with("stray") && lost_a_comment(text, &theirs) => {}
+            Err(error) if error.starts_with("stray") && lost_alike(text, &error, &theirs) => {}
             ours => {
                 let _ = writeln!(
                     differences,
@@ -163,194 +164,27 @@ fn generated_documents_are_seen_as_the_reference_sees_them() {
     assert!(differences.is_empty(), "seed {seed}:\n{differences}");
 }
 
-/// The reference itself does not see one of the comments.
-fn lost_a_comment(text: &str, theirs: &str) -> bool {
-    let written = text.matches("# ").count();
-    theirs
-        .lines()
-        .filter(|line| line.contains(" comment "))
-        .count()
-        < written
+/// Whether the reference, too, does not see the comments that we say are lost.
+fn lost_alike(text: &str, error: &str, theirs: &str) -> bool {
+    let lines = error
+        .strip_prefix("stray comments at [")
+        .unwrap_or_default();
+    let lines = lines.trim_end_matches(']').split(", ");
+    let mut comments = lines.map(|line| {
+        let line: usize = line.parse().unwrap();
+        let line = text.lines().nth(line - 1).unwrap();
+        line.rsplit_once('#').unwrap().1
+    });
+    // Those of markers and flow maps have no number: another of the same text may be seen.
+    let is_numbered = |comment: &str| comment.ends_with(|c: char| c.is_ascii_digit());
+    comments
+        .all(|comment| !is_numbered(comment) || !theirs.contains(&format!(" comment {comment:?}")))
 }
 
 fn name(path: &Path) -> String {
     path.file_name().unwrap().to_string_lossy().into_owned()
 }
 
-fn number(variable: &str) -> Option<u64> {
+pub(super) fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok()?.parse().ok()
-}
-
-/// Documents with comments and empty lines in every position, from a seed.
-struct Generator {
-    state: u64,
-    comments: u32,
-}
-
-impl Generator {
-    fn new(seed: u64) -> Self {
-        Self {
-            state: seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1,
-            comments: 0,
-        }
-    }
-
-    fn below(&mut self, limit: u64) -> u64 {
-        self.state ^= self.state << 13;
-        self.state ^= self.state >> 7;
-        self.state ^= self.state << 17;
-        self.state % limit
-    }
-
-    fn one<'a>(&mut self, of: &[&'a str]) -> &'a str {
-        of[usize::try_from(self.below(of.len() as u64)).unwrap()]
-    }
-
-    fn document(&mut self) -> String {
-        let mut text = String::new();
-        if self.below(8) == 0 {
-            self.lines(&mut text, 0);
-            text.push_str("---\n");
-        }
-        self.lines(&mut text, 0);
-        self.map(&mut text, 0, 0);
-        self.lines(&mut text, 0);
-        while self.below(5) == 0 {
-            text.push_str(self.one(&["---\n", "--- # marker\n", "...\n---\n", "---\n\n"]));
-            self.lines(&mut text, 0);
-            self.map(&mut text, 0, 0);
-            self.lines(&mut text, 0);
-        }
-        text
-    }
-
-    /// Comment lines and empty lines, now and then at another indentation.
-    fn lines(&mut self, text: &mut String, indent: usize) {
-        while self.below(4) == 0 {
-            if self.below(3) == 0 {
-                text.push('\n');
-                continue;
-            }
-            let indent = match self.below(6) {
-                0 => indent + 2,
-                1 => indent.saturating_sub(2),
-                _ => indent,
-            };
-            self.comments += 1;
-            let _ = writeln!(text, "{}# c{}", " ".repeat(indent), self.comments);
-        }
-    }
-
-    fn behind(&mut self, text: &mut String) {
-        if self.below(6) == 0 {
-            self.comments += 1;
-            let _ = write!(text, " # b{}", self.comments);
-        }
-        text.push('\n');
-    }
-
-    fn map(&mut self, text: &mut String, indent: usize, depth: u32) {
-        let pairs = 1 + self.below(4);
-        for at in 0..pairs {
-            if at > 0 {
-                self.lines(text, indent);
-            }
-            let _ = write!(text, "{}k{at}:", " ".repeat(indent));
-            self.value(text, indent, depth);
-        }
-    }
-
-    fn list(&mut self, text: &mut String, indent: usize, depth: u32) {
-        for at in 0..=self.below(3) {
-            if at > 0 {
-                self.lines(text, indent);
-            }
-            let _ = write!(text, "{}-", " ".repeat(indent));
-            match self.below(6) {
-                0 if depth < 3 => {
-                    text.push(' ');
-                    let mut inner = String::new();
-                    self.map(&mut inner, indent + 2, depth + 1);
-                    text.push_str(inner.trim_start());
-                }
-                1 if depth < 3 => {
-                    text.push(' ');
-                    let mut inner = String::new();
-                    self.list(&mut inner, indent + 2, depth + 1);
-                    text.push_str(inner.trim_start());
-                }
-                2 if depth < 3 => {
-                    self.behind(text);
-                    self.lines(text, indent + 2);
-                    self.map(text, indent + 2, depth + 1);
-                }
-                _ => self.scalar(text, indent),
-            }
-        }
-    }
-
-    fn value(&mut self, text: &mut String, indent: usize, depth: u32) {
-        match self.below(8) {
-            0 | 1 if depth < 3 => {
-                self.behind(text);
-                self.lines(text, indent + 2);
-                self.map(text, indent + 2, depth + 1);
-            }
-            2 | 3 if depth < 3 => {
-                self.behind(text);
-                let inner = indent + if self.below(2) == 0 { 2 } else { 0 };
-                self.lines(text, inner);
-                self.list(text, inner, depth + 1);
-            }
-            4 => {
-                let flow = self.one(&[
-                    "[]",
-                    "{}",
-                    "[a, 'b']",
-                    "{x: 1, y: z}",
-                    "[\n  a,\n  b\n]",
-                    "{ # f\n}",
-                ]);
-                let _ = write!(
-                    text,
-                    " {}",
-                    flow.replace('\n', &format!("\n{}", " ".repeat(indent + 1)))
-                );
-                self.behind(text);
-            }
-            _ => self.scalar(text, indent),
-        }
-    }
-
-    fn scalar(&mut self, text: &mut String, indent: usize) {
-        match self.below(7) {
-            0 => {
-                let header = self.one(&["|", "|-", "|+", ">", ">-"]);
-                let _ = write!(text, " {header}");
-                self.behind(text);
-                for _ in 0..=self.below(2) {
-                    let _ = writeln!(text, "{}text # no comment", " ".repeat(indent + 2));
-                    if self.below(4) == 0 {
-                        text.push('\n');
-                    }
-                }
-            }
-            1 => self.behind(text),
-            _ => {
-                let scalar = self.one(&[
-                    "v",
-                    "'q # q'",
-                    "\"d\"",
-                    "12",
-                    "1.5",
-                    "true",
-                    "~",
-                    "two words",
-                    "2024-01-02",
-                ]);
-                let _ = write!(text, " {scalar}");
-                self.behind(text);
-            }
-        }
-    }
 }

@@ -211,3 +211,8 @@ pub(super) fn is_impossible(what: &str) -> bool {
         }
     }
 }
+
+/// Whether this machine lets us mount; says so if not.
+pub(super) fn can_mount(what: &str) -> bool {
+    !is_impossible(what)
+}

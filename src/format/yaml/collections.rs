@@ -115,9 +115,7 @@ impl Parser<'_> {
             self.separator(items.is_empty())?;
             match self.peek() {
                 Next::FlowSequenceEnd => break,
-                Next::Key => {
-                    return self.refuse(Fault::Unsupported, "a '?' pair in a flow sequence");
-                }
+                Next::Key => items.push(self.pair_in_list()?),
                 _ => items.push(self.value(false, false)?),
             }
         }
@@ -160,6 +158,26 @@ impl Parser<'_> {
         self.close_flow(&mut node);
         node.content = Content::Map {
             pairs,
+            is_flow: true,
+        };
+        Ok(node)
+    }
+
+    /// `? key : value` in a flow list: a map of one pair.
+    fn pair_in_list(&mut self) -> Result<Raw, FormatError> {
+        const ENDS: [Next; 3] = [Next::Value, Next::FlowEntry, Next::FlowSequenceEnd];
+        let mut node = absent(self.offset());
+        self.take();
+        let key = self.value_or_absent(&ENDS, false)?;
+        let value = if self.peek() == Next::Value {
+            self.take();
+            self.value_or_absent(&ENDS, false)?
+        } else {
+            absent(self.offset())
+        };
+        node.span.end = key.span.end.max(value.span.end);
+        node.content = Content::Map {
+            pairs: vec![(key, value)],
             is_flow: true,
         };
         Ok(node)

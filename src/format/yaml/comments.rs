@@ -201,6 +201,7 @@ impl<'a> Scan<'a> {
             | Kind::DocumentStart
             | Kind::DocumentEnd
             | Kind::Directive { .. }
+            | Kind::TagDirective { .. }
             | Kind::StreamEnd => {}
             _ => self.line_comment(anchor),
         }

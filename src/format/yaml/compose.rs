@@ -8,14 +8,15 @@ use std::collections::HashSet;
 use std::ops::Range;
 
 use crate::secret::SecretBytes;
-use crate::tree::{Comment, Entry, Item, Leaf, List, Map, Node, Pair, Tree, Value};
+use crate::tree::{Comment, Entry, Item, Leaf, List, Map, Node, Pair, Tree};
 
 use super::super::{Fault, FormatError, Metadata};
-use super::grammar::{Content, Parsed, Raw, RawDocument};
-use super::layout::{DocumentPlace, Layout, ListPlace, MapPlace, Place, RootPlace, ScalarPlace};
-use super::lines::{is_first_on_line, line_start, next_line};
-use super::resolve::{Resolved, resolve};
-use super::tokens::Style;
+use super::copies::Copying;
+use super::grammar::{Content, Parsed, Raw};
+use super::layout::{Layout, ListPlace, MapPlace, Place, ScalarPlace};
+use super::lines::line_start;
+use super::reach::{behind_colon, next_dash};
+use super::tokens::DEPTH_LIMIT;
 
 /// The key of the metadata entry.
 pub(super) const METADATA_KEY: &str = "sops";
@@ -36,7 +37,13 @@ pub(super) fn compose(text: &str, parsed: &Parsed) -> Result<Composed, FormatErr
         layout: Layout::default(),
         metadata: None,
         checks_keys: true,
+        copying: Copying::of(parsed),
+        depth: 0,
+        refusal: None,
     };
+    if let Some(at) = parsed.tab {
+        composer.fail_clear(at, "other tools read no tab here; put blanks in its place");
+    }
     let mut tree = Tree::default();
     for document in &parsed.documents {
         tree.documents.push(composer.document(document)?);
@@ -53,6 +60,10 @@ pub(super) fn compose(text: &str, parsed: &Parsed) -> Result<Composed, FormatErr
         .filter(|span| span.len() > 1)
         .map(|span| span.start)
         .collect();
+    // What the reference cannot read is no reason to leave a sealed file unopened.
+    if let Some(refusal) = composer.refusal.filter(|_| composer.metadata.is_none()) {
+        return Err(refusal);
+    }
     Ok(Composed {
         tree,
         metadata: composer.metadata,
@@ -68,15 +79,19 @@ pub(super) struct Composer<'a> {
     pub(super) layout: Layout,
     pub(super) metadata: Option<Metadata>,
     checks_keys: bool,
+    pub(super) copying: Copying<'a>,
+    depth: usize,
+    /// The first thing that is tolerated in a sealed file only.
+    refusal: Option<FormatError>,
 }
 
 /// What surrounds a node.
 #[derive(Debug, Clone, Copy)]
-struct Around {
-    is_in_flow: bool,
-    indent: isize,
-    dash: Option<usize>,
-    behind_indicator: usize,
+pub(super) struct Around {
+    pub(super) is_in_flow: bool,
+    pub(super) indent: isize,
+    pub(super) dash: Option<usize>,
+    pub(super) behind_indicator: usize,
 }
 
 impl Composer<'_> {
@@ -84,7 +99,13 @@ impl Composer<'_> {
         Err(FormatError::at(self.text, at, fault, reason))
     }
 
-    fn comment(&mut self, index: usize, inline: bool) -> Option<Comment> {
+    /// Refuses a clear text; a sealed one is read all the same.
+    pub(super) fn fail_clear(&mut self, at: usize, reason: &str) {
+        let refusal = FormatError::at(self.text, at, Fault::Unsupported, reason);
+        self.refusal.get_or_insert(refusal);
+    }
+
+    pub(super) fn comment(&mut self, index: usize, inline: bool) -> Option<Comment> {
         let span = self.comments.get(index)?.clone();
         *self.taken.get_mut(index)? = true;
         let text = self.text.get(span.start + 1..span.end)?;
@@ -92,84 +113,11 @@ impl Composer<'_> {
         Some(Comment {
             text,
             inline,
-            site: self.layout.add(Place::Comment(span)),
+            site: self.add(Place::Comment(span)),
         })
     }
 
-    fn document(&mut self, document: &RawDocument) -> Result<Map, FormatError> {
-        let bytes = self.text.as_bytes();
-        let number = self.layout.documents.len();
-        let block = |indent| RootPlace::Block {
-            indent,
-            end: document.end,
-        };
-        let (mut map, root) = match &document.root.content {
-            Content::Map { pairs, is_flow } => {
-                let first = document.root.span.start;
-                let root = if *is_flow {
-                    RootPlace::Flow {
-                        start: first + 1,
-                        is_empty: pairs.is_empty(),
-                    }
-                } else {
-                    block(first - line_start(bytes, first))
-                };
-                if !*is_flow && !is_first_on_line(bytes, first) {
-                    let before = bytes.get(line_start(bytes, first)..first);
-                    if before.is_some_and(|before| before.contains(&b'?')) {
-                        if let Some((key, _)) = pairs.first() {
-                            self.key(key)?;
-                        }
-                        let reason = "a key behind '?' is not supported yet";
-                        return self.fail(first, Fault::Unsupported, reason);
-                    }
-                    return self.fail(first, Fault::Unsupported, "content behind '---'");
-                }
-                self.layout
-                    .documents
-                    .push(DocumentPlace { root, entry: None });
-                let indent = isize::try_from(first - line_start(bytes, first)).unwrap_or_default();
-                let around = Around {
-                    is_in_flow: *is_flow,
-                    indent,
-                    dash: None,
-                    behind_indicator: first,
-                };
-                (
-                    self.map(&document.root, pairs, *is_flow, around, Some(number))?,
-                    None,
-                )
-            }
-            Content::Absent => (Map::default(), Some(block(0))),
-            Content::Scalar {
-                style: Style::Plain,
-                text,
-                ..
-            } if matches!(resolve(text), Resolved::Value(Value::Null)) => {
-                return self.fail(
-                    document.root.span.start,
-                    Fault::Unsupported,
-                    "a document that is null",
-                );
-            }
-            _ => {
-                let reason = "the top level must be a map (key: value)";
-                return self.fail(document.root.span.start, Fault::Syntax, reason);
-            }
-        };
-        if let Some(root) = root {
-            self.layout
-                .documents
-                .push(DocumentPlace { root, entry: None });
-        }
-        for index in &document.foot {
-            map.entries
-                .extend(self.comment(*index, false).map(Entry::Comment));
-        }
-        Ok(map)
-    }
-
-    fn map(
+    pub(super) fn map(
         &mut self,
         raw: &Raw,
         pairs: &[(Raw, Raw)],
@@ -179,16 +127,12 @@ impl Composer<'_> {
     ) -> Result<Map, FormatError> {
         let bytes = self.text.as_bytes();
         let column = raw.span.start - line_start(bytes, raw.span.start);
-        let insert_at = self.last_line_end(raw);
         let place = MapPlace {
             start: raw.span.start,
-            insert_at,
-            indent: column,
-            is_block: !is_flow,
         };
         let mut map = Map {
             entries: Vec::new(),
-            site: self.layout.add(Place::Map(place)),
+            site: self.add(Place::Map(place)),
         };
         let inner = Around {
             is_in_flow: around.is_in_flow || is_flow,
@@ -216,7 +160,10 @@ impl Composer<'_> {
                 continue;
             }
             previous_end = Some(self.pair_end(key, value));
-            let is_scalar = matches!(value.content, Content::Scalar { .. } | Content::Absent);
+            if name == "<<" {
+                self.merge(key, value);
+            }
+            let is_scalar = !matches!(value.content, Content::Map { .. } | Content::List { .. });
             if is_scalar {
                 for index in &value.head {
                     map.entries
@@ -227,7 +174,7 @@ impl Composer<'_> {
                         .extend(self.comment(*index, true).map(Entry::Comment));
                 }
             }
-            let behind = self.behind_colon(key, value);
+            let behind = behind_colon(self.text, key, value);
             let node = self.node(
                 value,
                 Around {
@@ -257,41 +204,37 @@ impl Composer<'_> {
     fn pair_end(&self, key: &Raw, value: &Raw) -> usize {
         match value.content {
             // An absent value is marked at the token that follows it.
-            Content::Absent => self.behind_colon(key, value),
+            Content::Absent => behind_colon(self.text, key, value),
             _ => value.span.end,
         }
     }
 
-    /// Behind the `:` of a pair.
-    fn behind_colon(&self, key: &Raw, value: &Raw) -> usize {
-        let between = self
-            .text
-            .get(key.span.end..value.span.start)
-            .unwrap_or_default();
-        between
-            .find(':')
-            .map_or(key.span.end, |at| key.span.end + at + 1)
-    }
-
-    fn node(
+    pub(super) fn node(
         &mut self,
         raw: &Raw,
         around: Around,
         comments_taken: bool,
     ) -> Result<Node, FormatError> {
-        if let (Some((tag, span)), false) =
-            (&raw.tag, matches!(raw.content, Content::Scalar { .. }))
-        {
-            let fits = match &raw.content {
-                Content::Map { .. } => tag == "!!map",
-                Content::List { .. } => tag == "!!seq",
-                _ => false,
-            };
-            if !fits {
-                return self.fail(span.start, Fault::Unsupported, "a tag is not supported yet");
-            }
+        self.depth += 1;
+        if self.depth > DEPTH_LIMIT {
+            let at = self.alias_start().unwrap_or(raw.span.start);
+            return self.fail(at, Fault::Unsupported, "nested too deeply");
         }
+        let node = self.node_here(raw, around, comments_taken)?;
+        self.depth -= 1;
+        Ok(node)
+    }
+
+    fn node_here(
+        &mut self,
+        raw: &Raw,
+        around: Around,
+        comments_taken: bool,
+    ) -> Result<Node, FormatError> {
+        self.count(raw)?;
+        self.tag_of_collection(raw)?;
         match &raw.content {
+            Content::Alias { anchor } => self.copy(raw, *anchor, around),
             Content::Absent | Content::Scalar { .. } => Ok(Node::Leaf(self.scalar(raw, around)?)),
             Content::Map { pairs, is_flow } => {
                 let mut heads = Vec::new();
@@ -348,7 +291,7 @@ impl Composer<'_> {
                 list.items
                     .extend(self.comment(*index, true).map(Item::Comment));
             }
-            let dash = (!is_flow).then(|| self.dash(from)).flatten();
+            let dash = (!is_flow).then(|| next_dash(bytes, from)).flatten();
             let inner = Around {
                 is_in_flow: around.is_in_flow || is_flow,
                 indent: column.unwrap_or(isize::MAX),
@@ -373,24 +316,12 @@ impl Composer<'_> {
                     .extend(self.comment(*index, false).map(Item::Comment));
             }
         }
-        list.site = self.layout.add(Place::List(ListPlace {
+        list.site = self.add(Place::List(ListPlace {
             start: raw.span.start,
             behind_indicator: around.behind_indicator,
             items: sites,
         }));
         Ok(list)
-    }
-
-    /// The next dash, over blanks and comments.
-    fn dash(&self, mut at: usize) -> Option<usize> {
-        let bytes = self.text.as_bytes();
-        loop {
-            match bytes.get(at)? {
-                b'-' => return Some(at),
-                b'#' => at = next_line(bytes, at),
-                _ => at += 1,
-            }
-        }
     }
 
     fn scalar(&mut self, raw: &Raw, around: Around) -> Result<Leaf, FormatError> {
@@ -406,44 +337,7 @@ impl Composer<'_> {
         };
         Ok(Leaf {
             value,
-            site: self.layout.add(Place::Scalar(place)),
+            site: self.add(Place::Scalar(place)),
         })
-    }
-
-    /// Behind the last line that a node stands on.
-    pub(super) fn last_line_end(&self, raw: &Raw) -> usize {
-        let bytes = self.text.as_bytes();
-        match &raw.content {
-            Content::Map {
-                pairs,
-                is_flow: false,
-            } => pairs.last().map_or(raw.span.end, |(key, value)| {
-                self.last_line_end(value)
-                    .max(next_line(bytes, key.span.end))
-            }),
-            Content::List {
-                items,
-                is_flow: false,
-            } => items.last().map_or(raw.span.end, |item| {
-                match item.content {
-                    // A dash without a value: the line that it stands on.
-                    Content::Absent => {
-                        next_line(bytes, self.last_dash(raw.span.start, item.span.start))
-                    }
-                    _ => self.last_line_end(item),
-                }
-            }),
-            Content::Scalar {
-                block: Some(block), ..
-            } => block.body_end,
-            // An absent value is marked at the token that follows it, which may be lines below.
-            Content::Absent => raw.span.start.min(line_start(bytes, raw.span.start)),
-            _ => next_line(bytes, raw.span.end),
-        }
-    }
-
-    fn last_dash(&self, from: usize, to: usize) -> usize {
-        let between = self.text.get(from..to).unwrap_or_default();
-        between.rfind('-').map_or(to, |at| from + at)
     }
 }

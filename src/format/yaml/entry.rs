@@ -6,7 +6,8 @@ use super::super::{Fault, FormatError, Metadata};
 use super::compose::Composer;
 use super::grammar::{Content, Raw};
 use super::layout::{EntryPlace, ScalarPlace};
-use super::lines::{line_start, next_line};
+use super::lines::line_start;
+use super::reach::pair_line_end;
 
 impl Composer<'_> {
     /// The metadata entry of a document.
@@ -27,10 +28,7 @@ impl Composer<'_> {
         } else if is_flow {
             previous_end.unwrap_or(key.span.start)..value.span.end
         } else {
-            start
-                ..self
-                    .last_line_end(value)
-                    .max(next_line(bytes, key.span.end))
+            start..pair_line_end(self.text, key, value)
         };
         for (index, comment) in self.comments.iter().enumerate() {
             if span.contains(&comment.start)
@@ -90,6 +88,10 @@ impl Composer<'_> {
                     .map(|item| self.field(item))
                     .collect::<Result<_, _>>()?,
             ),
+            Content::Alias { .. } => {
+                let reason = "an alias in the metadata";
+                return self.fail(raw.span.start, Fault::Unsupported, reason);
+            }
             Content::Scalar { .. } | Content::Absent => match &self.value(raw)?.0 {
                 Value::Null => Field::Null,
                 // Metadata is public; see `Fields`.

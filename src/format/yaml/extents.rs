@@ -52,6 +52,11 @@ impl<'a> Extents<'a> {
     pub(super) fn mend(&mut self, token: &mut Token) {
         match &mut token.kind {
             Kind::BlockMappingStart | Kind::BlockSequenceStart => {
+                // A map that begins with `?` begins there, not at the key behind it.
+                let next = after_gap(self.text, self.last_end);
+                if next < token.start && self.text.get(next) == Some(&b'?') {
+                    (token.start, token.end) = (next, next);
+                }
                 self.indents
                     .push(token.start - line_start(self.text, token.start));
             }
@@ -59,6 +64,10 @@ impl<'a> Extents<'a> {
                 self.indents.pop();
             }
             Kind::BlockEntry => {
+                token.start = after_gap(self.text, self.last_end);
+                token.end = token.start + 1;
+            }
+            Kind::Key if token.start < token.end => {
                 token.start = after_gap(self.text, self.last_end);
                 token.end = token.start + 1;
             }

@@ -7,6 +7,7 @@
 use std::ops::Range;
 
 use super::super::{Fault, FormatError};
+use super::anchors::Anchors;
 use super::comments::{Attached, Role, attach};
 use super::extents::Block;
 use super::tokens::{DEPTH_LIMIT, Kind, Style, Token, tokens};
@@ -20,8 +21,8 @@ pub(super) struct Raw {
     pub(super) span: Range<usize>,
     /// An explicit tag: its text and where it stands.
     pub(super) tag: Option<(String, Range<usize>)>,
-    /// Where an anchor stands.
-    pub(super) anchor: Option<Range<usize>>,
+    /// The number of its anchor, as [`Content::Alias`] names it.
+    pub(super) anchor: Option<usize>,
     pub(super) head: Vec<usize>,
     pub(super) line: Vec<usize>,
     pub(super) foot: Vec<usize>,
@@ -37,6 +38,10 @@ pub(super) enum Content {
     },
     /// Nothing stands there.
     Absent,
+    /// The node with this anchor, once more.
+    Alias {
+        anchor: usize,
+    },
     Map {
         pairs: Vec<(Raw, Raw)>,
         is_flow: bool,
@@ -54,6 +59,8 @@ pub(super) struct RawDocument {
     /// Where a block that is appended goes: before `...`, the next `---`, or the end.
     pub(super) end: usize,
     pub(super) foot: Vec<usize>,
+    /// A directive before it that the reference does not read.
+    pub(super) odd_version: Option<usize>,
 }
 
 /// A text taken apart.
@@ -62,16 +69,22 @@ pub(super) struct Parsed {
     pub(super) documents: Vec<RawDocument>,
     /// From `#` to the end of the line.
     pub(super) comments: Vec<Range<usize>>,
+    /// The first tab that the reference does not take.
+    pub(super) tab: Option<usize>,
+    /// How many anchors there are.
+    pub(super) anchors: usize,
 }
 
 /// Takes a text apart.
 pub(super) fn parse(text: &str) -> Result<Parsed, FormatError> {
-    let tokens = tokens(text)?;
+    let (tokens, tab) = tokens(text)?;
     let attached = attach(text, &tokens);
     let mut parser = Parser::new(text, tokens, attached);
     let documents = parser.stream()?;
     Ok(Parsed {
         documents,
+        tab,
+        anchors: parser.anchors.count(),
         comments: parser.attached.spans,
     })
 }
@@ -89,6 +102,9 @@ pub(super) struct Parser<'a> {
     /// Heads of a dash that go to the whole collection behind it.
     pub(super) stem: Vec<usize>,
     depth: usize,
+    anchors: Anchors,
+    /// What `%TAG` lets handles stand for in this document.
+    handles: Vec<(String, String)>,
 }
 
 /// What the grammar asks of the next token; an owned copy, so that looking does not borrow.
@@ -127,6 +143,8 @@ impl<'a> Parser<'a> {
             foot: Vec::new(),
             stem: Vec::new(),
             depth: 0,
+            anchors: Anchors::default(),
+            handles: Vec::new(),
         }
     }
 
@@ -136,7 +154,7 @@ impl<'a> Parser<'a> {
             return Next::End;
         };
         let next = match token.kind {
-            Kind::Directive { .. } => Next::Directive,
+            Kind::Directive { .. } | Kind::TagDirective { .. } => Next::Directive,
             Kind::DocumentStart => Next::DocumentStart,
             Kind::DocumentEnd => Next::DocumentEnd,
             Kind::BlockSequenceStart => Next::BlockSequence,
@@ -150,8 +168,8 @@ impl<'a> Parser<'a> {
             Kind::FlowEntry => Next::FlowEntry,
             Kind::Key => Next::Key,
             Kind::Value => Next::Value,
-            Kind::Alias => Next::Alias,
-            Kind::Anchor | Kind::Tag { .. } => Next::Property,
+            Kind::Alias { .. } => Next::Alias,
+            Kind::Anchor { .. } | Kind::Tag { .. } => Next::Property,
             Kind::Scalar { .. } => Next::Scalar,
             Kind::StreamEnd => Next::End,
         };
@@ -235,20 +253,26 @@ impl<'a> Parser<'a> {
 
     fn document(&mut self, is_first: bool) -> Result<RawDocument, FormatError> {
         let mut is_explicit = !is_first;
+        let mut odd_version = None;
+        self.anchors.next_document();
+        self.handles.clear();
         while self.peek() == Next::Directive {
-            if !matches!(
-                self.tokens.peek(),
-                Some(Token {
-                    kind: Kind::Directive {
-                        is_version_1_1: true
-                    },
-                    ..
-                })
-            ) {
-                return self.refuse(Fault::Unsupported, "only %YAML 1.1 is read");
-            }
             is_explicit = true;
-            self.take();
+            match self.take() {
+                Some(Token {
+                    kind: Kind::TagDirective { handle, prefix },
+                    ..
+                }) => self.handles.push((handle, prefix)),
+                Some(Token {
+                    kind:
+                        Kind::Directive {
+                            is_version_1_1: false,
+                        },
+                    start,
+                    ..
+                }) => odd_version = Some(start),
+                _ => {}
+            }
         }
         if self.peek() == Next::DocumentStart {
             self.take();
@@ -278,7 +302,12 @@ impl<'a> Parser<'a> {
         self.head.clear();
         self.line.clear();
         self.stem.clear();
-        Ok(RawDocument { root, end, foot })
+        Ok(RawDocument {
+            root,
+            end,
+            foot,
+            odd_version,
+        })
     }
 
     pub(super) fn value(
@@ -297,18 +326,21 @@ impl<'a> Parser<'a> {
                 let span = token.start..token.end;
                 match token.kind {
                     Kind::Tag { handle, suffix } if tag.is_none() => {
-                        tag = Some((format!("{handle}{suffix}"), span));
+                        tag = Some((self.tag(&handle, &suffix), span));
                     }
-                    Kind::Anchor if anchor.is_none() => anchor = Some(span),
+                    Kind::Anchor { name } if anchor.is_none() => {
+                        anchor = Some(self.anchors.begin(name));
+                    }
                     _ => return self.refuse(Fault::Syntax, "a second tag or anchor"),
                 }
             }
             next = self.peek();
         }
         let mut node = match next {
-            Next::Alias => {
-                return self.refuse(Fault::Unsupported, "an alias (*name) is not supported yet");
+            Next::Alias if tag.is_some() || anchor.is_some() => {
+                return self.refuse(Fault::Syntax, "an alias with a tag or an anchor");
             }
+            Next::Alias => self.alias()?,
             Next::BlockEntry if may_be_indentless => self.indentless_list()?,
             Next::Scalar => self.scalar()?,
             Next::FlowSequence => self.flow_list()?,
@@ -323,8 +355,38 @@ impl<'a> Parser<'a> {
         };
         node.tag = tag;
         node.anchor = anchor;
+        if let Some(anchor) = anchor {
+            self.anchors.end(anchor);
+        }
         self.depth -= 1;
         Ok(node)
+    }
+
+    /// A tag as the reference compares it: `!!name` for those of YAML itself.
+    fn tag(&self, handle: &str, suffix: &str) -> String {
+        let known = self.handles.iter().rev().find(|(known, _)| known == handle);
+        let whole = match known {
+            Some((_, prefix)) => format!("{prefix}{suffix}"),
+            None => format!("{handle}{suffix}"),
+        };
+        match whole.strip_prefix("tag:yaml.org,2002:") {
+            Some(name) => format!("!!{name}"),
+            None => whole,
+        }
+    }
+
+    fn alias(&mut self) -> Result<Raw, FormatError> {
+        match self.take() {
+            Some(Token {
+                kind: Kind::Alias { name },
+                start,
+                end,
+            }) => match self.anchors.find(&name) {
+                Ok(anchor) => Ok(self.node(Content::Alias { anchor }, start..end)),
+                Err(reason) => Err(FormatError::at(self.text, start, Fault::Syntax, reason)),
+            },
+            _ => self.refuse(Fault::Syntax, "expected a value"),
+        }
     }
 
     fn scalar(&mut self) -> Result<Raw, FormatError> {

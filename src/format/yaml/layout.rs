@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::tree::Site;
+use crate::tree::{Element, Item, List, Node, Path, Site, Tree};
 
 use super::extents::Block;
 use super::lines::position;
@@ -13,6 +13,8 @@ use super::tokens::Style;
 pub(crate) struct Layout {
     pub(super) places: Vec<Place>,
     pub(super) documents: Vec<DocumentPlace>,
+    /// Whether any place is a copy.
+    pub(super) has_copies: bool,
     /// Comments that no node takes: the reference does not see them either.
     pub(super) unattached: Vec<usize>,
 }
@@ -25,6 +27,7 @@ pub(super) enum Place {
     Comment(Range<usize>),
     Map(MapPlace),
     List(ListPlace),
+    Copy(CopyPlace),
 }
 
 /// A scalar in the text.
@@ -42,16 +45,28 @@ pub(super) struct ScalarPlace {
     pub(super) dash: Option<usize>,
 }
 
+impl ScalarPlace {
+    /// The column of the collection around it.
+    pub(super) fn parent(&self) -> usize {
+        usize::try_from(self.parent_indent).unwrap_or_default()
+    }
+}
+
+/// A place that stands in the text once more than its own: an alias repeats it.
+#[derive(Debug, Clone)]
+pub(super) struct CopyPlace {
+    /// The alias, from `*` to the end of its name.
+    pub(super) alias: Range<usize>,
+    /// Whether the alias stands in a flow collection.
+    pub(super) is_in_flow: bool,
+    /// Where the place that it repeats begins.
+    pub(super) original: usize,
+}
+
 /// A map in the text.
 #[derive(Debug)]
 pub(super) struct MapPlace {
     pub(super) start: usize,
-    /// Where the line of a new pair goes.
-    pub(super) insert_at: usize,
-    /// Blanks before the keys.
-    pub(super) indent: usize,
-    /// A flow map, or one without text.
-    pub(super) is_block: bool,
 }
 
 /// A list in the text.
@@ -70,6 +85,8 @@ pub(super) struct DocumentPlace {
     pub(super) root: RootPlace,
     /// The metadata entry, if there is one.
     pub(super) entry: Option<EntryPlace>,
+    /// A null that stands for a map without pairs.
+    pub(super) null: Option<Range<usize>>,
 }
 
 /// How the top level of a document is written.
@@ -107,9 +124,73 @@ impl Layout {
             Some(Place::Comment(span)) => span.start,
             Some(Place::Map(place)) => place.start,
             Some(Place::List(place)) => place.start,
+            Some(Place::Copy(place)) => place.alias.start,
             None => 0,
         };
         position(source, offset)
+    }
+
+    /// Whether a plain scalar stands there that carries no mark.
+    pub(in crate::format) fn is_bare(&self, source: &[u8], site: Site) -> bool {
+        matches!(self.place(site), Some(Place::Scalar(place))
+            if place.style == Style::Plain
+                && !place.is_in_flow
+                && source.get(place.span.end) != Some(&b' '))
+    }
+
+    /// The metadata entries that stand as blocks at the first column, with LF as line end.
+    pub(super) fn metadata_blocks(&self, source: &[u8]) -> Option<Vec<String>> {
+        let block = |place: &DocumentPlace| {
+            let is_plain = matches!(place.root, RootPlace::Block { indent: 0, .. });
+            let span = place.entry.as_ref().filter(|_| is_plain)?.span.clone();
+            let text = std::str::from_utf8(source.get(span)?).ok()?;
+            Some(text.replace("\r\n", "\n"))
+        };
+        self.documents.iter().map(block).collect()
+    }
+
+    /// A path as the text counts: an item that turned out to be a comment is one there.
+    pub(super) fn in_text(&self, tree: &Tree, path: &Path) -> Vec<Element> {
+        let mut map = tree.documents.first();
+        let mut list: Option<&List> = None;
+        let mut found = Vec::new();
+        for element in path.elements() {
+            let below = match (element, map, list) {
+                (Element::Key(key), Some(map), _) => map.get(key),
+                (Element::Index(index), _, Some(list)) => list.nodes().nth(*index),
+                _ => None,
+            };
+            found.push(match (element, list) {
+                (Element::Index(index), Some(list)) => Element::Index(self.index(list, *index)),
+                _ => element.clone(),
+            });
+            map = below.and_then(Node::as_map);
+            list = below.and_then(Node::as_list);
+        }
+        found
+    }
+
+    fn index(&self, list: &List, index: usize) -> usize {
+        let mut nodes = 0;
+        let mut items = 0;
+        for item in &list.items {
+            match item {
+                Item::Node(_) if nodes == index => return items,
+                Item::Node(_) => (nodes, items) = (nodes + 1, items + 1),
+                Item::Comment(comment) => {
+                    items +=
+                        usize::from(matches!(self.place(comment.site), Some(Place::Scalar(_))));
+                }
+            }
+        }
+        items
+    }
+
+    pub(in crate::format) fn alias(&self, site: Site) -> Option<usize> {
+        match self.place(site) {
+            Some(Place::Copy(place)) => Some(place.alias.start),
+            _ => None,
+        }
     }
 
     pub(in crate::format) fn reserved_entry(&self, source: &[u8]) -> Option<usize> {

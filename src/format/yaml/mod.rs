@@ -1,30 +1,39 @@
 //! YAML: spans over the source text and splices into it.
 //!
 //! From text to tree: `tokens` splits, `comments` attaches, `grammar` nests, `compose`
-//! types; back: `splice` edits the text, `emit` writes what is new. What is not supported yet
+//! types; back: `splice` edits scalars, `graft` puts nodes, `emit` writes what is new. What is not supported yet
 //! is refused with its line.
 
+mod anchors;
+mod breaks;
 mod collections;
 mod comments;
 mod compose;
+mod copies;
+mod differences;
 mod emit;
 mod entry;
+mod expand;
 mod extents;
+mod graft;
 mod grammar;
+mod guard;
 mod layout;
 mod lines;
+mod manner;
 mod quoting;
+mod reach;
 mod resolve;
+mod root;
 mod scalar;
 mod splice;
-
 mod tokens;
 mod typed;
 
 use zeroize::Zeroizing;
 
 use super::{Document, Edits, Fault, Format, FormatError};
-use crate::tree::Node;
+use crate::tree::{Node, Path};
 
 pub(crate) use layout::Layout;
 
@@ -72,6 +81,23 @@ impl Format for Yaml {
     fn apply(&self, document: &Document, edits: &Edits) -> Result<Zeroizing<Vec<u8>>, FormatError> {
         let super::Layout::Yaml(layout) = &document.layout;
         splice::splice(document, layout, edits)
+    }
+
+    fn metadata_blocks(&self, document: &Document) -> Option<Vec<String>> {
+        let super::Layout::Yaml(layout) = &document.layout;
+        layout.metadata_blocks(document.source())
+    }
+
+    fn put(
+        &self,
+        document: &Document,
+        path: &Path,
+        node: Node,
+    ) -> Result<Zeroizing<Vec<u8>>, FormatError> {
+        let super::Layout::Yaml(layout) = &document.layout;
+        let text = checked(document.source())?;
+        let path = layout.in_text(&document.tree, path);
+        graft::graft(text, &grammar::parse(text)?, &path, node)
     }
 
     fn emit(&self, node: &Node) -> Result<Zeroizing<Vec<u8>>, FormatError> {

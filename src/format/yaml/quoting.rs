@@ -132,6 +132,54 @@ fn is_base_60(text: &str) -> bool {
         && count > 0
 }
 
+/// Whether a reader of YAML 1.1 or 1.2 takes a string for something else that the reference writes
+/// without quotes: `=`, numbers with `_` or beyond 64 bits, times with a zone of their own.
+pub(super) fn is_typed_elsewhere(text: &str) -> bool {
+    if matches!(text, "=" | "<<") {
+        return true;
+    }
+    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let after = |prefix| unsigned.strip_prefix(prefix);
+    let only = |rest: Option<&str>, fits: fn(u8) -> bool| {
+        rest.is_some_and(|rest| rest.bytes().all(|byte| byte == b'_' || fits(byte)))
+    };
+    only(after("0x"), |byte| byte.is_ascii_hexdigit())
+        || only(after("0b"), |byte| matches!(byte, b'0' | b'1'))
+        || only(after("0o"), |byte| byte.is_ascii_digit())
+        || is_decimal(unsigned)
+        || is_like_a_time(text)
+}
+
+/// Digits and `_`, perhaps with one point, perhaps with an exponent.
+fn is_decimal(unsigned: &str) -> bool {
+    let (mantissa, exponent) = unsigned.split_once(['e', 'E']).unwrap_or((unsigned, "0"));
+    let exponent = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let are_digits = |part: &str| {
+        part.bytes()
+            .all(|byte| byte == b'_' || byte.is_ascii_digit())
+    };
+    let mut digits = mantissa.bytes().filter(u8::is_ascii_digit);
+    digits.next().is_some() && [whole, fraction, exponent].into_iter().all(are_digits)
+}
+
+fn is_like_a_time(text: &str) -> bool {
+    let mut parts = text.splitn(3, '-');
+    let is_number = |part: Option<&str>, most: usize| {
+        part.is_some_and(|part| {
+            (1..=most).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit())
+        })
+    };
+    is_number(parts.next(), 4)
+        && is_number(parts.next(), 2)
+        && parts.next().is_some_and(|rest| {
+            rest.starts_with(|c: char| c.is_ascii_digit())
+                && rest
+                    .bytes()
+                    .all(|byte| b"0123456789:.+-tTzZ \t".contains(&byte))
+        })
+}
+
 /// Double quotes with the reference's escapes.
 pub(super) fn double_quoted(text: &str) -> Zeroizing<String> {
     let mut quoted = Zeroizing::new(String::with_capacity(text.len() + 2));
@@ -206,6 +254,40 @@ mod tests {
             ("<<", Quoting::Merge),
         ] {
             assert_eq!(style_of(text), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_other_readers_take_for_something_else_is_known() {
+        for text in [
+            "=",
+            "<<",
+            "1e400",
+            "0x1_",
+            "0b1",
+            "+0xFFFFFFFFFFFFFFFFFF",
+            "1_0.5_0",
+            "-5.",
+            ".5",
+            "2024-01-02 03:04:05Z",
+            "2024-1-2",
+            "2024-01-02t03:04:05 +02:00",
+        ] {
+            assert!(is_typed_elsewhere(text), "{text}");
+        }
+        for text in [
+            "1.2.3.4",
+            "a=b",
+            "e5",
+            "0xyz",
+            "_",
+            ".",
+            "2024-01",
+            "2024-01-02x",
+            "a-1-2",
+            "",
+        ] {
+            assert!(!is_typed_elsewhere(text), "{text}");
         }
     }
 

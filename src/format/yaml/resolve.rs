@@ -15,6 +15,8 @@ pub(super) enum Resolved {
     Value(Value),
     /// An integer from 2^63 to 2^64-1, which the SOPS format cannot hold.
     TooLarge,
+    /// A timestamp whose time zone no other reader takes.
+    OddZone,
     /// `<<`, the merge key.
     Merge,
 }
@@ -37,7 +39,7 @@ pub(super) fn resolve(text: &str) -> Resolved {
         _ => {}
     }
     match text.as_bytes().first() {
-        Some(b'.') => match float(text) {
+        Some(b'.') => match float(&without_separators(text)) {
             Some(number) => Resolved::Value(Value::Float(number)),
             None => string(),
         },
@@ -51,6 +53,9 @@ fn number(text: &str) -> Option<Resolved> {
     if let Some(time) = time::from_yaml(text) {
         return Some(Resolved::Value(Value::Time(time)));
     }
+    if time::has_odd_zone(text) {
+        return Some(Resolved::OddZone);
+    }
     let plain: std::borrow::Cow<'_, str> = if text.contains('_') {
         text.replace('_', "").into()
     } else {
@@ -62,6 +67,19 @@ fn number(text: &str) -> Option<Resolved> {
         None => {}
     }
     float(&plain).map(|number| Resolved::Value(Value::Float(number)))
+}
+
+/// `.5_0` as `.50`: an underscore between two digits.
+fn without_separators(text: &str) -> std::borrow::Cow<'_, str> {
+    let bytes = text.as_bytes();
+    let is_digit = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_digit);
+    let separates = |at: usize| at.checked_sub(1).is_some_and(is_digit) && is_digit(at + 1);
+    let mut found = text.match_indices('_').peekable();
+    if found.peek().is_some() && found.all(|(at, _)| separates(at)) {
+        text.replace('_', "").into()
+    } else {
+        text.into()
+    }
 }
 
 enum Integer {
@@ -139,6 +157,7 @@ mod tests {
     fn shown(text: &str) -> String {
         match resolve(text) {
             Resolved::TooLarge => "too large".to_owned(),
+            Resolved::OddZone => "odd zone".to_owned(),
             Resolved::Merge => "merge".to_owned(),
             Resolved::Value(value) => match &value {
                 Value::Null => "null".to_owned(),
@@ -186,6 +205,13 @@ mod tests {
             ),
             ("2024-01-02 03:04:05", "time 2024-01-02T03:04:05Z"),
             ("2024-01-02 03:04:05Z", "str"),
+            (".5_0", "float 0.5"),
+            ("._5", "str"),
+            (".5_", "str"),
+            ("2024-01-02  03:04:05", "time 2024-01-02T03:04:05Z"),
+            ("2024-01-02T03:04:05+24:00", "odd zone"),
+            ("2024-01-02T03:04:05+25:00", "str"),
+            ("2024-01-02T03:04:05+01:60", "odd zone"),
             ("2024-13-02", "str"),
             ("2023-02-29", "str"),
             ("<<", "merge"),

@@ -53,6 +53,16 @@ impl Lines {
         }
     }
 
+    /// What stands above them, when they are this many columns deeper than the block around.
+    pub(super) fn header(&self, depth: usize) -> String {
+        let told = if self.tells_indent {
+            depth.to_string()
+        } else {
+            String::new()
+        };
+        format!("{}{told}{}", self.indicator, self.chomping)
+    }
+
     /// Appends the lines at an indentation; a line without text gets none.
     pub(super) fn push_to(&self, out: &mut String, indent: usize, line_end: &str) {
         let mut is_at_start = true;
@@ -128,9 +138,18 @@ pub(super) fn is_quoted_by_reference(text: &str) -> bool {
     quoting::style_of(text) != Quoting::Plain
 }
 
-/// A key that no text holds yet.
-pub(super) fn write_key(key: &str) -> Zeroizing<String> {
-    match write(&Value::text(key), Style::Plain, true, false) {
+/// Whether a new string needs quotes so that every reader takes it for that string.
+pub(super) fn is_ambiguous(text: &[u8]) -> bool {
+    std::str::from_utf8(text).is_ok_and(quoting::is_typed_elsewhere)
+}
+
+/// A key that no text holds yet, in the quotes of those beside it.
+pub(super) fn write_key(key: &str, wanted: Style) -> Zeroizing<String> {
+    let wanted = match wanted {
+        Style::Plain if is_ambiguous(key.as_bytes()) => Style::DoubleQuoted,
+        wanted => wanted,
+    };
+    match write(&Value::text(key), wanted, true, false) {
         Written::Inline(text) => text,
         Written::Block(_) => double_quoted(key),
     }

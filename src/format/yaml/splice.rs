@@ -8,13 +8,14 @@ use std::ops::Range;
 
 use zeroize::Zeroizing;
 
-use crate::tree::{Fields, Pair, Site, Value};
+use crate::tree::{Fields, Site, Value};
 
 use super::super::{Change, Document, Edits, Fault, FormatError, MetadataEdit};
 use super::compose::METADATA_KEY;
-use super::emit::{Emitter, INDENT, flow_of, map_of};
+use super::emit::{Emitter, flow_of, map_of};
 use super::layout::{Layout, Place, RootPlace, ScalarPlace};
 use super::lines::{line_end, next_line, position};
+use super::manner::INDENT;
 use super::scalar::{Lines, Written, is_quoted_by_reference, write};
 use super::tokens::Style;
 
@@ -32,19 +33,25 @@ pub(super) fn splice(
         end: line_end(source),
         cuts: Vec::new(),
     };
+    super::guard::repeated(document, layout, edits)?;
+    splice.cuts = super::expand::aliases(document, layout, edits);
     for (site, change) in &edits.places {
+        if matches!(layout.place(*site), Some(Place::Copy(_))) {
+            continue;
+        }
         splice.place(*site, change)?;
     }
     splice.lists_of_comments(edits);
-    for (site, pair) in &edits.added {
-        splice.add(*site, pair)?;
-    }
     match &edits.metadata {
         MetadataEdit::Keep => {}
         MetadataEdit::Remove => splice.remove_metadata(),
         MetadataEdit::Write(fields) => {
             splice.remove_metadata();
             splice.write_metadata(fields);
+        }
+        MetadataEdit::Place { blocks, fields } => {
+            splice.remove_metadata();
+            splice.place_metadata(blocks, fields);
         }
         MetadataEdit::Update(texts) => splice.update_metadata(texts)?,
     }
@@ -78,6 +85,9 @@ impl Splice<'_> {
         let layout = self.layout;
         match (layout.place(site), change) {
             (Some(Place::Scalar(place)), Change::Seal(token)) => self.seal(place, token),
+            (Some(Place::Scalar(place)), Change::SealBare(token, value)) => {
+                self.seal_bare(place, token, value);
+            }
             (Some(Place::Scalar(place)), Change::Open(value)) => self.open(place, value),
             (Some(Place::Scalar(place)), Change::OpenComment(text)) => {
                 return self.item_to_comment(place, &String::from_utf8_lossy(text.expose()));
@@ -103,7 +113,12 @@ impl Splice<'_> {
 
     fn seal(&mut self, place: &ScalarPlace, token: &str) {
         if let Some(tag) = &place.tag {
-            self.cut(tag.start..place.span.start, "");
+            let behind = self.source.get(tag.end..).unwrap_or_default();
+            let blanks = behind
+                .iter()
+                .take_while(|byte| matches!(byte, b' ' | b'\t'));
+            let end = tag.end + blanks.count();
+            self.cut(tag.start..end, "");
         }
         if let Some(block) = &place.block {
             // A block of empty lines only has no indentation yet.
@@ -153,6 +168,38 @@ impl Splice<'_> {
         );
     }
 
+    fn seal_bare(&mut self, place: &ScalarPlace, token: &str, value: &Value) {
+        let source = |range: Range<usize>| self.source.get(range).unwrap_or_default();
+        let has_room = !place.is_in_flow && place.tag.is_none();
+        match (write(value, Style::Plain, false, false), &place.block) {
+            (Written::Inline(text), None)
+                if has_room && source(place.span.clone()) == text.as_bytes() =>
+            {
+                self.cut(place.span.clone(), token);
+            }
+            (Written::Block(lines), Some(block)) if has_room => {
+                let indent = Self::block_indent(place);
+                let mut body = Zeroizing::new(String::new());
+                lines.push_to(&mut body, indent, self.end);
+                let header = lines.header(indent - place.parent());
+                if source(place.span.start..block.header_end) == header.as_bytes()
+                    && source(block.body_start..block.body_end) == body.as_bytes()
+                {
+                    self.cut(place.span.start..block.header_end, token);
+                    self.cut(block.body_start..block.body_end, "");
+                } else {
+                    self.seal(place, token);
+                }
+            }
+            _ => self.seal(place, token),
+        }
+    }
+
+    /// The column of the lines of a block that takes a plain token's place.
+    fn block_indent(place: &ScalarPlace) -> usize {
+        place.parent() + if place.dash.is_some() { 2 } else { INDENT }
+    }
+
     /// Whether the one blank stands there that marks a string without quotes.
     fn has_mark(&self, place: &ScalarPlace) -> bool {
         let end = place.span.end;
@@ -181,18 +228,11 @@ impl Splice<'_> {
                 self.cut(block.body_start..block.body_end, "");
             }
             (Written::Block(lines), block) => {
-                let parent = usize::try_from(place.parent_indent).unwrap_or_default();
                 let indent = match block {
                     Some(block) if block.indent > 0 => block.indent,
-                    _ if place.dash.is_some() => parent + 2,
-                    _ => parent + INDENT,
+                    _ => Self::block_indent(place),
                 };
-                let told = if lines.tells_indent {
-                    (indent - parent).to_string()
-                } else {
-                    String::new()
-                };
-                let header = format!("{}{told}{}", lines.indicator, lines.chomping);
+                let header = lines.header(indent - place.parent());
                 let mut body = Zeroizing::new(String::with_capacity(lines.text.len() * 2));
                 lines.push_to(&mut body, indent, self.end);
                 if let Some(block) = block {
@@ -285,24 +325,6 @@ impl Splice<'_> {
         }
     }
 
-    fn add(&mut self, site: Site, pair: &Pair) -> Result<(), FormatError> {
-        let layout = self.layout;
-        let (at, column) = match layout.place(site) {
-            Some(Place::Map(place)) if place.is_block => (place.insert_at, place.indent),
-            _ => return self.fail(0, Fault::Unsupported, "a new key in a flow map"),
-        };
-        let mut emitter = Emitter::new(self.end);
-        if at > 0 && self.source.get(at - 1) != Some(&b'\n') {
-            emitter.text.push_str(self.end);
-        }
-        emitter.text.extend(std::iter::repeat_n(' ', column));
-        emitter.text.push_str(&super::scalar::write_key(&pair.key));
-        emitter.text.push(':');
-        emitter.behind_colon(&pair.value, column);
-        self.cuts.push((at..at, emitter.text));
-        Ok(())
-    }
-
     fn remove_metadata(&mut self) {
         let layout = self.layout;
         for (number, place) in layout.documents.iter().enumerate() {
@@ -325,9 +347,30 @@ impl Splice<'_> {
     }
 
     fn write_metadata(&mut self, fields: &Fields) {
+        self.place_metadata(&[], fields);
+    }
+
+    fn place_metadata(&mut self, blocks: &[String], fields: &Fields) {
         let layout = self.layout;
-        for place in &layout.documents {
+        let count = layout.documents.len();
+        for (number, place) in layout.documents.iter().enumerate() {
+            if let Some(null) = &place.null {
+                self.cut(null.clone(), "");
+            }
             match place.root {
+                RootPlace::Block { indent: 0, end } if !blocks.is_empty() => {
+                    let mut text = String::new();
+                    if self.lacks_line_end(end) {
+                        text.push_str(self.end);
+                    }
+                    let block = blocks.get(number).or(blocks.first());
+                    let block = block.map(String::as_str).unwrap_or_default();
+                    text.push_str(&block.replace('\n', self.end));
+                    if number + 1 < count && !block.ends_with('\n') {
+                        text.push_str(self.end);
+                    }
+                    self.cut(end..end, text);
+                }
                 RootPlace::Flow { start, is_empty } => {
                     let comma = if is_empty { "" } else { "," };
                     let entry = format!("\"{METADATA_KEY}\": {}{comma}", flow_of(fields));
@@ -335,7 +378,7 @@ impl Splice<'_> {
                 }
                 RootPlace::Block { indent, end } => {
                     let mut emitter = Emitter::new(self.end);
-                    if end > 0 && self.source.get(end - 1) != Some(&b'\n') {
+                    if self.lacks_line_end(end) {
                         emitter.text.push_str(self.end);
                     }
                     emitter.text.extend(std::iter::repeat_n(' ', indent));
@@ -345,6 +388,20 @@ impl Splice<'_> {
                     self.cuts.push((end..end, emitter.text));
                 }
             }
+        }
+    }
+
+    /// Whether the line before a byte has no end, in the text as it is going to be.
+    fn lacks_line_end(&self, end: usize) -> bool {
+        let is_there =
+            |(range, _): &&(Range<usize>, Zeroizing<String>)| range.end == end && !range.is_empty();
+        match self.cuts.iter().rev().find(is_there) {
+            Some((_, text)) if !text.is_empty() => !text.ends_with('\n'),
+            Some((range, _)) => range
+                .start
+                .checked_sub(1)
+                .is_some_and(|before| self.source.get(before) != Some(&b'\n')),
+            None => end > 0 && self.source.get(end - 1) != Some(&b'\n'),
         }
     }
 

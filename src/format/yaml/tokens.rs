@@ -10,6 +10,8 @@ use granit_parser::{
 use zeroize::Zeroizing;
 
 use super::super::{Fault, FormatError};
+use super::breaks;
+use super::differences::Differences;
 use super::extents::{Block, Extents};
 use super::lines::position;
 
@@ -27,6 +29,11 @@ pub(super) enum Kind {
     Directive {
         is_version_1_1: bool,
     },
+    /// `%TAG`: a handle and what it stands for.
+    TagDirective {
+        handle: String,
+        prefix: String,
+    },
     DocumentStart,
     DocumentEnd,
     BlockSequenceStart,
@@ -41,8 +48,12 @@ pub(super) enum Kind {
     FlowEntry,
     Key,
     Value,
-    Alias,
-    Anchor,
+    Alias {
+        name: String,
+    },
+    Anchor {
+        name: String,
+    },
     Tag {
         handle: String,
         suffix: String,
@@ -73,25 +84,32 @@ impl Style {
 }
 
 /// Levels of nesting that are read; the walk is recursive, so this bounds its stack.
-pub(super) const DEPTH_LIMIT: usize = 900;
+pub(super) const DEPTH_LIMIT: usize = 400;
 
-/// Splits a text.
-pub(super) fn tokens(text: &str) -> Result<Vec<Token>, FormatError> {
+/// Splits a text; with the first tab that the reference does not take.
+pub(super) fn tokens(text: &str) -> Result<(Vec<Token>, Option<usize>), FormatError> {
     let mut options = Options::default();
     options.set_emit_comments(false);
     options.block_scalar_eof_without_line_feed = true;
     options.block_nesting_limit = DEPTH_LIMIT;
     options.flow_nesting_limit = DEPTH_LIMIT;
     let mut found: Vec<Token> = Vec::with_capacity(text.len() / 16);
-    let mut extents = Extents::new(text);
-    for scanned in Scanner::with_options(StrInput::new(text), options) {
+    let masked = breaks::masked(text);
+    let scanned_text = masked.as_ref().map_or(text, |masked| masked.as_str());
+    let mut extents = Extents::new(scanned_text);
+    let mut differences = Differences::new(text);
+    for scanned in Scanner::with_options(StrInput::new(scanned_text), options) {
         let scanned = scanned.map_err(|error| fault(text, &error))?;
         if let Some(mut token) = token(text, scanned)? {
             extents.mend(&mut token);
+            differences.check(&token, found.last())?;
             found.push(token);
         }
     }
-    Ok(found)
+    if masked.is_some() {
+        breaks::read(text, &mut found)?;
+    }
+    Ok((found, differences.tab))
 }
 
 fn token(text: &str, scanned: Scanned<'_>) -> Result<Option<Token>, FormatError> {
@@ -109,13 +127,13 @@ fn token(text: &str, scanned: Scanned<'_>) -> Result<Option<Token>, FormatError>
         TokenType::VersionDirective(major, minor) => Kind::Directive {
             is_version_1_1: (major, minor) == (1, 1),
         },
-        TokenType::TagDirective(..) | TokenType::ReservedDirective(..) => {
-            return Err(FormatError::at(
-                text,
-                start,
-                Fault::Unsupported,
-                "a directive",
-            ));
+        TokenType::TagDirective(handle, prefix) => Kind::TagDirective {
+            handle: handle.into_owned(),
+            prefix: prefix.into_owned(),
+        },
+        TokenType::ReservedDirective(..) => {
+            let reason = "a directive other than %YAML and %TAG";
+            return Err(FormatError::at(text, start, Fault::Unsupported, reason));
         }
         TokenType::DocumentStart => Kind::DocumentStart,
         TokenType::DocumentEnd => Kind::DocumentEnd,
@@ -130,8 +148,12 @@ fn token(text: &str, scanned: Scanned<'_>) -> Result<Option<Token>, FormatError>
         TokenType::FlowEntry => Kind::FlowEntry,
         TokenType::Key => Kind::Key,
         TokenType::Value => Kind::Value,
-        TokenType::Alias(_) => Kind::Alias,
-        TokenType::Anchor(_) => Kind::Anchor,
+        TokenType::Alias(name) => Kind::Alias {
+            name: anchor_name(text, start, &name)?,
+        },
+        TokenType::Anchor(name) => Kind::Anchor {
+            name: anchor_name(text, start, &name)?,
+        },
         TokenType::Tag(handle, suffix) => Kind::Tag {
             handle: handle.into_owned(),
             suffix: suffix.into_owned(),
@@ -148,6 +170,16 @@ fn token(text: &str, scanned: Scanned<'_>) -> Result<Option<Token>, FormatError>
         _ => return Ok(None),
     };
     Ok(Some(Token { kind, start, end }))
+}
+
+/// Names that every reader takes: YAML 1.2 allows more, the reference does not.
+fn anchor_name(text: &str, start: usize, name: &str) -> Result<String, FormatError> {
+    let is_fit = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    if name.chars().all(is_fit) {
+        return Ok(name.to_owned());
+    }
+    let reason = "an anchor's name has letters, digits, '-' and '_' only";
+    Err(FormatError::at(text, start, Fault::Unsupported, reason))
 }
 
 fn style_of(style: ScalarStyle) -> Style {

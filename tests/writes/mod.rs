@@ -2,15 +2,17 @@
 //! A file is the old one or the new one, never anything else, and nothing of another writer is lost.
 
 mod failing;
+mod injected;
 mod kept;
 mod killed;
+mod kills;
 mod mounted;
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -133,64 +135,6 @@ fn a_file_that_changes_underneath_is_left_alone() {
 }
 
 #[test]
-fn a_killed_set_leaves_the_old_file_or_the_new_one() {
-    let value = "x".repeat(1 << 16);
-    let scene = sealed(&format!("a: old\nlong: {value}\n"));
-    let read = || {
-        scene
-            .run("decrypt --extract '[\"a\"]' a.yaml")
-            .succeeds()
-            .out()
-    };
-    // How long an undisturbed run takes decides when the others end.
-    let whole = scene
-        .run("set a.yaml '[\"a\"]' '\"first\"'")
-        .succeeds()
-        .took;
-    let mut current = "first".to_owned();
-    let (mut old, mut new) = (0, 0);
-    for round in 0..40u32 {
-        let value = format!("value-{round}");
-        let mut child = scene
-            .cmd(["set", "a.yaml", "[\"a\"]", &format!("\"{value}\"")])
-            .start();
-        // Most of the moments lie in the last part, where the writing is.
-        thread::sleep(whole.mul_f64(f64::from(round % 20).mul_add(0.05, 0.25)));
-        child.kill().unwrap();
-        child.wait().unwrap();
-        let found = read();
-        assert!(found == current || found == value, "round {round}: {found}");
-        if found == value {
-            new += 1;
-        } else {
-            old += 1;
-        }
-        current = found;
-    }
-    assert!(old > 0, "no run was stopped early enough to show anything");
-    println!("of 40 runs {old} left the old file and {new} the new one");
-    for file in scene.files() {
-        assert!(file == "a.yaml" || file.starts_with(TEMPORARY), "{file}");
-    }
-    assert_eq!(
-        scene.leaks(&["value-1-", "value-39"], &[]),
-        own_outputs(&scene)
-    );
-    // What was left is in nobody's way.
-    scene.run("set a.yaml '[\"a\"]' '\"last\"'").succeeds();
-    assert_eq!(read(), "last");
-}
-
-/// The command lines that we typed and read ourselves hold the values; files must not.
-fn own_outputs(scene: &Scene) -> Vec<String> {
-    let found = scene.leaks(&["value-1-", "value-39"], &[]);
-    found
-        .into_iter()
-        .filter(|place| place.starts_with("output of"))
-        .collect()
-}
-
-#[test]
 fn a_killed_sync_leaves_whole_files_and_a_repeat_finishes() {
     let scene = Scene::with_age().file(".sops.yaml", format!("creation_rules:\n  - age: {RECIPIENT}\n")).file(
         "clsecrets.yaml",
@@ -275,20 +219,8 @@ fn has_files_without_names(scene: &Scene) -> bool {
 
 #[test]
 fn a_full_disk_leaves_the_old_file() {
-    let what = "a full disk";
-    let possible = Command::new("unshare")
-        .args([
-            "-m", "mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", "/mnt",
-        ])
-        .stdin(Stdio::null())
-        .output();
-    match possible {
-        Ok(output) if output.status.success() => {}
-        Ok(output) => {
-            let why = String::from_utf8_lossy(&output.stderr);
-            return not_run(what, &format!("unshare and mount: {}", why.trim()));
-        }
-        Err(error) => return not_run(what, &format!("no unshare: {error}")),
+    if !mounted::can_mount("a full disk") {
+        return;
     }
     let scene = sealed(&format!("a: old\nlong: {}\n", "x".repeat(8192)));
     fs::create_dir(scene.path("disk")).unwrap();

@@ -12,7 +12,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use rustix::fs::{FlockOperation, OFlags, flock};
+use rustix::fs::{FileType, FlockOperation, OFlags, flock};
 use tempfile::TempPath;
 
 use super::TEMPORARY_PREFIX;
@@ -114,7 +114,9 @@ pub(super) fn sweep(directory: &Path, open: &File) {
     };
     for entry in entries.flatten() {
         let name = OsStr::from_bytes(entry.file_name().to_bytes());
-        if !is_temporary(name) {
+        // Some file systems do not tell the kind here.
+        let is_file = matches!(entry.file_type(), FileType::RegularFile | FileType::Unknown);
+        if !is_file || !is_temporary(name) {
             continue;
         }
         let path = directory.join(name);
@@ -124,9 +126,7 @@ pub(super) fn sweep(directory: &Path, open: &File) {
             .read(true)
             .custom_flags(flags.bits().cast_signed())
             .open(&path);
-        let is_left = opened.is_ok_and(|file| {
-            file.metadata().is_ok_and(|found| found.is_file()) && keep_from_others(&file)
-        });
+        let is_left = opened.is_ok_and(|file| keep_from_others(&file));
         if is_left {
             let _ = std::fs::remove_file(&path);
         }

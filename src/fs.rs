@@ -5,27 +5,27 @@
 //! synced and renamed; the lock is on the directory, because a lock on the file dies with the
 //! rename.
 
+mod attributes;
 mod in_place;
+mod lock;
+mod replacement;
 mod temporary;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
-use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 use zeroize::Zeroizing;
 
 use crate::error::{Code, Error, Result, quoted};
-use in_place::Written;
-use temporary::{Place, Temporary};
+pub use lock::{Lock, lock};
+use replacement::Replacement;
 
 /// The beginning of the name of every temporary file; `init` ignores it and the hook refuses it.
 pub const TEMPORARY_PREFIX: &str = ".clsecrets-tmp-";
-
-/// How long to wait for another writer.
-const LOCK_WAIT: Duration = Duration::from_secs(20);
 
 /// What a new file may be read by; an existing file keeps its mode and owner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,13 +56,15 @@ pub struct Content {
     pub stamp: Stamp,
 }
 
-/// Held while a file is read, changed and replaced; released on drop.
-#[derive(Debug)]
-pub struct Lock {
-    _directory: File,
-}
-
 impl Stamp {
+    /// Of a file that was not there.
+    pub const ABSENT: Self = Self {
+        inode: 0,
+        size: 0,
+        modified: (0, 0),
+        changed: (0, 0),
+    };
+
     fn of(metadata: &fs::Metadata) -> Self {
         Self {
             inode: metadata.ino(),
@@ -89,42 +91,6 @@ pub fn read(path: &Path) -> io::Result<Content> {
     })
 }
 
-/// Waits for the other writers of this file's directory.
-pub fn lock(path: &Path) -> Result<Lock> {
-    let directory = parent(&resolve(path));
-    let file = File::open(&directory).map_err(|error| {
-        let code = match error.kind() {
-            io::ErrorKind::NotFound => Code::NoFile,
-            _ => Code::Input,
-        };
-        Error {
-            code,
-            ..cannot("open", &directory, &error)
-        }
-    })?;
-    let deadline = Instant::now() + LOCK_WAIT;
-    loop {
-        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Err(rustix::io::Errno::WOULDBLOCK) if Instant::now() < deadline => {
-                std::thread::sleep(Duration::from_millis(5));
-            }
-            Err(rustix::io::Errno::WOULDBLOCK) => {
-                return Err(Error::new(
-                    Code::Failed,
-                    format!("{} is locked by another process", directory.display()),
-                )
-                .hint("wait for the other command to end, then run this one again"));
-            }
-            Ok(()) => {
-                temporary::sweep(&directory);
-                return Ok(Lock { _directory: file });
-            }
-            // On a file system without locks the comparison just before the rename has to do.
-            Err(_) => return Ok(Lock { _directory: file }),
-        }
-    }
-}
-
 /// Whether a path is a pipe, a terminal or another device: nothing that can be replaced.
 pub fn is_stream(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir())
@@ -148,6 +114,9 @@ pub fn write_stream(path: &Path, bytes: &[u8]) -> Result<()> {
 /// Replaces a file, or makes it. The caller holds a [`Lock`] when it has read the file before and
 /// passes the stamp of that reading; a file that changed since then is left alone.
 pub fn replace(path: &Path, bytes: &[u8], privacy: Privacy, read: Option<&Stamp>) -> Result<()> {
+    if path.as_os_str().as_bytes().ends_with(b"/") {
+        return Err(no_file(path, "is no file"));
+    }
     let path = resolve(path);
     let old = match fs::symlink_metadata(&path) {
         Ok(metadata) => Some(metadata),
@@ -155,90 +124,22 @@ pub fn replace(path: &Path, bytes: &[u8], privacy: Privacy, read: Option<&Stamp>
         Err(error) => return Err(cannot("look at", &path, &error)),
     };
     if let Some(old) = &old {
-        if !old.is_file() {
-            return Err(Error::new(
-                Code::Output,
-                format!("{} is no file", path.display()),
-            ));
-        }
-        if old.nlink() > 1 {
-            return Err(Error::new(
-                Code::Failed,
-                format!(
-                    "{} has several hard links; replacing it would part them",
-                    path.display()
-                ),
-            )
-            .hint("write to another file with --output, or remove the other links"));
-        }
+        admit(&path, old)?;
     }
-    refuse_interrupted(&path)?;
-    let replaced = write_temporary(&path, bytes, privacy, old.as_ref(), read).map_err(|error| {
-        let is_denied = error.kind() == io::ErrorKind::PermissionDenied;
-        match cannot("write", &path, &error) {
-            error if is_denied => error.detail(format!(
-                "{} has to be writable: files are replaced, never overwritten",
-                parent(&path).display()
-            )),
-            error => error,
-        }
-    })?;
-    match replaced {
-        Replaced::Whole => Ok(()),
-        Replaced::Changed => Err(Error::new(
-            Code::Failed,
-            format!("{} changed while it was worked on", path.display()),
-        )
-        .detail("nothing was written; the other change is kept")
-        .hint("run the command again")),
-        Replaced::Mounted => Err(Error::new(
-            Code::Failed,
-            format!("cannot replace {}: it is mounted by itself", path.display()),
-        )
-        .detail("nothing was written: cleartext is never written over a file")
-        .hint("mount its folder instead, or write elsewhere with --output")),
-        Replaced::InPart { backup, cause } => Err(cannot("write", &path, &cause)
-            .detail("the file may be in parts now; the backup holds the new content whole")
-            .hint(restore(&path, &backup))),
+    Replacement {
+        path: &path,
+        directory: &parent(&path),
+        bytes,
+        privacy,
+        old: old.as_ref(),
+        read,
     }
+    .run()
 }
 
-/// Refuses a file that an interrupted write may have left in parts, before it is read or written.
+/// Refuses a file that an interrupted write may have left in parts, before it is read.
 pub fn refuse_interrupted(path: &Path) -> Result<()> {
-    let backup = in_place::backup_of(path);
-    if fs::symlink_metadata(&backup).is_err() {
-        return Ok(());
-    }
-    Err(Error::new(
-        Code::Failed,
-        format!("a write of {} was interrupted", path.display()),
-    )
-    .detail(format!(
-        "{} holds what was to be written, sealed",
-        backup.display()
-    ))
-    .hint(restore(path, &backup)))
-}
-
-/// The order that ends an interrupted write.
-fn restore(path: &Path, backup: &Path) -> String {
-    let word = |path: &Path| quoted(&path.display().to_string());
-    let (path, backup) = (word(path), word(backup));
-    format!("cp {backup} {path} && rm {backup}")
-}
-
-/// What became of a file that was to be replaced.
-enum Replaced {
-    Whole,
-    /// It is not what was read; nothing was written.
-    Changed,
-    /// It cannot be replaced, and what it was to hold is not to be written over it.
-    Mounted,
-    /// It was written over, and that failed half-way.
-    InPart {
-        backup: PathBuf,
-        cause: io::Error,
-    },
+    in_place::refuse_left_over(&resolve(path)).map(drop)
 }
 
 /// Makes a directory that only the user can enter, with its parents.
@@ -277,63 +178,38 @@ pub fn remove(path: &Path) -> Result<()> {
     }
 }
 
-/// The temporary file is gone on every way out, but for the backup of a file in parts.
-fn write_temporary(
-    path: &Path,
-    bytes: &[u8],
-    privacy: Privacy,
-    old: Option<&fs::Metadata>,
-    read: Option<&Stamp>,
-) -> io::Result<Replaced> {
-    let directory = parent(path);
-    let mut temporary = Temporary::new(&directory, 0o600)?;
-    let file = temporary.file();
-    file.write_all(bytes)?;
-    let mode = match (old, privacy) {
-        (Some(old), _) => old.mode() & 0o7777,
-        (None, Privacy::Private) => 0o600,
-        (None, Privacy::Umask) => 0o666 & !umask(&directory)?,
-        (None, Privacy::Executable) => {
-            let readable = 0o666 & !umask(&directory)?;
-            readable | ((readable & 0o444) >> 2)
-        }
-    };
-    if let Some(old) = old {
-        let new = file.metadata()?;
-        if (new.uid(), new.gid()) != (old.uid(), old.gid()) {
-            std::os::unix::fs::fchown(&*file, Some(old.uid()), Some(old.gid()))?;
-        }
+/// Refuses what is no ordinary file with one name.
+fn admit(path: &Path, old: &fs::Metadata) -> Result<()> {
+    if old.is_symlink() {
+        return Err(
+            no_file(path, "is a symbolic link that leads nowhere").hint(format!(
+                "rm {}    # removes the link only",
+                quoted(&path.display().to_string())
+            )),
+        );
     }
-    file.set_permissions(fs::Permissions::from_mode(mode))?;
-    file.sync_all()?;
-    if let Some(read) = read {
-        match fs::metadata(path) {
-            Ok(now) if Stamp::of(&now) == *read => {}
-            _ => return Ok(Replaced::Changed),
-        }
+    if !old.is_file() {
+        return Err(no_file(path, "is no file"));
     }
-    let place = temporary.take_place_of(path, &directory)?;
-    let directory = File::open(&directory)?;
-    let temporary = match place {
-        Place::Taken => {
-            directory.sync_all()?;
-            return Ok(Replaced::Whole);
-        }
-        Place::Mounted(_) if privacy == Privacy::Private => return Ok(Replaced::Mounted),
-        Place::Mounted(temporary) => temporary,
-    };
-    Ok(
-        match in_place::write_over(path, temporary, &directory, bytes)? {
-            Written::Whole => Replaced::Whole,
-            Written::InPart { backup, cause } => Replaced::InPart { backup, cause },
-        },
-    )
+    if old.nlink() > 1 {
+        return Err(Error::new(
+            Code::Failed,
+            format!(
+                "{} has several hard links; replacing it would part them",
+                path.display()
+            ),
+        )
+        .hint("write to another file with --output, or remove the other links"));
+    }
+    Ok(())
 }
 
-/// The umask, asked of the kernel by making a file: reading it would mean setting it.
-fn umask(directory: &Path) -> io::Result<u32> {
-    let mut probe = Temporary::new(directory, 0o666)?;
-    Ok(0o666 & !(probe.file().metadata()?.mode() & 0o666))
+/// A rename holds only when its directory is synced; some file systems have nothing to sync there.
+fn sync_directory(directory: &File) -> io::Result<()> {
+    match rustix::fs::fsync(directory) {
+        Ok(()) | Err(Errno::INVAL | Errno::BADF | Errno::OPNOTSUPP | Errno::NOSYS) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Follows symbolic links of the file itself, so that the link stays and its target is replaced.
@@ -346,6 +222,19 @@ fn parent(path: &Path) -> PathBuf {
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
         _ => PathBuf::from("."),
     }
+}
+
+fn no_file(path: &Path, what: &str) -> Error {
+    Error::new(Code::Output, format!("{} {what}", path.display()))
+}
+
+fn changed(path: &Path) -> Error {
+    Error::new(
+        Code::Failed,
+        format!("{} changed while it was worked on", path.display()),
+    )
+    .detail("nothing was written; the other change is kept")
+    .hint("run the command again")
 }
 
 fn cannot(what: &str, path: &Path, error: &io::Error) -> Error {
@@ -366,5 +255,31 @@ pub fn plain(error: &io::Error) -> String {
     match text.find(" (os error") {
         Some(end) => text.get(..end).unwrap_or(&text).to_lowercase(),
         None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_was_not_there_when_it_was_looked_for_is_not_covered() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        replace(&path, b"first", Privacy::Umask, Some(&Stamp::ABSENT)).unwrap();
+        let error = replace(&path, b"second", Privacy::Umask, Some(&Stamp::ABSENT)).unwrap_err();
+        assert!(error.message.contains("changed while"), "{error}");
+        assert_eq!(*read(&path).unwrap().bytes, b"first");
+    }
+
+    #[test]
+    fn a_file_that_is_gone_since_it_was_read_is_not_made_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        replace(&path, b"first", Privacy::Umask, None).unwrap();
+        let stamp = read(&path).unwrap().stamp;
+        remove(&path).unwrap();
+        assert!(replace(&path, b"second", Privacy::Umask, Some(&stamp)).is_err());
+        assert!(!path.exists());
     }
 }

@@ -61,7 +61,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
         &context.ui,
         args.opening.decryption_order.as_deref(),
     )?;
-    let _lock = args.destination.lock(file, &context.settings)?;
+    let _lock = args.destination.lock(file, context)?;
     let input = Input::read(file, &args.naming, &context.settings)?;
     let (name, stamp) = (input.name.clone(), input.stamp.clone());
     let options = OpenOptions {

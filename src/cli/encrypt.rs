@@ -64,7 +64,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
         return onto::file(&input, sealed, &args.sealing, args.overwrite, context);
     }
     args.destination.check(file)?;
-    let _lock = args.destination.lock(file, &context.settings)?;
+    let _lock = args.destination.lock(file, context)?;
     let input = Input::read(file, &args.naming, &context.settings)?;
     let (name, stamp) = (input.name.clone(), input.stamp.clone());
     let written = args.destination.place(file).unwrap_or(&input.path);

@@ -80,9 +80,9 @@ impl Destination {
     }
 
     /// Waits for other writers of a file that is to be written in place, before it is read.
-    pub(crate) fn lock(&self, file: &Path, settings: &Settings) -> Result<Option<Lock>, Error> {
+    pub(crate) fn lock(&self, file: &Path, context: &Context) -> Result<Option<Lock>, Error> {
         self.in_place
-            .then(|| fs::lock(&settings.absolute(file)))
+            .then(|| context.lock(&context.settings.absolute(file)))
             .transpose()
     }
 
@@ -105,7 +105,7 @@ impl Destination {
         if fs::is_stream(&output) {
             return fs::write_stream(&output, result);
         }
-        let _lock = fs::lock(&output).map_err(|error| Error {
+        let _lock = context.lock(&output).map_err(|error| Error {
             code: match error.code {
                 Code::NoFile => Code::Output,
                 code => code,

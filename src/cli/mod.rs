@@ -26,9 +26,11 @@ mod ui;
 mod usage;
 
 use std::ffi::OsString;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use clsecrets::fs::{self, Lock};
 use clsecrets::{Code, Error, Settings};
 
 use ui::Ui;
@@ -76,6 +78,19 @@ pub(crate) struct Context {
     pub(crate) settings: Settings,
     /// Both streams and the prompts.
     pub(crate) ui: Ui,
+}
+
+impl Context {
+    /// Waits for the other writers of a file's directory; says so where there are no locks.
+    pub(crate) fn lock(&self, path: &Path) -> Result<Lock, Error> {
+        let lock = fs::lock(path)?;
+        if let Some(reason) = lock.missing() {
+            self.ui.warn(&format!(
+                "{reason}; before it is written, the file is compared once more with what was read"
+            ));
+        }
+        Ok(lock)
+    }
 }
 
 /// An exit status, or why there is none better than failure.

@@ -10,7 +10,7 @@ use clsecrets::cipher::SystemNonces;
 use clsecrets::config::{Environment, Environments, find_environments};
 use clsecrets::envelope::{Changes, Draft, OpenOptions};
 use clsecrets::error::quoted;
-use clsecrets::fs::{self, Privacy};
+use clsecrets::fs::{self, Privacy, Stamp};
 use clsecrets::{Code, Error};
 use subtle::ConstantTimeEq;
 
@@ -87,7 +87,7 @@ pub(super) fn clear_file(name: &str, overwrite: bool, context: &Context) -> Outc
         let text = opened
             .clear_text()
             .map_err(|error| error.about(&shown.display().to_string(), true))?;
-        let _lock = fs::lock(&clear)?;
+        let _lock = context.lock(&clear)?;
         let old = match fs::read(&clear) {
             Ok(content) => Some(content),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
@@ -122,8 +122,8 @@ pub(super) fn clear_file(name: &str, overwrite: bool, context: &Context) -> Outc
                 .ui
                 .note(&format!("{} is up to date", shown.display()));
         } else {
-            let stamp = old.as_ref().map(|old| &old.stamp);
-            fs::replace(&clear, &text, Privacy::Private, stamp)?;
+            let stamp = old.as_ref().map_or(&Stamp::ABSENT, |old| &old.stamp);
+            fs::replace(&clear, &text, Privacy::Private, Some(stamp))?;
             context.ui.note(&format!(
                 "{} holds the cleartext now; keep it out of Git",
                 shown.display()
@@ -166,10 +166,13 @@ fn seal_onto(
     let name = shown.display().to_string();
     let mut draft = Draft::parse(input.format, zeroize::Zeroizing::new(input.text.to_vec()))
         .map_err(|error| error.about(&input.name, false))?;
-    let _lock = fs::lock(sealed)?;
+    let _lock = context.lock(sealed)?;
     if !sealed.exists() {
         let text = seal_draft(&mut draft, (sealed, sealed), &input.name, sealing, context)?;
-        fs::replace(sealed, &text.bytes, Privacy::Umask, None)?;
+        if environment.is_some() {
+            remember_either(&[&text.bytes], sealed, context);
+        }
+        fs::replace(sealed, &text.bytes, Privacy::Umask, Some(&Stamp::ABSENT))?;
         report(&name, &text, context);
         if environment.is_some() {
             remember(sealed, &text.bytes, context);
@@ -217,6 +220,11 @@ fn seal_onto(
         }
         return Ok(());
     };
+    if environment.is_some() {
+        let old = is_known.then_some(opened.sealed_text());
+        let either: Vec<&[u8]> = old.into_iter().chain([text.bytes.as_slice()]).collect();
+        remember_either(&either, sealed, context);
+    }
     fs::replace(sealed, &text.bytes, Privacy::Umask, stamp.as_ref())?;
     name_clear(&name, &text, context);
     report(&name, &text, context);
@@ -313,15 +321,7 @@ fn memory_of(sealed: &Path, context: &Context) -> Option<PathBuf> {
 
 /// The work itself is done by now, so that a state directory that cannot be written is no failure.
 fn remember(sealed: &Path, text: &[u8], context: &Context) {
-    let Some(memory) = memory_of(sealed, context) else {
-        return;
-    };
-    let digest = digest::sha256(text);
-    let written = memory
-        .parent()
-        .map_or(Ok(()), fs::create_private_dir)
-        .and_then(|()| fs::replace(&memory, digest.as_bytes(), Privacy::Private, None));
-    if let Err(error) = written {
+    if let Err(error) = write_memory(&[text], sealed, context) {
         let shown = relative(sealed, context);
         context.ui.warn(&format!(
             "the state of {} is not remembered, so the next encrypt --env asks for --overwrite: {}",
@@ -331,7 +331,35 @@ fn remember(sealed: &Path, text: &[u8], context: &Context) {
     }
 }
 
+/// Before the write, so that whichever text a command that is killed leaves is known to the next
+/// one. What keeps this from being written is told when the write is done.
+fn remember_either(texts: &[&[u8]], sealed: &Path, context: &Context) {
+    let _ = write_memory(texts, sealed, context);
+}
+
+fn write_memory(texts: &[&[u8]], sealed: &Path, context: &Context) -> Result<(), Error> {
+    let Some(memory) = memory_of(sealed, context) else {
+        return Ok(());
+    };
+    let digests: Vec<String> = texts.iter().map(|text| digest::sha256(text)).collect();
+    if let Some(directory) = memory.parent() {
+        fs::create_private_dir(directory)?;
+    }
+    fs::replace(
+        &memory,
+        digests.join("\n").as_bytes(),
+        Privacy::Private,
+        None,
+    )
+}
+
 fn is_remembered(sealed: &Path, text: &[u8], context: &Context) -> bool {
-    let content = memory_of(sealed, context).and_then(|memory| fs::read(&memory).ok());
-    content.is_some_and(|content| *content.bytes == digest::sha256(text).as_bytes())
+    let Some(content) = memory_of(sealed, context).and_then(|memory| fs::read(&memory).ok()) else {
+        return false;
+    };
+    let digest = digest::sha256(text);
+    content
+        .bytes
+        .split(|&byte| byte == b'\n')
+        .any(|line| line == digest.as_bytes())
 }

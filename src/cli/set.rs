@@ -81,7 +81,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
         args.opening.decryption_order.as_deref(),
     )?;
     let file = context.settings.absolute(&args.file);
-    let _lock = fs::lock(&file)?;
+    let _lock = context.lock(&file)?;
     let input = Input::read(&args.file, &args.naming, &context.settings)?;
     let (name, stamp) = (input.name.clone(), input.stamp.clone());
     let options = OpenOptions {

@@ -15,7 +15,7 @@ use super::{
     DirectoryConfig, Fault, Identity, Step, Target, TargetConfig, TargetError, TargetKind, Written,
 };
 use crate::chainlink::Desired;
-use crate::fs::{self, Privacy};
+use crate::fs::{self, Privacy, Stamp};
 use crate::keys::Task;
 use crate::secret::SecretBytes;
 use crate::settings::Settings;
@@ -260,8 +260,8 @@ fn write_key(
         )
         .hint("run the command again"));
     }
-    let stamp = now.as_ref().map(|now| &now.stamp);
-    fs::replace(path, value.expose(), Privacy::Private, stamp).map_err(local)
+    let stamp = now.as_ref().map_or(&Stamp::ABSENT, |now| &now.stamp);
+    fs::replace(path, value.expose(), Privacy::Private, Some(stamp)).map_err(local)
 }
 
 fn read(path: &Path) -> Result<SecretBytes, TargetError> {

@@ -5,7 +5,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
@@ -127,12 +127,22 @@ impl<'a> Act<'a> {
 
     /// Starts it with open pipes, for a test that watches it run.
     pub(crate) fn start(&self) -> Child {
-        self.command().spawn().unwrap_or_else(|error| {
-            panic!(
-                "cannot start {}: {error}",
-                Path::new(&self.program).display()
-            )
-        })
+        let began = Instant::now();
+        loop {
+            match self.command().spawn() {
+                Ok(child) => return child,
+                // Another test has just forked with our copy of the binary still open.
+                Err(error)
+                    if error.kind() == ErrorKind::ExecutableFileBusy && began.elapsed() < LIMIT =>
+                {
+                    thread::sleep(Duration::from_millis(1));
+                }
+                Err(error) => panic!(
+                    "cannot start {}: {error}",
+                    Path::new(&self.program).display()
+                ),
+            }
+        }
     }
 
     /// Runs it to its end.

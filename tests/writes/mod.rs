@@ -1,7 +1,10 @@
 //! Writes that are disturbed: by another writer, a full disk, a limit, missing rights, a signal.
 //! A file is the old one or the new one, never anything else, and nothing of another writer is lost.
 
+mod failing;
 mod injected;
+mod kept;
+mod killed;
 mod kills;
 mod mounted;
 

@@ -2,10 +2,8 @@
 //! A file is the old one or the new one, never anything else, and nothing of another writer is lost.
 
 mod failing;
-mod injected;
 mod kept;
 mod killed;
-mod kills;
 mod mounted;
 
 use std::fs;

@@ -29,6 +29,11 @@ impl<T: Zeroize> Secret<T> {
 }
 
 impl SecretBytes {
+    /// Gives the bytes out of custody, because they turned out to be no secret: a token, say.
+    pub fn release(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.0)
+    }
+
     /// Copies bytes into custody.
     pub fn copy_of(bytes: &[u8]) -> Self {
         Self(bytes.to_vec())

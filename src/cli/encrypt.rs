@@ -1,11 +1,10 @@
 //! `clsecrets encrypt`: cleartext to a sealed file.
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use clap::Args as ClapArgs;
 use clsecrets::cipher::SystemNonces;
-use clsecrets::envelope::{Draft, Text};
+use clsecrets::envelope::{Draft, Text, Tokens};
 use clsecrets::fs::Privacy;
 use clsecrets::keys;
 use clsecrets::metadata::{Metadata, Rule};
@@ -118,7 +117,7 @@ pub(super) fn seal_draft(
             &mut SystemNonces::default(),
             context.settings.now,
             sealing.allow_cleartext,
-            &HashMap::new(),
+            &Tokens::default(),
         )
         .map_err(|error| error.about(name, false))
 }

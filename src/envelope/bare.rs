@@ -15,8 +15,8 @@ impl Opened {
     pub(super) fn keep_bare(&self, tree: &Tree, places: &mut [(Site, Change)]) {
         let tokens = self.tokens.iter();
         let bare: HashSet<&str> = tokens
-            .filter(|(site, _)| self.document.is_bare(**site))
-            .map(|(_, token)| token.as_str())
+            .filter(|(site, _)| self.document.is_bare(*site))
+            .map(|(_, token)| token)
             .collect();
         let mut values = std::collections::HashMap::new();
         let collected: Result<(), Infallible> = walk(tree, &mut |step| {

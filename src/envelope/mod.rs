@@ -8,17 +8,20 @@ mod align;
 mod bare;
 mod clear;
 mod expand;
+mod look_back;
 mod open;
 mod reuse;
 mod seal;
 mod set;
+mod tokens;
 
 pub use open::OpenOptions;
 pub use reuse::Changes;
 pub use seal::{Counts, Text};
 pub use set::Edit;
+pub use tokens::Tokens;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::fmt;
 
 use zeroize::Zeroizing;
@@ -51,7 +54,7 @@ pub struct Opened {
     format: &'static dyn Format,
     metadata: Metadata,
     /// What each sealed place said in the file.
-    tokens: HashMap<Site, String>,
+    tokens: Tokens,
     /// Places whose value has changed since.
     changed: HashSet<Site>,
     /// Paths of the first document that were given another value.
@@ -326,6 +329,13 @@ impl Opened {
         };
         let text = self.format.apply(&self.document, &edits)?;
         // A value must not take in what stands beside it, a comment say, and become another.
+        let none = Tokens::default();
+        let made = look_back::Made::new(&[], &none);
+        match look_back::looks_like(self.format, &text, &self.document.tree, made) {
+            Some((true, None)) => return Ok(text),
+            Some(_) => return Err(EnvelopeError::SelfCheck),
+            None => {}
+        }
         match self.format.parse_clear(text.clone()) {
             Ok(again) if reuse::reads_back(&again.tree, &self.document.tree, self.format) => {
                 Ok(text)

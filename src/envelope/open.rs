@@ -1,6 +1,6 @@
 //! Sealed to opened: every token under its path, then the MAC; nothing leaves before it agrees.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use crate::cipher::{Cipher, Mac, Opened as Plain, Token, TokenError, with_plain};
 use crate::format::{Change, Document};
@@ -8,7 +8,7 @@ use crate::metadata::Selector;
 use crate::secret::{DataKey, SecretBytes};
 use crate::tree::{Comment, Leaf, Rewrite, Site, Step, Trail, Tree, Value, rewrite, walk};
 
-use super::{EnvelopeError, Opened, Sealed, Warning};
+use super::{EnvelopeError, Opened, Sealed, Tokens, Warning};
 
 /// How strictly a file is opened.
 #[derive(Debug, Clone, Copy, Default)]
@@ -34,7 +34,7 @@ impl Sealed {
             is_opaque: metadata.rule.is_opaque(),
             trail: Trail::default(),
             mac: Mac::new(metadata.mac_only_encrypted),
-            tokens: HashMap::new(),
+            tokens: Tokens::default(),
             warnings: Vec::new(),
             misplaced: Vec::new(),
         };
@@ -92,7 +92,7 @@ struct Pass<'a> {
     is_opaque: bool,
     trail: Trail,
     mac: Mac,
-    tokens: HashMap<Site, String>,
+    tokens: Tokens,
     warnings: Vec<Warning>,
     misplaced: Vec<usize>,
 }
@@ -107,9 +107,12 @@ impl Pass<'_> {
         self.warnings.push(Warning { line, what });
     }
 
-    fn keep(&mut self, site: Site, token: &SecretBytes) {
-        let text = String::from_utf8_lossy(token.expose());
-        self.tokens.insert(site, text.trim_end().to_owned());
+    /// Keeps the token that stood there; it is no secret.
+    fn keep(&mut self, site: Site, token: &mut SecretBytes) {
+        if let Ok(mut text) = String::from_utf8(token.release()) {
+            text.truncate(text.trim_end().len());
+            self.tokens.insert(site, text);
+        }
     }
 }
 
@@ -165,8 +168,8 @@ impl Rewrite for Pass<'_> {
         });
         match opened {
             Some(Plain::Comment(text)) => {
-                let sealed = std::mem::replace(&mut comment.text, text);
-                self.keep(comment.site, &sealed);
+                let mut sealed = std::mem::replace(&mut comment.text, text);
+                self.keep(comment.site, &mut sealed);
             }
             _ => self.warn(comment.site, "a sealed comment does not open"),
         }
@@ -207,7 +210,7 @@ impl Rewrite for Pass<'_> {
         match opened {
             Ok(Plain::Value(value)) => {
                 with_plain(&value, |plain| self.mac.add(plain, true));
-                if let Some(token) = std::mem::replace(&mut leaf.value, value).as_str() {
+                if let Value::Str(token) = &mut std::mem::replace(&mut leaf.value, value) {
                     self.keep(leaf.site, token);
                 }
                 self.selector.value_done();
@@ -215,9 +218,9 @@ impl Rewrite for Pass<'_> {
             }
             Ok(Plain::Comment(text)) => {
                 // A comment of a list; the reference writes it as an item.
-                let token = sealed.duplicate();
+                let mut token = sealed.duplicate();
                 self.selector.comment(token.expose());
-                self.keep(leaf.site, &token);
+                self.keep(leaf.site, &mut token);
                 Ok(Some(text))
             }
             Err(TokenError::NotAToken) => {
@@ -234,9 +237,9 @@ impl Rewrite for Pass<'_> {
 
 /// What each sealed place becomes in the cleartext.
 pub(super) fn clear_places(opened: &Opened) -> Vec<(Site, Change)> {
-    let mut places = Vec::with_capacity(opened.tokens.len());
+    let mut places = Vec::with_capacity(opened.tokens.count());
     let tree: &Tree = &opened.document.tree;
-    let is_sealed = |site: Site| opened.tokens.contains_key(&site);
+    let is_sealed = |site: Site| opened.tokens.has(site);
     let collected: Result<(), std::convert::Infallible> = walk(tree, &mut |step| {
         match step {
             Step::Leaf(leaf) if is_sealed(leaf.site) => {

@@ -9,7 +9,7 @@ use crate::secret::SecretBytes;
 use crate::tree::{Comment, List, Map, Node, Site, Tree, Value};
 
 use super::align::align;
-use super::{Draft, Opened};
+use super::{Draft, Opened, Tokens};
 
 /// Keys of a file that a new text adds, changes or leaves out; names only.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -24,10 +24,10 @@ pub struct Changes {
 
 impl Draft {
     /// The tokens of `old` that this document's unchanged values and comments keep.
-    pub fn tokens_of(&self, old: &Opened) -> HashMap<Site, String> {
+    pub fn tokens_of(&self, old: &Opened) -> Tokens {
         let mut matching = Matching {
             old,
-            tokens: HashMap::new(),
+            tokens: Tokens::default(),
         };
         for (new, old) in self
             .document
@@ -59,13 +59,13 @@ impl Draft {
 
 struct Matching<'a> {
     old: &'a Opened,
-    tokens: HashMap<Site, String>,
+    tokens: Tokens,
 }
 
 impl Matching<'_> {
     fn take(&mut self, new: Site, old: Site) {
-        if let Some(token) = self.old.tokens.get(&old) {
-            self.tokens.insert(new, token.clone());
+        if let Some(token) = self.old.tokens.get(old) {
+            self.tokens.insert(new, token.to_owned());
         }
     }
 

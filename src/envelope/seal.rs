@@ -1,6 +1,6 @@
 //! Draft or opened to sealed text: tokens, the MAC under the time, metadata, and a look back.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
@@ -12,7 +12,8 @@ use crate::secret::DataKey;
 use crate::tree::{Comment, Leaf, Path, Site, Step, Trail, Tree, Value, time, walk};
 
 use super::clear::left_in_clear;
-use super::{Draft, EnvelopeError, OpenOptions, Opened, Sealed};
+use super::look_back::{Made, look_back};
+use super::{Draft, EnvelopeError, Opened, Tokens};
 
 /// A sealed text and what is in it.
 #[derive(Debug)]
@@ -35,9 +36,6 @@ pub struct Counts {
     pub clear: usize,
 }
 
-/// Above this size the look back finds the tokens again, but does not open them.
-const FULL_CHECK: usize = 1 << 20;
-
 impl Draft {
     /// Seals a clear document. `now` is seconds since 1970; `allow_cleartext` takes a rule that
     /// selects nothing. Tokens in `reuse` are taken instead of new ones.
@@ -48,7 +46,7 @@ impl Draft {
         nonces: &mut dyn Nonces,
         now: i64,
         allow_cleartext: bool,
-        reuse: &HashMap<Site, String>,
+        reuse: &Tokens,
     ) -> Result<Text, EnvelopeError> {
         self.seal_as(metadata, key, nonces, now, allow_cleartext, reuse, None)
     }
@@ -65,7 +63,7 @@ impl Draft {
         nonces: &mut dyn Nonces,
         now: i64,
         allow_cleartext: bool,
-        reuse: &HashMap<Site, String>,
+        reuse: &Tokens,
         onto: Option<&Opened>,
     ) -> Result<Text, EnvelopeError> {
         if let Some(line) = self.document.stray_comments().first() {
@@ -83,7 +81,7 @@ impl Draft {
             last_modified,
             mac,
         } = pass.finish(now)?;
-        let left_clear = clear_paths(&metadata, &self.document.tree, &sites(&places));
+        let left_clear = clear_paths(&metadata, &self.document.tree, || sites(&places));
         let texts = vec![
             ("lastmodified", last_modified.clone()),
             ("mac", mac.clone()),
@@ -108,7 +106,9 @@ impl Draft {
         };
         let edits = Edits { places, metadata };
         let bytes = self.format.apply(&self.document, &edits)?;
-        look_back(self.format, &bytes, key, &self.document)?;
+        let kept = Tokens::default();
+        let made = Made::new(&edits.places, &kept);
+        let bytes = look_back(self.format, bytes, key, &self.document, made)?;
         Ok(Text {
             bytes,
             counts,
@@ -127,7 +127,7 @@ impl Draft {
         nonces: &mut dyn Nonces,
         now: i64,
         allow_cleartext: bool,
-        reuse: &HashMap<Site, String>,
+        reuse: &Tokens,
     ) -> Result<Option<Text>, EnvelopeError> {
         if onto.clear_text()?.ct_eq(self.document.source()).into() {
             return Ok(None);
@@ -180,7 +180,7 @@ impl Opened {
         let metadata = self.metadata.clone();
         let mut kept = std::mem::take(&mut self.tokens);
         for site in &self.changed {
-            kept.remove(site);
+            kept.remove(*site);
         }
         let mut pass = Pass::new(&self.document, &metadata, key, nonces, &kept);
         walk(&self.document.tree, &mut |step| pass.step(step))?;
@@ -191,10 +191,10 @@ impl Opened {
             mac,
         } = pass.finish(now)?;
         let sealed = sites(&places);
-        let mut left_clear = clear_paths(&metadata, &self.document.tree, &sealed);
+        let mut left_clear = clear_paths(&metadata, &self.document.tree, || sealed.clone());
         left_clear.retain(|path| self.set.iter().any(|set| path.is_below(set)));
         refuse_clear(&left_clear, allow_cleartext)?;
-        places.retain(|(site, _)| !kept.contains_key(site));
+        places.retain(|(site, _)| !kept.has(*site));
         // Changed values that stay clear are written as they are.
         let changed = |site: Site| self.changed.contains(&site) && !sealed.contains(&site);
         let collected: Result<(), std::convert::Infallible> =
@@ -215,7 +215,8 @@ impl Opened {
             metadata: MetadataEdit::Update(texts),
         };
         let bytes = self.format.apply(&self.document, &edits)?;
-        look_back(self.format, &bytes, key, &self.document)?;
+        let made = Made::new(&edits.places, &kept);
+        let bytes = look_back(self.format, bytes, key, &self.document, made)?;
         Ok(Text {
             bytes,
             counts,
@@ -229,9 +230,13 @@ fn sites(places: &[(Site, Change)]) -> HashSet<Site> {
 }
 
 /// What a positive rule leaves in clear.
-fn clear_paths(metadata: &Metadata, tree: &Tree, sealed: &HashSet<Site>) -> Vec<Path> {
+fn clear_paths(
+    metadata: &Metadata,
+    tree: &Tree,
+    sealed: impl FnOnce() -> HashSet<Site>,
+) -> Vec<Path> {
     if metadata.rule.kind().is_positive() {
-        left_in_clear(tree, sealed)
+        left_in_clear(tree, &sealed())
     } else {
         Vec::new()
     }
@@ -259,7 +264,7 @@ struct Pass<'a> {
     metadata: &'a Metadata,
     cipher: Cipher<'a>,
     nonces: &'a mut dyn Nonces,
-    reuse: &'a HashMap<Site, String>,
+    reuse: &'a Tokens,
     selector: Selector<'a>,
     trail: Trail,
     mac: Mac,
@@ -273,7 +278,7 @@ impl<'a> Pass<'a> {
         metadata: &'a Metadata,
         key: &'a DataKey,
         nonces: &'a mut dyn Nonces,
-        reuse: &'a HashMap<Site, String>,
+        reuse: &'a Tokens,
     ) -> Self {
         Self {
             document,
@@ -313,8 +318,8 @@ impl<'a> Pass<'a> {
     }
 
     fn token(&mut self, site: Site, plain: &[u8], kind: Type) -> Result<String, EnvelopeError> {
-        if let Some(token) = self.reuse.get(&site) {
-            return Ok(token.clone());
+        if let Some(token) = self.reuse.get(site) {
+            return Ok(token.to_owned());
         }
         let bound = if kind == Type::Comment {
             self.trail.of_comment()
@@ -382,70 +387,4 @@ impl<'a> Pass<'a> {
             mac,
         })
     }
-}
-
-impl Sealed {
-    /// Whether every selected value is a token or empty.
-    fn is_sealed_throughout(&self) -> bool {
-        let mut selector = Selector::new(&self.metadata.rule);
-        let looked = walk(&self.document.tree, &mut |step| {
-            match step {
-                Step::EnterMap | Step::EnterList => selector.enter(),
-                Step::Leave => selector.leave(),
-                Step::Key(key) => selector.key(key),
-                Step::Comment(comment) => {
-                    selector.comment(comment.text.expose());
-                }
-                Step::Leaf(leaf) => {
-                    let is_sealed = match &leaf.value {
-                        Value::Null => true,
-                        Value::Str(text) => text.is_empty() || Token::parse(text.expose()).is_ok(),
-                        _ => false,
-                    };
-                    if selector.value() && !is_sealed {
-                        return Err(());
-                    }
-                    selector.value_done();
-                }
-            }
-            Ok(())
-        });
-        looked.is_ok()
-    }
-}
-
-/// Reads the new text back: it must hold the same values, and open.
-fn look_back(
-    format: &'static dyn crate::format::Format,
-    bytes: &[u8],
-    key: &DataKey,
-    before: &Document,
-) -> Result<(), EnvelopeError> {
-    let expected = &before.tree;
-    let sealed = Sealed::parse(format, Zeroizing::new(bytes.to_vec()))
-        .map_err(|_| EnvelopeError::SelfCheck)?;
-    // A value that takes fewer lines can leave a comment where nobody sees it.
-    let strays = sealed.document.stray_comments();
-    if strays.len() > before.stray_comments().len()
-        && let Some(line) = strays.last()
-    {
-        return Err(EnvelopeError::StrayComment(*line));
-    }
-    if bytes.len() > FULL_CHECK {
-        return sealed
-            .is_sealed_throughout()
-            .then_some(())
-            .ok_or(EnvelopeError::SelfCheck);
-    }
-    let opened = sealed
-        .open(key, OpenOptions::default())
-        .map_err(|_| EnvelopeError::SelfCheck)?;
-    if !super::reuse::same_values(expected, opened.tree()) {
-        return Err(EnvelopeError::SelfCheck);
-    }
-    // Where a value of several lines becomes one, a comment beside it can change its place.
-    if let Some(line) = opened.misplaced.first() {
-        return Err(EnvelopeError::StrayComment(*line));
-    }
-    opened.clear_text().map(drop)
 }

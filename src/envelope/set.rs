@@ -13,7 +13,7 @@ use crate::tree::{
 };
 
 use super::reuse::{same_nodes, same_values};
-use super::{EnvelopeError, Opened};
+use super::{EnvelopeError, Opened, Tokens};
 
 /// Whether a call changed anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,7 +113,7 @@ impl Opened {
         };
         let text = self.format.apply(&self.document, &edits)?;
         for site in self.changed.drain() {
-            self.tokens.remove(&site);
+            self.tokens.remove(site);
         }
         let known = Known::of(&self.document.tree, &self.tokens);
         self.read_again(text, known)
@@ -138,7 +138,7 @@ impl Opened {
         let mut carrying = Carrying {
             known,
             trail: Trail::default(),
-            tokens: HashMap::new(),
+            tokens: Tokens::default(),
         };
         match rewrite(&mut document.tree, &mut carrying) {
             Ok(()) => {}
@@ -164,13 +164,13 @@ enum Plain {
 }
 
 impl Known {
-    fn of(tree: &crate::tree::Tree, tokens: &HashMap<Site, String>) -> HashMap<String, Self> {
-        let mut known = HashMap::with_capacity(tokens.len());
+    fn of(tree: &crate::tree::Tree, tokens: &Tokens) -> HashMap<String, Self> {
+        let mut known = HashMap::with_capacity(tokens.count());
         let mut trail = Trail::default();
         let mut add = |site: Site, bound: &str, plain: Plain| {
-            if let Some(token) = tokens.get(&site) {
+            if let Some(token) = tokens.get(site) {
                 let bound = bound.to_owned();
-                known.insert(token.clone(), Self { bound, plain });
+                known.insert(token.to_owned(), Self { bound, plain });
             }
         };
         let collected: Result<(), std::convert::Infallible> = walk(tree, &mut |step| {
@@ -198,7 +198,7 @@ impl Known {
 struct Carrying {
     known: HashMap<String, Known>,
     trail: Trail,
-    tokens: HashMap<Site, String>,
+    tokens: Tokens,
 }
 
 impl Carrying {

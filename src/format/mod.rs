@@ -17,6 +17,9 @@ use crate::tree::{Fields, Node, Path, Site, Tree, Value};
 /// Every format, in the order of `--help`. Adding one is one line here and one file.
 pub const FORMATS: &[&dyn Format] = &[&yaml::Yaml, &json::Json, &binary::Binary];
 
+/// Bytes above which a text is read and checked in ways that are made for its size.
+pub(crate) const LARGE: usize = 1 << 20;
+
 /// A file format.
 pub trait Format: fmt::Debug + Send + Sync {
     /// The word of `--input-type`.
@@ -28,6 +31,12 @@ pub trait Format: fmt::Debug + Send + Sync {
     /// Reads a text that is known to be clear. Differs where clear and sealed texts are of two kinds.
     fn parse_clear(&self, source: Zeroizing<Vec<u8>>) -> Result<Document, FormatError> {
         self.parse(source)
+    }
+    /// Shows what a large text holds, in the order of the walk and without keeping it, until `show`
+    /// says no. `None` where the text has to be read whole to know.
+    fn look(&self, text: &[u8], show: &mut dyn FnMut(Shown<'_>) -> bool) -> Option<Looked> {
+        let (_, _) = (text, show);
+        None
     }
     /// Writes edits into the source of a document; all else stays byte for byte.
     fn apply(&self, document: &Document, edits: &Edits) -> Result<Zeroizing<Vec<u8>>, FormatError>;
@@ -104,6 +113,32 @@ pub enum Metadata {
     Branch(Fields),
     /// An entry called `sops` that is no map.
     NotAMap,
+}
+
+/// What is shown of a text, like a [`crate::tree::Step`]; lent only for the call. Not `Debug`: it
+/// shows cleartext.
+pub enum Shown<'t> {
+    /// A map begins; the document's top level too.
+    EnterMap,
+    /// A list begins.
+    EnterList,
+    /// The innermost open map or list ends.
+    Leave,
+    /// The next node in a map has this key.
+    Key(&'t str),
+    /// A string that stands in the text as it is.
+    Text(&'t str),
+    /// Any other scalar.
+    Value(&'t Value),
+}
+
+/// What came of a look.
+#[derive(Debug)]
+pub struct Looked {
+    /// Whether `show` said yes to all of it.
+    pub agrees: bool,
+    /// The metadata branch, if there is one.
+    pub metadata: Option<Metadata>,
 }
 
 /// What is to be written over a document.
@@ -237,6 +272,11 @@ impl Document {
     /// The text as it was read.
     pub fn source(&self) -> &[u8] {
         &self.source
+    }
+
+    /// The same, when nothing else of the document is wanted any more.
+    pub(crate) fn into_source(self) -> Zeroizing<Vec<u8>> {
+        self.source
     }
 }
 

@@ -202,7 +202,9 @@ impl<'r> Selector<'r> {
 
     /// The next value has this key.
     pub fn key(&mut self, key: &str) {
-        let is_named = if let Some(known) = self.known.get(key) {
+        let is_named = if self.rule.pattern.is_none() {
+            self.rule.names(key)
+        } else if let Some(known) = self.known.get(key) {
             *known
         } else {
             let is_named = self.rule.names(key);

@@ -107,6 +107,28 @@ pub(super) struct EntryPlace {
     pub(super) scalars: Vec<(String, ScalarPlace)>,
 }
 
+impl EntryPlace {
+    /// The same entry in a text that has so many bytes before it.
+    pub(super) fn below(mut self, bytes: usize) -> Self {
+        let down = |range: &mut Range<usize>| {
+            range.start += bytes;
+            range.end += bytes;
+        };
+        down(&mut self.span);
+        for (_, place) in &mut self.scalars {
+            down(&mut place.span);
+            place.dash = place.dash.map(|dash| dash + bytes);
+            if let Some(block) = &mut place.block {
+                block.header_end += bytes;
+                block.body_start += bytes;
+                block.body_end += bytes;
+                block.scan_end += bytes;
+            }
+        }
+        self
+    }
+}
+
 impl Layout {
     pub(super) fn add(&mut self, place: Place) -> Site {
         let number = u32::try_from(self.places.len()).unwrap_or(u32::MAX - 1);

@@ -10,6 +10,7 @@ mod collections;
 mod comments;
 mod compose;
 mod copies;
+mod cuts;
 mod differences;
 mod emit;
 mod entry;
@@ -21,6 +22,7 @@ mod guard;
 mod layout;
 mod lines;
 mod manner;
+mod quick;
 mod quoting;
 mod reach;
 mod resolve;
@@ -32,7 +34,7 @@ mod typed;
 
 use zeroize::Zeroizing;
 
-use super::{Document, Edits, Fault, Format, FormatError};
+use super::{Document, Edits, Fault, Format, FormatError, LARGE, Looked, Shown};
 use crate::tree::{Node, Path};
 
 pub(crate) use layout::Layout;
@@ -52,6 +54,10 @@ impl Format for Yaml {
 
     fn parse(&self, source: Zeroizing<Vec<u8>>) -> Result<Document, FormatError> {
         let text = checked(&source)?;
+        let quickly = (source.len() > LARGE).then(|| quick::read(text)).flatten();
+        if let Some(composed) = quickly {
+            return Ok(document(composed, source));
+        }
         let parsed = grammar::parse(text)?;
         if parsed.documents.is_empty() {
             let fault = if source.is_empty() {
@@ -70,12 +76,14 @@ impl Format for Yaml {
             let reason = "a line end that is neither LF nor CRLF";
             return Err(FormatError::at(text, at, Fault::Unsupported, reason));
         }
-        Ok(Document {
-            tree: composed.tree,
-            metadata: composed.metadata,
-            layout: super::Layout::Yaml(composed.layout),
-            source,
-        })
+        Ok(document(composed, source))
+    }
+
+    fn look(&self, text: &[u8], show: &mut dyn FnMut(Shown<'_>) -> bool) -> Option<Looked> {
+        if text.len() <= LARGE {
+            return None;
+        }
+        quick::look(checked(text).ok()?, show)
     }
 
     fn apply(&self, document: &Document, edits: &Edits) -> Result<Zeroizing<Vec<u8>>, FormatError> {
@@ -110,6 +118,15 @@ impl Format for Yaml {
     }
 }
 
+fn document(composed: compose::Composed, source: Zeroizing<Vec<u8>>) -> Document {
+    Document {
+        tree: composed.tree,
+        metadata: composed.metadata,
+        layout: super::Layout::Yaml(composed.layout),
+        source,
+    }
+}
+
 fn layout_of(document: &Document) -> Result<&Layout, FormatError> {
     match &document.layout {
         super::Layout::Yaml(layout) => Ok(layout),
@@ -135,6 +152,14 @@ fn checked(source: &[u8]) -> Result<&str, FormatError> {
     };
     let text = std::str::from_utf8(source)
         .map_err(|error| at_byte(error.valid_up_to(), Fault::Syntax, "not valid UTF-8"))?;
+    // Vectorised: most texts are ASCII without anything odd in them.
+    let is_plain = |byte: &u8| matches!(byte, b'\n' | b'\t' | b' '..=b'~');
+    if source
+        .iter()
+        .fold(true, |plain, byte| plain & is_plain(byte))
+    {
+        return Ok(text);
+    }
     for (at, c) in text.char_indices() {
         match c {
             '\n' | '\t' | ' '..='\u{7E}' => {}

@@ -25,6 +25,9 @@ pub(super) enum Quoting {
 
 /// How the reference writes a string as a value in a block.
 pub(super) fn style_of(text: &str) -> Quoting {
+    if is_word(text) {
+        return Quoting::Plain;
+    }
     let shape = Shape::of(text);
     if text.contains('\n') {
         // A block that begins with a tab is written by the reference, but not read again.
@@ -45,6 +48,15 @@ pub(super) fn style_of(text: &str) -> Quoting {
         (false, true) => Quoting::Single,
         (false, false) => Quoting::Double,
     }
+}
+
+/// A letter, then letters and digits, longer than every word that means something: most keys and
+/// passwords need no closer look.
+fn is_word(text: &str) -> bool {
+    let longest = "false".len();
+    text.len() > longest
+        && text.starts_with(|first: char| first.is_ascii_alphabetic())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
 /// What the characters of a string allow.

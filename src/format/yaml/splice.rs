@@ -4,6 +4,7 @@
 //! plain string that the reference would write in quotes is sealed with one blank behind its token,
 //! so that opening knows that it stood there without them.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use zeroize::Zeroizing;
@@ -12,6 +13,7 @@ use crate::tree::{Fields, Site, Value};
 
 use super::super::{Change, Document, Edits, Fault, FormatError, MetadataEdit};
 use super::compose::METADATA_KEY;
+use super::cuts::Cuts;
 use super::emit::{Emitter, flow_of, map_of};
 use super::layout::{Layout, Place, RootPlace, ScalarPlace};
 use super::lines::{line_end, next_line, position};
@@ -31,10 +33,12 @@ pub(super) fn splice(
         layout,
         source,
         end: line_end(source),
-        cuts: Vec::new(),
+        cuts: Cuts::default(),
     };
     super::guard::repeated(document, layout, edits)?;
-    splice.cuts = super::expand::aliases(document, layout, edits);
+    for (alias, text) in super::expand::aliases(document, layout, edits) {
+        splice.cuts.cut_secret(alias, text);
+    }
     for (site, change) in &edits.places {
         if matches!(layout.place(*site), Some(Place::Copy(_))) {
             continue;
@@ -63,12 +67,12 @@ struct Splice<'a> {
     layout: &'a Layout,
     source: &'a [u8],
     end: &'static str,
-    cuts: Vec<(Range<usize>, Zeroizing<String>)>,
+    cuts: Cuts<'a>,
 }
 
-impl Splice<'_> {
-    fn cut(&mut self, range: Range<usize>, text: impl Into<String>) {
-        self.cuts.push((range, Zeroizing::new(text.into())));
+impl<'a> Splice<'a> {
+    fn cut(&mut self, range: Range<usize>, text: impl Into<Cow<'a, str>>) {
+        self.cuts.cut(range, text);
     }
 
     fn fail<T>(&self, at: usize, fault: Fault, reason: &str) -> Result<T, FormatError> {
@@ -81,7 +85,7 @@ impl Splice<'_> {
         })
     }
 
-    fn place(&mut self, site: Site, change: &Change) -> Result<(), FormatError> {
+    fn place(&mut self, site: Site, change: &'a Change) -> Result<(), FormatError> {
         let layout = self.layout;
         match (layout.place(site), change) {
             (Some(Place::Scalar(place)), Change::Seal(token)) => self.seal(place, token),
@@ -104,14 +108,15 @@ impl Splice<'_> {
                         "a comment of several lines",
                     );
                 }
-                self.cut(span.start + 1..span.end, text);
+                let text = Zeroizing::new(text.into_owned());
+                self.cuts.cut_secret(span.start + 1..span.end, text);
             }
             _ => return self.fail(0, Fault::Unrepresentable, "an edit of a place that is none"),
         }
         Ok(())
     }
 
-    fn seal(&mut self, place: &ScalarPlace, token: &str) {
+    fn seal(&mut self, place: &ScalarPlace, token: &'a str) {
         if let Some(tag) = &place.tag {
             let behind = self.source.get(tag.end..).unwrap_or_default();
             let blanks = behind
@@ -129,10 +134,12 @@ impl Splice<'_> {
             self.cut(block.body_start..block.body_end, line);
             return;
         }
-        let text = match place.style {
-            Style::SingleQuoted => format!("'{token}'"),
-            Style::DoubleQuoted => format!("\"{token}\""),
-            _ if place.is_in_flow => format!("\"{token}\""),
+        let text: Cow<'a, str> = match place.style {
+            // The quotes stay.
+            Style::SingleQuoted | Style::DoubleQuoted if place.span.len() > 1 => {
+                return self.cut(place.span.start + 1..place.span.end - 1, token);
+            }
+            _ if place.is_in_flow => format!("\"{token}\"").into(),
             _ => {
                 let old = self.source.get(place.span.clone()).unwrap_or_default();
                 let is_marked = token.ends_with("type:str]")
@@ -140,7 +147,11 @@ impl Splice<'_> {
                     // Folded lines come back as one line, which says by itself what it is.
                     && !old.contains(&b'\n')
                     && std::str::from_utf8(old).is_ok_and(is_quoted_by_reference);
-                format!("{token}{}", if is_marked { " " } else { "" })
+                if is_marked {
+                    format!("{token} ").into()
+                } else {
+                    token.into()
+                }
             }
         };
         let mut span = place.span.clone();
@@ -161,14 +172,14 @@ impl Splice<'_> {
         self.cut(
             span,
             if needs_blank {
-                format!(" {text}")
+                format!(" {text}").into()
             } else {
                 text
             },
         );
     }
 
-    fn seal_bare(&mut self, place: &ScalarPlace, token: &str, value: &Value) {
+    fn seal_bare(&mut self, place: &ScalarPlace, token: &'a str, value: &Value) {
         let source = |range: Range<usize>| self.source.get(range).unwrap_or_default();
         let has_room = !place.is_in_flow && place.tag.is_none();
         match (write(value, Style::Plain, false, false), &place.block) {
@@ -222,9 +233,10 @@ impl Splice<'_> {
             written = write(value, Style::DoubleQuoted, place.is_in_flow, marked);
         }
         match (written, &place.block) {
-            (Written::Inline(text), None) => self.cuts.push((span, text)),
+            (Written::Inline(text), None) => self.cuts.cut_secret(span, text),
             (Written::Inline(text), Some(block)) => {
-                self.cuts.push((place.span.start..block.header_end, text));
+                self.cuts
+                    .cut_secret(place.span.start..block.header_end, text);
                 self.cut(block.body_start..block.body_end, "");
             }
             (Written::Block(lines), block) => {
@@ -239,14 +251,14 @@ impl Splice<'_> {
                     if !self.header_says(place.span.start..block.header_end, &lines) {
                         self.cut(place.span.start..block.header_end, header);
                     }
-                    self.cuts.push((block.body_start..block.body_end, body));
+                    self.cuts.cut_secret(block.body_start..block.body_end, body);
                 } else {
                     self.cut(span.clone(), header);
                     let below = next_line(self.source, span.end);
                     if self.source.get(below.wrapping_sub(1)) != Some(&b'\n') {
                         body.insert_str(0, self.end);
                     }
-                    self.cuts.push((below..below, body));
+                    self.cuts.cut_secret(below..below, body);
                 }
             }
         }
@@ -292,7 +304,8 @@ impl Splice<'_> {
     fn item_to_comment(&mut self, place: &ScalarPlace, text: &str) -> Result<(), FormatError> {
         match place.dash {
             Some(dash) if !text.contains(['\n', '\r']) => {
-                self.cut(dash..place.span.end, format!("#{text}"));
+                let text = Zeroizing::new(format!("#{text}"));
+                self.cuts.cut_secret(dash..place.span.end, text);
                 Ok(())
             }
             _ => self.fail(
@@ -385,7 +398,7 @@ impl Splice<'_> {
                     emitter.text.push_str(METADATA_KEY);
                     emitter.text.push(':');
                     emitter.behind_colon(&crate::tree::Node::Map(map_of(fields)), indent);
-                    self.cuts.push((end..end, emitter.text));
+                    self.cuts.cut_secret(end..end, emitter.text);
                 }
             }
         }
@@ -393,12 +406,9 @@ impl Splice<'_> {
 
     /// Whether the line before a byte has no end, in the text as it is going to be.
     fn lacks_line_end(&self, end: usize) -> bool {
-        let is_there =
-            |(range, _): &&(Range<usize>, Zeroizing<String>)| range.end == end && !range.is_empty();
-        match self.cuts.iter().rev().find(is_there) {
+        match self.cuts.ending_at(end) {
             Some((_, text)) if !text.is_empty() => !text.ends_with('\n'),
-            Some((range, _)) => range
-                .start
+            Some((start, _)) => start
                 .checked_sub(1)
                 .is_some_and(|before| self.source.get(before) != Some(&b'\n')),
             None => end > 0 && self.source.get(end - 1) != Some(&b'\n'),
@@ -426,20 +436,16 @@ impl Splice<'_> {
         Ok(())
     }
 
-    fn finish(mut self) -> Result<Zeroizing<Vec<u8>>, FormatError> {
-        self.cuts.sort_by_key(|(range, _)| (range.start, range.end));
-        let added: usize = self.cuts.iter().map(|(_, text)| text.len()).sum();
-        let mut text = Zeroizing::new(Vec::with_capacity(self.source.len() + added));
-        let mut at = 0;
-        for (range, new) in &self.cuts {
-            match self.source.get(at..range.start) {
-                Some(kept) => text.extend_from_slice(kept),
-                None => return self.fail(range.start, Fault::Unrepresentable, "edits overlap"),
+    fn finish(self) -> Result<Zeroizing<Vec<u8>>, FormatError> {
+        let Self { cuts, source, .. } = self;
+        cuts.apply(source).map_err(|at| {
+            let (line, column) = position(source, at);
+            FormatError {
+                fault: Fault::Unrepresentable,
+                line,
+                column,
+                reason: "edits overlap".to_owned(),
             }
-            text.extend_from_slice(new.as_bytes());
-            at = range.end;
-        }
-        text.extend_from_slice(self.source.get(at..).unwrap_or_default());
-        Ok(text)
+        })
     }
 }

@@ -52,6 +52,11 @@ pub enum TokenError {
 }
 
 impl Token {
+    /// Whether a text begins as a token does; cheap.
+    pub fn may_be(text: &[u8]) -> bool {
+        text.starts_with(OPENING)
+    }
+
     /// Reads a token. One line end behind it comes from a block scalar and is no junk.
     pub fn parse(text: &[u8]) -> Result<Self, TokenError> {
         let split = |text, mark| last_split(text, mark).ok_or(TokenError::NotAToken);

@@ -20,12 +20,12 @@ use super::{EnvelopeError, OpenOptions, Sealed, Tokens};
 /// The tokens that a text must have: those just made, in the order of the walk, and those kept.
 #[derive(Clone)]
 pub(super) struct Made<'a> {
-    made: Peekable<Iter<'a, (Site, Change)>>,
+    made: Peekable<Iter<'a, (Site, Change<'a>)>>,
     kept: &'a Tokens,
 }
 
 impl<'a> Made<'a> {
-    pub(super) fn new(made: &'a [(Site, Change)], kept: &'a Tokens) -> Self {
+    pub(super) fn new(made: &'a [(Site, Change<'a>)], kept: &'a Tokens) -> Self {
         Self {
             made: made.iter().peekable(),
             kept,

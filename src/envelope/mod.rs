@@ -4,9 +4,11 @@
 //! caller gets a data key from `keys` and hands it over. The surprise: an opened document keeps
 //! every token that it was read from, so that an unchanged value keeps its ciphertext.
 
+mod ahead;
 mod align;
 mod bare;
 mod clear;
+mod cores;
 mod expand;
 mod look_back;
 mod open;

@@ -8,6 +8,7 @@ use crate::metadata::Selector;
 use crate::secret::{DataKey, SecretBytes};
 use crate::tree::{Comment, Leaf, Rewrite, Site, Step, Trail, Tree, Value, rewrite, walk};
 
+use super::ahead::Ahead;
 use super::{EnvelopeError, Opened, Sealed, Tokens, Warning};
 
 /// How strictly a file is opened.
@@ -27,9 +28,11 @@ impl Sealed {
         } = self;
         let cipher = Cipher::new(key);
         let mut tree = std::mem::take(&mut document.tree);
+        let ahead = Ahead::open(&tree, &cipher);
         let mut pass = Pass {
             document: &document,
             cipher: &cipher,
+            ahead,
             selector: Selector::new(&metadata.rule),
             is_opaque: metadata.rule.is_opaque(),
             trail: Trail::default(),
@@ -87,6 +90,7 @@ struct Pass<'a> {
     /// Without its tree, for positions.
     document: &'a Document,
     cipher: &'a Cipher<'a>,
+    ahead: Ahead,
     selector: Selector<'a>,
     /// The rule says nothing to this build, so a value's form has to tell whether it is sealed.
     is_opaque: bool,
@@ -177,6 +181,7 @@ impl Rewrite for Pass<'_> {
     }
 
     fn leaf(&mut self, leaf: &mut Leaf) -> Result<Option<SecretBytes>, EnvelopeError> {
+        let opened = self.ahead.take(leaf.site);
         let is_selected = match (self.is_opaque, &leaf.value) {
             (true, Value::Str(text)) => Token::parse(text.expose()).is_ok(),
             (true, _) => false,
@@ -205,8 +210,6 @@ impl Rewrite for Pass<'_> {
                 return Err(EnvelopeError::ClearValue { line, path });
             }
         };
-        let opened = Token::parse(sealed.expose())
-            .and_then(|token| token.open(self.cipher, self.trail.of_value().as_bytes()));
         match opened {
             Ok(Plain::Value(value)) => {
                 with_plain(&value, |plain| self.mac.add(plain, true));
@@ -236,17 +239,17 @@ impl Rewrite for Pass<'_> {
 }
 
 /// What each sealed place becomes in the cleartext.
-pub(super) fn clear_places(opened: &Opened) -> Vec<(Site, Change)> {
+pub(super) fn clear_places(opened: &Opened) -> Vec<(Site, Change<'_>)> {
     let mut places = Vec::with_capacity(opened.tokens.count());
     let tree: &Tree = &opened.document.tree;
     let is_sealed = |site: Site| opened.tokens.has(site);
     let collected: Result<(), std::convert::Infallible> = walk(tree, &mut |step| {
         match step {
             Step::Leaf(leaf) if is_sealed(leaf.site) => {
-                places.push((leaf.site, Change::Open(leaf.value.duplicate())));
+                places.push((leaf.site, Change::Open(&leaf.value)));
             }
             Step::Comment(comment) if is_sealed(comment.site) => {
-                places.push((comment.site, Change::OpenComment(comment.text.duplicate())));
+                places.push((comment.site, Change::OpenComment(&comment.text)));
             }
             _ => {}
         }

@@ -1,17 +1,19 @@
 //! Draft or opened to sealed text: tokens, the MAC under the time, metadata, and a look back.
 
 use std::collections::HashSet;
+use std::ops::Range;
 
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use crate::cipher::{Cipher, Mac, Nonces, Token, Type, with_plain};
+use crate::cipher::{Cipher, Mac, NONCE_LEN, Nonces, Token, Type, with_plain};
 use crate::format::{Change, Document, Edits, MetadataEdit};
 use crate::metadata::{Metadata, Rule, Selector};
 use crate::secret::DataKey;
 use crate::tree::{Comment, Leaf, Path, Site, Step, Trail, Tree, Value, time, walk};
 
 use super::clear::left_in_clear;
+use super::cores::on_all_cores;
 use super::look_back::{Made, look_back};
 use super::{Draft, EnvelopeError, Opened, Tokens};
 
@@ -202,7 +204,7 @@ impl Opened {
                 if let Step::Leaf(leaf) = step
                     && changed(leaf.site)
                 {
-                    places.push((leaf.site, Change::Open(leaf.value.duplicate())));
+                    places.push((leaf.site, Change::Open(&leaf.value)));
                 }
                 Ok(())
             });
@@ -225,7 +227,7 @@ impl Opened {
     }
 }
 
-fn sites(places: &[(Site, Change)]) -> HashSet<Site> {
+fn sites(places: &[(Site, Change<'_>)]) -> HashSet<Site> {
     places.iter().map(|(site, _)| *site).collect()
 }
 
@@ -250,8 +252,8 @@ fn refuse_clear(paths: &[Path], allow_cleartext: bool) -> Result<(), EnvelopeErr
 }
 
 /// What a walk has made.
-struct Sealing {
-    places: Vec<(Site, Change)>,
+struct Sealing<'t> {
+    places: Vec<(Site, Change<'t>)>,
     counts: Counts,
     last_modified: String,
     /// The sealed MAC.
@@ -259,8 +261,8 @@ struct Sealing {
 }
 
 /// One walk that seals and hashes.
-struct Pass<'a> {
-    document: &'a Document,
+struct Pass<'t, 'a> {
+    document: &'t Document,
     metadata: &'a Metadata,
     cipher: Cipher<'a>,
     nonces: &'a mut dyn Nonces,
@@ -268,13 +270,27 @@ struct Pass<'a> {
     selector: Selector<'a>,
     trail: Trail,
     mac: Mac,
-    places: Vec<(Site, Change)>,
+    places: Vec<(Site, Change<'t>)>,
     counts: Counts,
+    /// Values under way to their tokens.
+    jobs: Vec<Job<'t>>,
+    /// What is bound to them, one behind the other.
+    bound: String,
 }
 
-impl<'a> Pass<'a> {
+/// A value that waits for its token.
+struct Job<'t> {
+    /// In `places`.
+    place: usize,
+    value: &'t Value,
+    /// In `bound`.
+    bound: Range<usize>,
+    nonce: [u8; NONCE_LEN],
+}
+
+impl<'t, 'a> Pass<'t, 'a> {
     fn new(
-        document: &'a Document,
+        document: &'t Document,
         metadata: &'a Metadata,
         key: &'a DataKey,
         nonces: &'a mut dyn Nonces,
@@ -291,10 +307,12 @@ impl<'a> Pass<'a> {
             mac: Mac::new(metadata.mac_only_encrypted),
             places: Vec::new(),
             counts: Counts::default(),
+            jobs: Vec::new(),
+            bound: String::new(),
         }
     }
 
-    fn step(&mut self, step: Step<'_>) -> Result<(), EnvelopeError> {
+    fn step(&mut self, step: Step<'t>) -> Result<(), EnvelopeError> {
         match step {
             Step::EnterMap | Step::EnterList => {
                 self.selector.enter();
@@ -317,26 +335,19 @@ impl<'a> Pass<'a> {
         Ok(())
     }
 
-    fn token(&mut self, site: Site, plain: &[u8], kind: Type) -> Result<String, EnvelopeError> {
-        if let Some(token) = self.reuse.get(site) {
-            return Ok(token.to_owned());
-        }
-        let bound = if kind == Type::Comment {
-            self.trail.of_comment()
-        } else {
-            self.trail.of_value()
-        };
-        let nonce = self.nonces.next()?;
-        Token::seal(&self.cipher, plain, kind, bound.as_bytes(), nonce)
-            .map_err(EnvelopeError::Cipher)
-    }
-
     fn comment(&mut self, comment: &Comment) -> Result<(), EnvelopeError> {
         let is_selected = self.selector.comment(comment.text.expose());
         if !is_selected || comment.text.is_empty() {
             return Ok(());
         }
-        let token = self.token(comment.site, comment.text.expose(), Type::Comment)?;
+        let token = if let Some(token) = self.reuse.get(comment.site) {
+            token.to_owned()
+        } else {
+            let (text, bound) = (comment.text.expose(), self.trail.of_comment().as_bytes());
+            let nonce = self.nonces.next()?;
+            Token::seal(&self.cipher, text, Type::Comment, bound, nonce)
+                .map_err(EnvelopeError::Cipher)?
+        };
         if self.metadata.rule.misleads(&token) {
             let line = self.document.position(comment.site).0;
             return Err(EnvelopeError::MisleadingComment(line));
@@ -345,29 +356,55 @@ impl<'a> Pass<'a> {
         Ok(())
     }
 
-    fn leaf(&mut self, leaf: &Leaf) -> Result<(), EnvelopeError> {
+    fn leaf(&mut self, leaf: &'t Leaf) -> Result<(), EnvelopeError> {
         let is_selected = self.selector.value();
-        if matches!(leaf.value, Value::Null) {
+        if leaf.value.is_empty() {
             return Ok(());
         }
-        with_plain(&leaf.value, |plain| {
-            self.mac.add(plain, is_selected);
-            if plain.is_empty() {
-                return Ok(());
+        with_plain(&leaf.value, |plain| self.mac.add(plain, is_selected));
+        if !is_selected {
+            self.counts.clear += 1;
+            return Ok(());
+        }
+        self.counts.sealed += 1;
+        let token = self.reuse.get(leaf.site).map(str::to_owned);
+        if token.is_none() {
+            let start = self.bound.len();
+            self.bound.push_str(self.trail.of_value());
+            self.jobs.push(Job {
+                place: self.places.len(),
+                value: &leaf.value,
+                bound: start..self.bound.len(),
+                nonce: self.nonces.next()?,
+            });
+        }
+        let token = token.unwrap_or_default();
+        self.places.push((leaf.site, Change::Seal(token)));
+        Ok(())
+    }
+
+    /// Makes the tokens that are missing, on all cores.
+    fn work(&mut self) -> Result<(), EnvelopeError> {
+        let (cipher, bound) = (&self.cipher, &self.bound);
+        let tokens = on_all_cores(&self.jobs, |job| {
+            let bound = bound.get(job.bound.clone()).unwrap_or_default();
+            let kind = Type::of(job.value);
+            with_plain(job.value, |plain| {
+                Token::seal(cipher, plain, kind, bound.as_bytes(), job.nonce)
+            })
+        });
+        for (job, token) in self.jobs.drain(..).zip(tokens) {
+            let token = token.map_err(EnvelopeError::Cipher)?;
+            if let Some((_, change)) = self.places.get_mut(job.place) {
+                *change = Change::Seal(token);
             }
-            if !is_selected {
-                self.counts.clear += 1;
-                return Ok(());
-            }
-            self.counts.sealed += 1;
-            let token = self.token(leaf.site, plain, Type::of(&leaf.value))?;
-            self.places.push((leaf.site, Change::Seal(token)));
-            Ok(())
-        })
+        }
+        Ok(())
     }
 
     /// Seals the MAC under the time; the metadata is complete afterwards.
-    fn finish(self, now: i64) -> Result<Sealing, EnvelopeError> {
+    fn finish(mut self, now: i64) -> Result<Sealing<'t>, EnvelopeError> {
+        self.work()?;
         let last_modified = time::from_unix(now);
         let digest = self.mac.finish();
         let nonce = self.nonces.next()?;

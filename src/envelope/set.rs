@@ -100,7 +100,7 @@ impl Opened {
                 if let Step::Leaf(leaf) = step
                     && self.changed.contains(&leaf.site)
                 {
-                    places.push((leaf.site, Change::Open(leaf.value.duplicate())));
+                    places.push((leaf.site, Change::Open(&leaf.value)));
                 }
                 Ok(())
             });

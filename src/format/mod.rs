@@ -143,27 +143,27 @@ pub struct Looked {
 
 /// What is to be written over a document.
 #[derive(Debug, Default)]
-pub struct Edits {
+pub struct Edits<'v> {
     /// New content of places that the text has; at most one for each.
-    pub places: Vec<(Site, Change)>,
+    pub places: Vec<(Site, Change<'v>)>,
     /// What happens to the metadata branch.
     pub metadata: MetadataEdit,
 }
 
-/// What a place in the text becomes.
+/// What a place in the text becomes. Cleartext is lent: it has one keeper, the tree.
 #[derive(Debug)]
-pub enum Change {
+pub enum Change<'v> {
     /// The alias that makes this copy is written out: what it repeats stands there by itself.
     Expand,
     /// A token, in the style of what stood there.
     Seal(String),
     /// A token that stood without quotes in the sealed file: it does so again where opening it would
     /// give the text that stands there, which holds this value.
-    SealBare(String, Value),
+    SealBare(String, &'v Value),
     /// A clear value, in the style that the token's own style tells.
-    Open(Value),
+    Open(&'v Value),
     /// A clear comment where a sealed one stood, as a comment or as an item of a list.
-    OpenComment(SecretBytes),
+    OpenComment(&'v SecretBytes),
 }
 
 /// What becomes of the metadata branch.

@@ -5,6 +5,7 @@ mod differential;
 mod documents;
 mod edits;
 mod json;
+mod large;
 mod same;
 mod walk;
 mod yaml;

@@ -9,7 +9,7 @@ use super::lines::position;
 use super::tokens::Style;
 
 /// The places of a document, by site number, and those of its metadata.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq)]
 pub(crate) struct Layout {
     pub(super) places: Vec<Place>,
     pub(super) documents: Vec<DocumentPlace>,
@@ -20,7 +20,7 @@ pub(crate) struct Layout {
 }
 
 /// A place in the text.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(super) enum Place {
     Scalar(ScalarPlace),
     /// From `#` to the end of the line.
@@ -31,7 +31,7 @@ pub(super) enum Place {
 }
 
 /// A scalar in the text.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct ScalarPlace {
     pub(super) span: Range<usize>,
     pub(super) style: Style,
@@ -53,7 +53,7 @@ impl ScalarPlace {
 }
 
 /// A place that stands in the text once more than its own: an alias repeats it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct CopyPlace {
     /// The alias, from `*` to the end of its name.
     pub(super) alias: Range<usize>,
@@ -64,13 +64,13 @@ pub(super) struct CopyPlace {
 }
 
 /// A map in the text.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(super) struct MapPlace {
     pub(super) start: usize,
 }
 
 /// A list in the text.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(super) struct ListPlace {
     pub(super) start: usize,
     /// Behind the `:` or `-` that it stands behind.
@@ -80,7 +80,7 @@ pub(super) struct ListPlace {
 }
 
 /// One document of the text.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(super) struct DocumentPlace {
     pub(super) root: RootPlace,
     /// The metadata entry, if there is one.
@@ -90,7 +90,7 @@ pub(super) struct DocumentPlace {
 }
 
 /// How the top level of a document is written.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(super) enum RootPlace {
     /// Block pairs at this column; a new entry goes to this byte.
     Block { indent: usize, end: usize },
@@ -99,7 +99,7 @@ pub(super) enum RootPlace {
 }
 
 /// The metadata entry of a document.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(super) struct EntryPlace {
     /// What goes when the entry is removed.
     pub(super) span: Range<usize>,

@@ -38,6 +38,7 @@ use super::{Document, Edits, Fault, Format, FormatError, LARGE, Looked, Shown};
 use crate::tree::{Node, Path};
 
 pub(crate) use layout::Layout;
+pub use quick::readers_agree;
 
 /// The YAML format.
 #[derive(Debug)]

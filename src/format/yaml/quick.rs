@@ -6,12 +6,14 @@
 //! surprise: it does not read the metadata entry, which stands last and is small; that is a text of
 //! its own for the first reader, whose places are moved down.
 
+mod agree;
 mod build;
 mod look;
 mod scalar;
 #[cfg(test)]
 mod tests;
 
+pub use agree::readers_agree;
 pub(super) use build::read;
 pub(super) use look::look;
 

@@ -178,7 +178,7 @@ mod tests {
         for one in &both {
             for path in [&one.sealed, &one.clear] {
                 let rule = read.rule_for(&Path::new("/r").join(path)).unwrap();
-                assert_eq!(rule.map(|rule| rule.recipients.len()), Some(3), "{path}");
+                assert_eq!(rule.map(|rule| rule.groups[0].len()), Some(3), "{path}");
             }
         }
     }

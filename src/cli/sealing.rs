@@ -3,6 +3,7 @@
 //! Recipients that are named on the command line or in variables replace those of the rule; for a
 //! file of an environment they must agree with it.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use clap::Args;
@@ -115,6 +116,13 @@ impl Sealing {
             .shamir_secret_sharing_threshold
             .filter(|given| *given != 0);
         key_groups = key_groups.with_threshold(threshold.or(ruled).unwrap_or(0));
+        for label in in_several(&key_groups) {
+            context.ui.warn(&format!(
+                "{name}: {label} is in more than one key group, so it counts as often for the {} that \
+                 are needed",
+                key_groups.threshold()
+            ));
+        }
         if owned.is_some() {
             self.guarding.check(
                 &key_groups,
@@ -238,6 +246,15 @@ impl Sealing {
             .hint("nothing was sealed; correct the pattern")
         })
     }
+}
+
+/// Recipients that stand in more than one group.
+fn in_several(key_groups: &KeyGroups) -> BTreeSet<String> {
+    let mut seen = BTreeSet::new();
+    let all = key_groups.recipients();
+    all.filter(|recipient| !seen.insert(keys::identity(recipient)))
+        .map(keys::label)
+        .collect()
 }
 
 fn exclude(first: RuleKind, second: &str) -> Error {

@@ -57,8 +57,9 @@ pub fn guard(rule: Option<&KeyGroups>, actual: &KeyGroups) -> Result<Guarded, Di
         missing: only_in(ruled, found),
         added_groups,
         missing_groups,
-        thresholds: (is_shared && rule.threshold() != actual.threshold())
-            .then(|| (actual.threshold(), rule.threshold())),
+        thresholds: (rule.are_shared() && actual.are_shared())
+            .then(|| (actual.threshold(), rule.threshold()))
+            .filter(|(actual, ruled)| actual != ruled),
     };
     let is_same = differs.added.is_empty()
         && differs.missing.is_empty()
@@ -108,10 +109,10 @@ impl Differs {
             error = error.detail(format!("{label}  is in the rule only"));
         }
         for labels in &self.added_groups {
-            error = error.detail(format!("{labels}  is no key group of the rule"));
+            error = error.detail(format!("the key group of {labels}  is not in the rule"));
         }
         for labels in &self.missing_groups {
-            error = error.detail(format!("{labels}  is a key group of the rule only"));
+            error = error.detail(format!("the key group of {labels}  is in the rule only"));
         }
         if let Some((actual, ruled)) = self.thresholds {
             error = error.detail(format!(

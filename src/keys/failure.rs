@@ -124,12 +124,20 @@ impl KeysError {
             Self::Empty { group: Some(_) } => {
                 error.hint("each group of key_groups in the creation rule names a recipient")
             }
-            Self::Unshareable { groups, .. } if *groups <= MOST => error
-                .hint(format!(
-                    "shamir_threshold of the creation rule, or --shamir-secret-sharing-threshold, is \
-                     a number from 2 to {groups}"
-                ))
-                .hint("to let each recipient open the file alone, put them all into one group"),
+            Self::Unshareable { source, groups, .. } if *groups <= MOST => {
+                let range = match groups {
+                    2 => "2".to_owned(),
+                    more => format!("a number from 2 to {more}"),
+                };
+                let error = error.hint(format!(
+                    "shamir_threshold of the creation rule, or --shamir-secret-sharing-threshold, is {range}"
+                ));
+                match source {
+                    SharesError::LowThreshold => error
+                        .hint("to let each recipient open the file alone, put all into one group"),
+                    _ => error,
+                }
+            }
             _ => error,
         }
     }

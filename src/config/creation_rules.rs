@@ -166,22 +166,20 @@ impl RulesFile {
 
     /// What each group names; the flat fields are one, and count only without `key_groups`.
     fn members(&self, number: usize, raw: &RawRule) -> Result<Vec<Members>, ConfigError> {
-        let groups = raw.key_groups.iter().flatten().flatten();
-        let mut all = groups
-            .map(|group| {
-                let mut members = Members::default();
-                groups::collect(group, &mut members).map(|()| members)
-            })
-            .collect::<Result<Vec<_>, _>>()
-            .and_then(|groups| match groups.is_empty() {
-                true => Ok(vec![flat(raw)?]),
-                false => Ok(groups),
-            })
-            .map_err(|source| ConfigError::Recipient {
-                path: self.path.clone(),
-                rule: number,
-                source,
-            })?;
+        let recipient = |source| ConfigError::Recipient {
+            path: self.path.clone(),
+            rule: number,
+            source,
+        };
+        let mut all = Vec::new();
+        for group in raw.key_groups.iter().flatten().flatten() {
+            let mut members = Members::default();
+            groups::collect(group, &mut members).map_err(recipient)?;
+            all.push(members);
+        }
+        if all.is_empty() {
+            all.push(flat(raw).map_err(recipient)?);
+        }
         for members in &mut all {
             crate::keys::deduplicate(&mut members.recipients);
         }

@@ -40,11 +40,8 @@ pub fn guard(rule: Option<&KeyGroups>, actual: &KeyGroups) -> Result<Guarded, Di
     let Some(rule) = rule else {
         return Ok(Guarded::WithoutRule);
     };
-    let all = (
-        by_identity(rule.recipients()),
-        by_identity(actual.recipients()),
-    );
-    let (ruled, found) = &all;
+    let ruled = by_identity(rule.recipients());
+    let found = by_identity(actual.recipients());
     let is_shared = rule.are_shared() || actual.are_shared();
     // One group on either side says no more than its recipients do.
     let (added_groups, missing_groups) = if is_shared {
@@ -53,8 +50,8 @@ pub fn guard(rule: Option<&KeyGroups>, actual: &KeyGroups) -> Result<Guarded, Di
         Default::default()
     };
     let differs = Differs {
-        added: only_in(found, ruled),
-        missing: only_in(ruled, found),
+        added: only_in(&found, &ruled),
+        missing: only_in(&ruled, &found),
         added_groups,
         missing_groups,
         thresholds: (rule.are_shared() && actual.are_shared())

@@ -202,7 +202,7 @@ impl KeysError {
             for (number, report) in (1..).zip(reports) {
                 match &report.opened_by {
                     Some(label) => {
-                        error = error.detail(format!("group {number}  opened by {label}"))
+                        error = error.detail(format!("group {number}  opened by {label}"));
                     }
                     None if report.failures.is_empty() => {
                         error = error.detail(format!("group {number}  has no recipients"));

@@ -141,13 +141,11 @@ impl Goal {
                 .filter_map(|attempt| attempt.opened.as_ref())
         };
         if !self.is_shared() {
-            return match opened().next() {
-                Some((_, Portion::Whole(data_key))) => Ok(data_key.duplicate()),
-                _ => {
-                    let failures = attempts.into_iter().flat_map(|attempt| attempt.failures);
-                    Err(KeysError::Unwrap(failures.collect()))
-                }
-            };
+            if let Some((_, Portion::Whole(data_key))) = opened().next() {
+                return Ok(data_key.duplicate());
+            }
+            let failures = attempts.into_iter().flat_map(|attempt| attempt.failures);
+            return Err(KeysError::Unwrap(failures.collect()));
         }
         let shares: Vec<&Share> = opened()
             .filter_map(|(_, portion)| match portion {

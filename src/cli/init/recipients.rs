@@ -307,6 +307,7 @@ mod tests {
     use super::*;
 
     const ARN: &str = "arn:aws:kms:us-east-2:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
+    const AGE: &str = "age1gkrpmauxgpk88ynuexa4pgyrve93szkyxvpktsnx8phpcjn6sagssyzz4m";
 
     #[test]
     fn arns_of_keys_and_aliases_are_taken_and_others_are_not() {
@@ -378,7 +379,6 @@ mod tests {
                 ("shamir_threshold".to_owned(), Field::Int(threshold)),
             ])
         };
-        const AGE: &str = "age1gkrpmauxgpk88ynuexa4pgyrve93szkyxvpktsnx8phpcjn6sagssyzz4m";
         let kms = || group(vec![list("kms", "arn", ARN)]);
         let empty = ("hc_vault".to_owned(), Field::List(Vec::new()));
         let age = || group(vec![list("age", "recipient", AGE), empty.clone()]);

@@ -62,11 +62,7 @@ fn group(group: &Group) -> String {
             }
         }
     }
-    let begins = std::iter::once("      - ").chain(std::iter::repeat("        "));
-    let lines = begins.zip(lines);
-    lines
-        .map(|(begin, line)| format!("{begin}{line}\n"))
-        .collect()
+    format!("      - {}\n", lines.join("\n        "))
 }
 
 /// Matches exactly the sealed and the clear name. Names of environments need no escaping.

@@ -3,7 +3,9 @@
 
 use std::fs;
 
-use crate::support::{RECIPIENT, Scene, fixture, project};
+use crate::support::{
+    OTHER_RECIPIENT, RECIPIENT, Scene, THIRD_RECIPIENT, fixture, identities, project,
+};
 
 const CLEAR: &str = "\
 user: alice
@@ -93,8 +95,12 @@ fn page() -> Vec<String> {
 #[test]
 fn the_page_lists_what_is_tested_and_nothing_else() {
     let mut tested: Vec<&str> = CHANGES.iter().map(|(name, ..)| *name).collect();
-    // Both have a test of their own, because they need two files or two recipients.
-    tested.extend(["recipients go", "the whole file is an older version"]);
+    // They have tests of their own, because they need two files or several recipients.
+    tested.extend([
+        "recipients go",
+        "`shamir_threshold` changes",
+        "the whole file is an older version",
+    ]);
     assert_eq!(page(), tested);
 }
 
@@ -116,7 +122,7 @@ fn each_of_these_changes_is_opened_as_if_nothing_were() {
 
 #[test]
 fn a_recipient_that_goes_is_not_noticed_by_the_others() {
-    let other = crate::support::OTHER_RECIPIENT;
+    let other = OTHER_RECIPIENT;
     let scene = Scene::with_age().file("a.yaml", CLEAR);
     scene
         .run(&format!("encrypt -i --age {other},{RECIPIENT} a.yaml"))
@@ -131,6 +137,29 @@ fn a_recipient_that_goes_is_not_noticed_by_the_others() {
         .cmd(["decrypt", "a.yaml"])
         .without("SOPS_AGE_KEY_FILE");
     act.env("SOPS_AGE_KEY", key).run().fails(128);
+}
+
+#[test]
+fn a_threshold_is_not_noticed_while_enough_groups_open() {
+    let groups =
+        [RECIPIENT, OTHER_RECIPIENT, THIRD_RECIPIENT].map(|one| format!("{{ age: [{one}] }}"));
+    let rule = format!(
+        "{{ shamir_threshold: 2, key_groups: [{}] }}",
+        groups.join(", ")
+    );
+    let scene = Scene::holding("ABC")
+        .file(".sops.yaml", format!("creation_rules: [{rule}]\n"))
+        .file("a.yaml", CLEAR);
+    scene.run("encrypt -i a.yaml").succeeds();
+    let sealed = scene.read("a.yaml");
+    for threshold in ["3", "1", "-1"] {
+        let changed = sealed.replace("threshold: 2", &format!("threshold: {threshold}"));
+        assert_ne!(changed, sealed);
+        scene.write("a.yaml", changed);
+        scene.run("decrypt a.yaml").succeeds().stdout(CLEAR);
+        let alone = scene.cmd(["decrypt", "a.yaml"]);
+        alone.env("SOPS_AGE_KEY", identities("A")).run().fails(128);
+    }
 }
 
 #[test]

@@ -12,14 +12,7 @@ use serde::Deserialize;
 
 use crate::interop::hold_the_same;
 use crate::servers::moto;
-use crate::support::{Scene, fixture, not_run};
-
-/// Words in names of files that are left out, with the reason. Each line goes with its feature.
-const LATER: &[(&str, &str)] = &[
-    ("groups", "several key groups"),
-    ("group-", "several key groups"),
-    ("shamir", "several key groups"),
-];
+use crate::support::{Scene, fixture};
 
 /// What the reference refuses and a better reader may take.
 const MAY_TAKE: &[&str] = &[
@@ -72,7 +65,7 @@ fn recorded_files_open_as_the_reference_opens_them() {
     // Pairs of texts that differ: what we printed, what the reference prints, and which vector.
     let mut pairs = Vec::new();
     let index = index();
-    for vector in index.vectors.iter().filter(|vector| in_scope(&vector.file)) {
+    for vector in &index.vectors {
         let run = open(vector);
         let has_note = |kind: &str| vector.note.starts_with(kind);
         match &vector.plain {
@@ -126,11 +119,7 @@ fn what_the_reference_refuses_to_seal_is_refused() {
     let mut tally = Tally::default();
     let index = index();
     let recipient = &index.recipients["A"];
-    for refused in index
-        .encrypt_failures
-        .iter()
-        .filter(|case| in_scope(&case.source))
-    {
+    for refused in &index.encrypt_failures {
         let scene = Scene::new();
         let source = fixture("vectors").join(&refused.source);
         let mut args = vec!["-e", "--age", recipient];
@@ -185,10 +174,6 @@ fn index() -> Index {
     serde_json::from_str(&text).unwrap()
 }
 
-fn in_scope(file: &str) -> bool {
-    !LATER.iter().any(|(word, _)| file.contains(word))
-}
-
 fn may_take(file: &str) -> bool {
     MAY_TAKE.iter().any(|word| file.contains(word))
 }
@@ -206,9 +191,6 @@ impl Tally {
     #[track_caller]
     fn report(&self) {
         println!("{:?}", self.counts);
-        for (word, why) in LATER {
-            not_run(&format!("recorded files named *{word}*"), why);
-        }
         let count = self.failures.len();
         assert!(
             count == 0,

@@ -95,21 +95,21 @@ pub(super) fn seal_draft(
         decision.rule = Rule::default();
     }
     if written != path {
-        let recipients = &decision.recipients;
+        let key_groups = &decision.key_groups;
         sealing
             .guarding
-            .check_file(recipients, written, name, context)?;
+            .check_file(key_groups, written, name, context)?;
     }
     let data_key = DataKey::generate()
         .map_err(|_| Error::new(Code::Failed, "the operating system gave no random bytes"))?;
     expand(draft, &decision.rule, name, sealing, context)?;
-    let mut recipients = decision.recipients;
+    let mut key_groups = decision.key_groups;
     let opener = Opener::new(&context.settings, &context.ui, None)?;
     let wrapping = opener
         .keyring()
-        .wrap_all(&mut recipients, &data_key, &context.settings);
+        .wrap_all(&mut key_groups, &data_key, &context.settings);
     keys::block_on(wrapping)?.map_err(|error| error.about(name))?;
-    let metadata = Metadata::new(recipients, decision.rule, decision.mac_only_encrypted);
+    let metadata = Metadata::new(key_groups, decision.rule, decision.mac_only_encrypted);
     draft
         .seal(
             metadata,

@@ -183,10 +183,10 @@ fn seal_onto(
     let old = Input::read(&shown, &PLAIN, &context.settings)?;
     let stamp = old.stamp.clone();
     let (opened, data_key) = opener.open(old, OpenOptions::default())?;
-    let recipients = &opened.metadata().recipients;
+    let key_groups = &opened.metadata().key_groups;
     sealing
         .guarding
-        .check_file(recipients, sealed, &name, context)?;
+        .check_file(key_groups, sealed, &name, context)?;
     expand(
         &mut draft,
         &opened.metadata().rule,

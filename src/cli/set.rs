@@ -56,6 +56,14 @@ pub(crate) struct Args {
     /// Write nothing when the value is there already (this is always so; kept for scripts).
     #[arg(long)]
     idempotent: bool,
+    /// Has no effect: the shares of the data key stay (kept for scripts).
+    #[arg(
+        long,
+        value_name = "NUMBER",
+        hide = true,
+        allow_negative_numbers = true
+    )]
+    shamir_secret_sharing_threshold: Option<i64>,
     /// Add a value that the file's rule leaves in clear.
     #[arg(long)]
     allow_cleartext: bool,
@@ -88,9 +96,9 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
         ignore_mac: args.opening.ignore_mac,
     };
     let (mut opened, data_key) = opener.open(input, options)?;
-    let recipients = &opened.metadata().recipients;
+    let key_groups = &opened.metadata().key_groups;
     args.guarding
-        .check_file(recipients, &file, &name, context)?;
+        .check_file(key_groups, &file, &name, context)?;
     let edit = opened
         .set(&path, value)
         .map_err(|error| error.about(&name, false).hint(by_hand(&name)))?;

@@ -9,6 +9,7 @@ mod binary;
 mod decrypt;
 mod encrypt;
 mod environments;
+mod groups;
 mod hook;
 mod init;
 mod keys;

@@ -4,6 +4,7 @@
 mod differential;
 mod documents;
 mod edits;
+mod groups;
 mod json;
 mod large;
 mod same;

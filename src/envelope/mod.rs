@@ -8,6 +8,7 @@ mod align;
 mod bare;
 mod clear;
 mod expand;
+mod lost;
 mod open;
 mod reuse;
 mod seal;

@@ -1,7 +1,7 @@
 //! Comments that the reference loses when it opens a file that it has sealed itself.
 //!
-//! It writes the comments above the first item of a list, then those above the first entry of that
-//! item in place of them; and comments behind a value stand above it once they are opened. What we
+//! It writes the comments above the first item of a key's list, then those above the first entry of
+//! that item in place of them; and comments behind a value stand above it once they are opened. What we
 //! open of such a file equals what it opens; the sealed file keeps the comment. A file that we have
 //! sealed has comments of lists as comments, which tells the two apart.
 
@@ -34,6 +34,9 @@ impl Opened {
 
     fn in_map(&self, map: &Map, lost: &mut HashSet<Site>) {
         for pair in map.pairs() {
+            if let Node::List(list) = &pair.value {
+                lost.extend(self.above(list));
+            }
             self.in_node(&pair.value, lost);
         }
     }
@@ -41,12 +44,8 @@ impl Opened {
     fn in_node(&self, node: &Node, lost: &mut HashSet<Site>) {
         match node {
             Node::Map(map) => self.in_map(map, lost),
-            Node::List(list) => {
-                lost.extend(self.above(list));
-                for node in list.nodes() {
-                    self.in_node(node, lost);
-                }
-            }
+            // Those of a list in a list are written with the item that it is.
+            Node::List(list) => list.nodes().for_each(|node| self.in_node(node, lost)),
             Node::Leaf(_) => {}
         }
     }

@@ -27,6 +27,7 @@ fn what_the_reference_loses_of_its_own_files_is_lost_nowhere_else() {
         "a:\n  # one\n  - - b # two\n    - c\n",
         "a:\n  # one\n  - # two\n    - b\n",
         "a:\n  - # one\n    b: 1\n  # two\n  - c: 1 # three\n",
+        "a:\n  - # one\n    - b: 1 # two\n",
         "a: [] # one\nb:\n  # two\n  - c: {} # three\n",
     ] {
         for rule in [

@@ -17,6 +17,10 @@ empty: \"\"
 list:
     - one
     - two
+deep:
+    er: three
+---
+second: four
 ";
 
 /// A change of the sealed text, and what shows that it was opened all the same.
@@ -42,20 +46,40 @@ const CHANGES: &[Change] = &[
         "n_unencrypted: \"5\"\n",
     ),
     (
+        "a clear value is spelled otherwise",
+        |text| text.replace("n_unencrypted: 5", "n_unencrypted: 0x5"),
+        "n_unencrypted: 0x5\n",
+    ),
+    (
+        "lists and documents begin and end elsewhere",
+        |text| {
+            let block = text.get(text.find("sops:").unwrap()..text.find("\n---\n").unwrap() + 1);
+            text.replacen("    - ENC", "    - - ENC", 1)
+                .replace("deep:\n", &format!("{}---\ndeep:\n", block.unwrap()))
+        },
+        "    - - one\n    - two\n---\ndeep:\n",
+    ),
+    (
+        "keys with a colon stand for several",
+        |text| text.replace("deep:\n    er:", "deep:er:"),
+        "deep:er: three\n",
+    ),
+    (
         "entries without a value come or go",
         |text| text.replace("empty: \"\"\n", "more: null\nmap: {}\nitems: []\n"),
         "more: null\nmap: {}\nitems: []\n",
     ),
     (
-        "a sealed comment goes or moves",
+        "a sealed comment goes, moves or is repeated",
         |text| {
             let (comment, rest): (Vec<&str>, Vec<&str>) = text
                 .split_inclusive('\n')
                 .partition(|line| line.starts_with("#ENC["));
             assert_eq!(comment.len(), 1);
-            rest.concat()
+            let twice = format!("{0}{0}list:\n", comment[0]);
+            rest.concat().replace("list:\n", &twice)
         },
-        "user: alice\na_unencrypted: 1.5\n",
+        "empty: \"\"\n# sealed\n# sealed\nlist:\n",
     ),
     (
         "the type of a token changes",
@@ -73,10 +97,28 @@ const CHANGES: &[Change] = &[
         "user: alice\n",
     ),
     (
-        "version or unknown metadata change",
+        "version, unknown metadata or the spelling of the time change",
         |text| {
             text.replace("version: 3.13.3", "version: 9.9.9")
                 .replace("\nsops:\n", "\nsops:\n    unknown: field\n")
+                .replace("Z\"\n", "+00:00\"\n")
+        },
+        "user: alice\n",
+    ),
+    (
+        "the metadata of a later document changes",
+        |text| {
+            let (first, second) = text.split_once("\n---\n").unwrap();
+            let (body, _) = second.split_once("sops:").unwrap();
+            format!("{first}\n---\n{body}sops:\n    mac: none\n")
+        },
+        "---\nsecond: four\n",
+    ),
+    (
+        "recipients come",
+        |text| {
+            let entry = "    age:\n        - enc: nothing\n          recipient: somebody\n";
+            text.replace("    age:\n", entry)
         },
         "user: alice\n",
     ),
@@ -128,9 +170,10 @@ fn a_recipient_that_goes_is_not_noticed_by_the_others() {
         .run(&format!("encrypt -i --age {other},{RECIPIENT} a.yaml"))
         .succeeds();
     let sealed = scene.read("a.yaml");
+    let (sealed, second) = sealed.split_once("\n---\n").unwrap();
     let (before, rest) = sealed.split_once("        - ").unwrap();
     let (_, ours) = rest.split_once("        - ").unwrap();
-    scene.write("a.yaml", format!("{before}        - {ours}"));
+    scene.write("a.yaml", format!("{before}        - {ours}\n---\n{second}"));
     scene.run("decrypt a.yaml").succeeds().stdout(CLEAR);
     let key = fs::read_to_string(fixture("vectors/keys/age-B.txt")).unwrap();
     let act = scene

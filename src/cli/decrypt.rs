@@ -79,6 +79,15 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
     if path.is_none() && !opened.format().keeps_comments() {
         name_lost_comments(&opened, &name, context);
     }
+    let left_out = opened.comments_left_out();
+    if path.is_none() && !left_out.is_empty() {
+        let lines: Vec<String> = left_out.iter().map(usize::to_string).collect();
+        context.ui.warn(&format!(
+            "{name}: comments are left out, as SOPS leaves them out of a file that it has sealed: \
+             line {}",
+            lines.join(", ")
+        ));
+    }
     let text = match &path {
         Some(path) => extract(&opened, path, &name)?,
         None => opened

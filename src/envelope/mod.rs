@@ -11,6 +11,7 @@ mod clear;
 mod cores;
 mod expand;
 mod look_back;
+mod lost;
 mod open;
 mod reuse;
 mod seal;

@@ -243,10 +243,14 @@ pub(super) fn clear_places(opened: &Opened) -> Vec<(Site, Change<'_>)> {
     let mut places = Vec::with_capacity(opened.tokens.count());
     let tree: &Tree = &opened.document.tree;
     let is_sealed = |site: Site| opened.tokens.has(site);
+    let lost = opened.comments_lost();
     let collected: Result<(), std::convert::Infallible> = walk(tree, &mut |step| {
         match step {
             Step::Leaf(leaf) if is_sealed(leaf.site) => {
                 places.push((leaf.site, Change::Open(&leaf.value)));
+            }
+            Step::Comment(comment) if lost.contains(&comment.site) => {
+                places.push((comment.site, Change::LeaveOut));
             }
             Step::Comment(comment) if is_sealed(comment.site) => {
                 places.push((comment.site, Change::OpenComment(&comment.text)));

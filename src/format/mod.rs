@@ -164,6 +164,8 @@ pub enum Change<'v> {
     Open(&'v Value),
     /// A clear comment where a sealed one stood, as a comment or as an item of a list.
     OpenComment(&'v SecretBytes),
+    /// A comment goes, and what follows it takes its place.
+    LeaveOut,
 }
 
 /// What becomes of the metadata branch.
@@ -258,6 +260,22 @@ impl Document {
         match &self.layout {
             Layout::Yaml(layout) => layout.stray_comments(&self.source),
             Layout::Json(_) | Layout::Binary(_) => Vec::new(),
+        }
+    }
+
+    /// Lines of comments that the cleartext will not have, because nobody sees them here.
+    pub(crate) fn comments_left_out(&self) -> Vec<usize> {
+        match &self.layout {
+            Layout::Yaml(layout) => layout.comments_left_out(&self.source),
+            Layout::Json(_) | Layout::Binary(_) => Vec::new(),
+        }
+    }
+
+    /// Whether a comment stands there as an item of a list, in a text that has others, too.
+    pub(crate) fn is_item(&self, site: Site) -> bool {
+        match &self.layout {
+            Layout::Yaml(layout) => layout.is_item(site),
+            Layout::Json(_) | Layout::Binary(_) => false,
         }
     }
 

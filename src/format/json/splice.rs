@@ -184,7 +184,7 @@ impl<'d, 'e> Splice<'d, 'e> {
                     let reason = "an alias, which JSON does not have";
                     return self.fail(span.start, Fault::Unrepresentable, reason);
                 }
-                Change::OpenComment(_) => self.remove_item(&span, &mut leading),
+                Change::OpenComment(_) | Change::LeaveOut => self.remove_item(&span, &mut leading),
             }
         }
         Ok(())

@@ -60,6 +60,11 @@ pub(super) fn compose(text: &str, parsed: &Parsed) -> Result<Composed, FormatErr
         .filter(|span| span.len() > 1)
         .map(|span| span.start)
         .collect();
+    if composer.metadata.is_none() {
+        let hidden: Vec<usize> = composer.layout.comments_in_parted().collect();
+        composer.layout.unattached.extend(hidden);
+        composer.layout.unattached.sort_unstable();
+    }
     // What the reference cannot read is no reason to leave a sealed file unopened.
     if let Some(refusal) = composer.refusal.filter(|_| composer.metadata.is_none()) {
         return Err(refusal);
@@ -246,6 +251,10 @@ impl Composer<'_> {
                 let mut map = self.map(raw, pairs, *is_flow, around, None)?;
                 map.entries.splice(0..0, heads);
                 if !comments_taken {
+                    if *is_flow && pairs.is_empty() {
+                        let hidden = self.hollow(raw, around.indent);
+                        map.entries.extend(hidden.map(Entry::Comment));
+                    }
                     for index in &raw.foot {
                         map.entries
                             .extend(self.comment(*index, false).map(Entry::Comment));

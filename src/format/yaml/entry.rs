@@ -63,7 +63,18 @@ impl Composer<'_> {
             });
         }
         if let Some(place) = self.layout.documents.get_mut(document) {
-            place.entry = Some(EntryPlace { span, scalars });
+            // One that no value above has taken is the key's, too.
+            let mut behind = key
+                .line
+                .iter()
+                .filter_map(|index| self.comments.get(*index));
+            let comment = behind.find(|comment| !is_flow && span.contains(&comment.start));
+            let comment = comment.cloned();
+            place.entry = Some(EntryPlace {
+                span,
+                comment,
+                scalars,
+            });
         }
         Ok(())
     }

@@ -5,6 +5,7 @@ use std::ops::Range;
 use crate::tree::{Element, Item, List, Node, Path, Site, Tree};
 
 use super::extents::Block;
+use super::hollow::Hollow;
 use super::lines::position;
 use super::tokens::Style;
 
@@ -17,6 +18,8 @@ pub(crate) struct Layout {
     pub(super) has_copies: bool,
     /// Comments that no node takes: the reference does not see them either.
     pub(super) unattached: Vec<usize>,
+    /// In the order of the text.
+    pub(super) hollows: Vec<Hollow>,
 }
 
 /// A place in the text.
@@ -103,6 +106,9 @@ pub(super) enum RootPlace {
 pub(super) struct EntryPlace {
     /// What goes when the entry is removed.
     pub(super) span: Range<usize>,
+    /// A comment behind its key, which is none of the metadata: the reference writes one there that
+    /// stood behind an alias.
+    pub(super) comment: Option<Range<usize>>,
     /// Its scalars by name.
     pub(super) scalars: Vec<(String, ScalarPlace)>,
 }
@@ -164,7 +170,11 @@ impl Layout {
     pub(super) fn metadata_blocks(&self, source: &[u8]) -> Option<Vec<String>> {
         let block = |place: &DocumentPlace| {
             let is_plain = matches!(place.root, RootPlace::Block { indent: 0, .. });
-            let span = place.entry.as_ref().filter(|_| is_plain)?.span.clone();
+            let entry = place.entry.as_ref().filter(|_| is_plain)?;
+            let span = entry.span.clone();
+            if entry.comment.is_some() {
+                return None;
+            }
             let text = std::str::from_utf8(source.get(span)?).ok()?;
             Some(text.replace("\r\n", "\n"))
         };
@@ -206,6 +216,11 @@ impl Layout {
             }
         }
         items
+    }
+
+    /// Whether a comment stands there as an item of a list, as the reference writes those.
+    pub(in crate::format) fn is_item(&self, site: Site) -> bool {
+        matches!(self.place(site), Some(Place::Scalar(_)))
     }
 
     pub(in crate::format) fn alias(&self, site: Site) -> Option<usize> {

@@ -19,6 +19,7 @@ mod extents;
 mod graft;
 mod grammar;
 mod guard;
+mod hollow;
 mod layout;
 mod lines;
 mod manner;
@@ -102,7 +103,10 @@ impl Format for Yaml {
         node: Node,
     ) -> Result<Zeroizing<Vec<u8>>, FormatError> {
         let text = checked(document.source())?;
-        let path = layout_of(document)?.in_text(&document.tree, path);
+        let layout = layout_of(document)?;
+        let path = layout.in_text(&document.tree, path);
+        let joined = layout.joined(text);
+        let text = joined.as_ref().map_or(text, |joined| joined.as_str());
         graft::graft(text, &grammar::parse(text)?, &path, node)
     }
 

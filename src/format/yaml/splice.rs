@@ -46,6 +46,14 @@ pub(super) fn splice(
         splice.place(*site, change)?;
     }
     splice.lists_of_comments(edits);
+    let braces = match &edits.metadata {
+        MetadataEdit::Keep => Vec::new(),
+        MetadataEdit::Remove => layout.join(),
+        _ => layout.part(source),
+    };
+    for (range, text) in braces {
+        splice.cuts.cut_secret(range, text);
+    }
     match &edits.metadata {
         MetadataEdit::Keep => {}
         MetadataEdit::Remove => splice.remove_metadata(),
@@ -96,6 +104,11 @@ impl<'a> Splice<'a> {
             (Some(Place::Scalar(place)), Change::OpenComment(text)) => {
                 return self.item_to_comment(place, &String::from_utf8_lossy(text.expose()));
             }
+            (Some(Place::Scalar(place)), Change::LeaveOut) => {
+                let start = place.dash.unwrap_or(place.span.start);
+                self.leave_out(start..place.span.end);
+            }
+            (Some(Place::Comment(span)), Change::LeaveOut) => self.leave_out(span.clone()),
             (Some(Place::Comment(span)), Change::Seal(token)) => {
                 self.cut(span.start + 1..span.end, token.as_str());
             }
@@ -316,6 +329,14 @@ impl<'a> Splice<'a> {
         }
     }
 
+    /// Takes something out, up to what follows it, which then stands in its place.
+    fn leave_out(&mut self, range: Range<usize>) {
+        let behind = self.source.get(range.end..).unwrap_or_default();
+        let blanks = behind.iter().take_while(|byte| byte.is_ascii_whitespace());
+        let end = range.end + blanks.count();
+        self.cut(range.start..end, "");
+    }
+
     /// A list whose items all become comments stays a list: an empty one.
     fn lists_of_comments(&mut self, edits: &Edits) {
         let opened: std::collections::HashSet<Site> = edits
@@ -355,7 +376,13 @@ impl<'a> Splice<'a> {
             } else {
                 String::new()
             };
-            self.cut(entry.span.clone(), rest);
+            match &entry.comment {
+                Some(comment) if is_block => {
+                    self.cut(entry.span.start..comment.start, "");
+                    self.cut(comment.end..entry.span.end, format!("{}{rest}", self.end));
+                }
+                _ => self.cut(entry.span.clone(), rest),
+            }
         }
     }
 

@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
 use super::*;
-use crate::keys::{block_on, kind};
+use crate::keys::block_on;
 use crate::tree::Fields;
 
 fn settings() -> Settings {
@@ -62,6 +62,7 @@ fn a_failure_names_its_group_where_there_are_several() {
 #[cfg(feature = "age")]
 mod with_age {
     use super::*;
+    use crate::keys::kind;
 
     fn recipient() -> Recipient {
         let public = age::x25519::Identity::generate().to_public().to_string();
@@ -94,7 +95,7 @@ mod with_age {
 #[cfg(feature = "aws")]
 #[test]
 fn a_kms_entry_is_stamped_in_the_order_of_the_reference() {
-    let kind = kind("kms").unwrap();
+    let kind = crate::keys::kind("kms").unwrap();
     let text = "arn:aws:kms:eu-west-1:1:key/x+arn:aws:iam::1:role/r";
     let mut recipient = (kind.parse)(text).unwrap();
     let context = crate::tree::Field::Map(Fields::from([("a", "b")]));

@@ -12,6 +12,7 @@
 mod architecture;
 mod cannot_notice;
 mod cli;
+mod conversion;
 mod demo;
 mod documents;
 mod emission;

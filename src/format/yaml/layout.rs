@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use crate::tree::{Element, Item, List, Node, Path, Site, Tree};
 
+use super::super::lines::LineStarts;
 use super::extents::Block;
-use super::lines::position;
 use super::tokens::Style;
 
 /// The places of a document, by site number, and those of its metadata.
@@ -17,6 +17,7 @@ pub(crate) struct Layout {
     pub(super) has_copies: bool,
     /// Comments that no node takes: the reference does not see them either.
     pub(super) unattached: Vec<usize>,
+    lines: LineStarts,
 }
 
 /// A place in the text.
@@ -127,7 +128,7 @@ impl Layout {
             Some(Place::Copy(place)) => place.alias.start,
             None => 0,
         };
-        position(source, offset)
+        self.lines.position(source, offset)
     }
 
     /// Whether a plain scalar stands there that carries no mark.
@@ -198,12 +199,12 @@ impl Layout {
             .documents
             .iter()
             .filter_map(|place| place.entry.as_ref());
-        let line = |entry: &EntryPlace| position(source, entry.span.start).0;
+        let line = |entry: &EntryPlace| self.lines.position(source, entry.span.start).0;
         entries.map(line).next()
     }
 
     pub(in crate::format) fn stray_comments(&self, source: &[u8]) -> Vec<usize> {
-        let line = |at: &usize| position(source, *at).0;
+        let line = |at: &usize| self.lines.position(source, *at).0;
         self.unattached.iter().map(line).collect()
     }
 }

@@ -12,7 +12,7 @@ use crate::tree::{Fields, Site, Value};
 
 use super::super::{Change, Document, Edits, Fault, FormatError, MetadataEdit};
 use super::compose::METADATA_KEY;
-use super::emit::{Emitter, flow_of, map_of};
+use super::emit::{Emitter, flow_of};
 use super::layout::{Layout, Place, RootPlace, ScalarPlace};
 use super::lines::{line_end, next_line, position};
 use super::manner::INDENT;
@@ -384,7 +384,7 @@ impl Splice<'_> {
                     emitter.text.extend(std::iter::repeat_n(' ', indent));
                     emitter.text.push_str(METADATA_KEY);
                     emitter.text.push(':');
-                    emitter.behind_colon(&crate::tree::Node::Map(map_of(fields)), indent);
+                    emitter.behind_colon(&crate::tree::Node::Map(fields.to_map()), indent);
                     self.cuts.push((end..end, emitter.text));
                 }
             }

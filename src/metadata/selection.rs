@@ -56,7 +56,8 @@ impl RuleKind {
         )
     }
 
-    fn is_about_comments(self) -> bool {
+    /// Whether it looks at comments, not at keys.
+    pub fn is_about_comments(self) -> bool {
         matches!(
             self,
             Self::UnencryptedCommentRegex | Self::EncryptedCommentRegex

@@ -62,7 +62,8 @@ fn walk_list<'a, E>(
     visit(Step::Leave)
 }
 
-fn walk_node<'a, E>(
+/// Visits one node and what is below it.
+pub fn walk_node<'a, E>(
     node: &'a Node,
     visit: &mut impl FnMut(Step<'a>) -> Result<(), E>,
 ) -> Result<(), E> {

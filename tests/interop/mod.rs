@@ -1,6 +1,7 @@
 //! Both directions, live: the reference opens what we seal and we open what it seals, with age, with
 //! KMS and with both; and the package that the Terraform provider uses reads our files.
 
+mod conversions;
 mod differential;
 mod documents;
 mod edits;

@@ -12,14 +12,29 @@ pub(super) struct LineStarts(OnceLock<Vec<usize>>);
 impl LineStarts {
     /// Line and column, from 1, of a byte of the text; columns count characters.
     pub(super) fn position(&self, source: &[u8], offset: usize) -> (usize, usize) {
+        let (line, start) = self.line(source, offset);
+        (line, column(source, start, offset))
+    }
+
+    /// Bytes of its line before a byte of the text.
+    pub(super) fn before(&self, source: &[u8], offset: usize) -> usize {
+        let (_, start) = self.line(source, offset);
+        let mark = start == 0 && source.starts_with(BYTE_ORDER_MARK);
+        let top = if mark { BYTE_ORDER_MARK.len() } else { start };
+        offset.saturating_sub(top)
+    }
+
+    fn line(&self, source: &[u8], offset: usize) -> (usize, usize) {
         let lines = self.0.get_or_init(|| {
             let ends = source.iter().enumerate();
             let next = ends.filter_map(|(at, byte)| (*byte == b'\n').then_some(at + 1));
             std::iter::once(0).chain(next).collect()
         });
         let line = lines.partition_point(|start| *start <= offset);
-        let start = lines.get(line.saturating_sub(1)).copied().unwrap_or(0);
-        (line, column(source, start, offset))
+        (
+            line,
+            lines.get(line.saturating_sub(1)).copied().unwrap_or(0),
+        )
     }
 }
 

@@ -17,7 +17,7 @@ pub(crate) struct Layout {
     pub(super) has_copies: bool,
     /// Comments that no node takes: the reference does not see them either.
     pub(super) unattached: Vec<usize>,
-    lines: LineStarts,
+    pub(super) lines: LineStarts,
 }
 
 /// A place in the text.

@@ -4,6 +4,7 @@
 //! plain string that the reference would write in quotes is sealed with one blank behind its token,
 //! so that opening knows that it stood there without them.
 
+use std::collections::HashMap;
 use std::ops::Range;
 
 use zeroize::Zeroizing;
@@ -353,14 +354,30 @@ impl Splice<'_> {
     fn place_metadata(&mut self, blocks: &[String], fields: &Fields) {
         let layout = self.layout;
         let count = layout.documents.len();
+        // The last cut that ends at a byte, so that many documents are not searched for each.
+        let ends: HashMap<usize, usize> = (self.cuts.iter().enumerate())
+            .filter(|(_, (range, _))| !range.is_empty())
+            .map(|(at, (range, _))| (range.end, at))
+            .collect();
         for (number, place) in layout.documents.iter().enumerate() {
+            let cut_before = |end: usize| match &place.null {
+                Some(null) if null.end == end && !null.is_empty() => Some((null.clone(), "")),
+                _ => {
+                    let (range, text) = self.cuts.get(*ends.get(&end)?)?;
+                    Some((range.clone(), text.as_str()))
+                }
+            };
+            let lacks_line_end = match place.root {
+                RootPlace::Block { end, .. } => self.lacks_line_end(end, cut_before(end)),
+                RootPlace::Flow { .. } => false,
+            };
             if let Some(null) = &place.null {
                 self.cut(null.clone(), "");
             }
             match place.root {
                 RootPlace::Block { indent: 0, end } if !blocks.is_empty() => {
                     let mut text = String::new();
-                    if self.lacks_line_end(end) {
+                    if lacks_line_end {
                         text.push_str(self.end);
                     }
                     let block = blocks.get(number).or(blocks.first());
@@ -378,7 +395,7 @@ impl Splice<'_> {
                 }
                 RootPlace::Block { indent, end } => {
                     let mut emitter = Emitter::new(self.end);
-                    if self.lacks_line_end(end) {
+                    if lacks_line_end {
                         emitter.text.push_str(self.end);
                     }
                     emitter.text.extend(std::iter::repeat_n(' ', indent));
@@ -392,10 +409,8 @@ impl Splice<'_> {
     }
 
     /// Whether the line before a byte has no end, in the text as it is going to be.
-    fn lacks_line_end(&self, end: usize) -> bool {
-        let is_there =
-            |(range, _): &&(Range<usize>, Zeroizing<String>)| range.end == end && !range.is_empty();
-        match self.cuts.iter().rev().find(is_there) {
+    fn lacks_line_end(&self, end: usize, cut: Option<(Range<usize>, &str)>) -> bool {
+        match cut {
             Some((_, text)) if !text.is_empty() => !text.ends_with('\n'),
             Some((range, _)) => range
                 .start

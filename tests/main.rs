@@ -17,6 +17,7 @@ mod demo;
 mod documents;
 mod emission;
 mod example;
+mod hostile;
 mod interop;
 mod json;
 mod leaks;

@@ -42,6 +42,7 @@ const MAY_EXPOSE: &[&str] = &[
     // The hook tells tokens from values in clear; it keeps neither.
     "scan/sealed.rs",
     // Values go from the cipher into the MAC and into the document.
+    "envelope/convert.rs",
     "envelope/expand.rs",
     "envelope/open.rs",
     "envelope/seal.rs",

@@ -281,7 +281,7 @@ fn a_damaged_sealed_file_gives_nothing_away() {
         ],
     );
     fails(&scene, &["decrypt", "--extract", "tiingo_api_key", SEALED]);
-    fails(&scene, &["decrypt", "--output-type", "json", SEALED]);
+    fails(&scene, &["decrypt", "--output-type", "binary", SEALED]);
     assert!(!scene.has("new.yaml"));
     holds_nothing(&scene);
 }

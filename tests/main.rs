@@ -12,10 +12,12 @@
 mod architecture;
 mod cannot_notice;
 mod cli;
+mod conversion;
 mod demo;
 mod documents;
 mod emission;
 mod example;
+mod hostile;
 mod interop;
 mod json;
 mod leaks;

@@ -14,7 +14,7 @@ use crate::metadata::Metadata;
 use crate::secret::DataKey;
 use crate::tree::{Leaf, Site, Step, Steps, Tree, Value};
 
-use super::reuse::{same, same_values};
+use super::reuse::{reads_back, same_in};
 use super::{EnvelopeError, OpenOptions, Sealed, Tokens};
 
 /// The tokens that a text must have: those just made, in the order of the walk, and those kept.
@@ -67,7 +67,7 @@ pub(super) fn look_back<'a>(
         return Err(EnvelopeError::StrayComment(*line));
     }
     if is_large {
-        let mut comparison = Comparison::new(&before.tree, made);
+        let mut comparison = Comparison::new(format, &before.tree, made);
         let agrees = comparison.agrees_with(&sealed.document.tree);
         return agrees
             .then(|| sealed.document.into_source())
@@ -76,7 +76,7 @@ pub(super) fn look_back<'a>(
     let opened = sealed
         .open(key, OpenOptions::default())
         .map_err(|_| EnvelopeError::SelfCheck)?;
-    if !same_values(&before.tree, opened.tree()) {
+    if !reads_back(opened.tree(), &before.tree, format) {
         return Err(EnvelopeError::SelfCheck);
     }
     // Where a value of several lines becomes one, a comment beside it can change its place.
@@ -90,26 +90,31 @@ pub(super) fn look_back<'a>(
 /// Whether a large text holds what a tree does, and its metadata; `None` where it has to be read
 /// whole to know.
 pub(super) fn looks_like<'a>(
-    format: &dyn Format,
+    format: &'a dyn Format,
     text: &[u8],
     tree: &'a Tree,
     made: Made<'a>,
 ) -> Option<(bool, Option<format::Metadata>)> {
-    let mut comparison = Comparison::new(tree, made);
+    let mut comparison = Comparison::new(format, tree, made);
     let Looked { agrees, metadata } = format.look(text, &mut |shown| comparison.step(&shown))?;
     Some((agrees && comparison.is_done(), metadata))
 }
 
 /// A tree under comparison with a text: at each place its token, if it has one, or its value.
 struct Comparison<'a> {
+    format: &'a dyn Format,
     steps: Steps<'a>,
     made: Made<'a>,
 }
 
 impl<'a> Comparison<'a> {
-    fn new(tree: &'a Tree, made: Made<'a>) -> Self {
+    fn new(format: &'a dyn Format, tree: &'a Tree, made: Made<'a>) -> Self {
         let steps = Steps::of(tree);
-        Self { steps, made }
+        Self {
+            format,
+            steps,
+            made,
+        }
     }
 
     /// Whether the next step of the text is that of the tree.
@@ -122,7 +127,7 @@ impl<'a> Comparison<'a> {
                 (Some(Step::Key(key)), Shown::Key(other)) => key == *other,
                 (Some(Step::Leaf(leaf)), shown) => match self.made.of(leaf.site) {
                     Some(token) => is_token(shown, token),
-                    None => is_value(shown, leaf),
+                    None => self.is_value(shown, leaf),
                 },
                 (Some(Step::Comment(comment)), shown) => match self.made.of(comment.site) {
                     // In a list of the reference a sealed comment is an item.
@@ -151,6 +156,17 @@ impl<'a> Comparison<'a> {
     fn is_done(&mut self) -> bool {
         self.steps.all(|step| matches!(step, Step::Comment(_)))
     }
+
+    fn is_value(&self, shown: &Shown<'_>, leaf: &Leaf) -> bool {
+        match (shown, &leaf.value) {
+            (Shown::Text(text), Value::Str(value)) => {
+                value.expose().as_slice().ct_eq(text.as_bytes()).into()
+            }
+            (Shown::Text(text), value) => same_in(self.format, &Value::text(text), value),
+            (Shown::Value(other), value) => same_in(self.format, other, value),
+            _ => false,
+        }
+    }
 }
 
 /// A block has a line end behind its token.
@@ -158,16 +174,6 @@ fn is_token(shown: &Shown<'_>, token: &str) -> bool {
     match shown {
         Shown::Text(text) => *text == token,
         Shown::Value(Value::Str(text)) => text.expose().trim_ascii_end() == token.as_bytes(),
-        _ => false,
-    }
-}
-
-fn is_value(shown: &Shown<'_>, leaf: &Leaf) -> bool {
-    match (shown, &leaf.value) {
-        (Shown::Text(text), Value::Str(value)) => {
-            value.expose().as_slice().ct_eq(text.as_bytes()).into()
-        }
-        (Shown::Value(other), value) => same(value, other),
         _ => false,
     }
 }

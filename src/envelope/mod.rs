@@ -8,6 +8,7 @@ mod ahead;
 mod align;
 mod bare;
 mod clear;
+mod convert;
 mod cores;
 mod expand;
 mod look_back;
@@ -18,6 +19,7 @@ mod seal;
 mod set;
 mod tokens;
 
+pub use convert::Converted;
 pub use open::OpenOptions;
 pub use reuse::Changes;
 pub use seal::{Counts, Text};
@@ -152,6 +154,32 @@ pub enum EnvelopeError {
         /// What is wrong with it.
         problem: &'static str,
     },
+    /// Another format holds one document only.
+    #[error("line {line}: {format} holds one document, and another one begins here")]
+    Documents {
+        /// Where the second one begins, from 1.
+        line: usize,
+        /// The other format.
+        format: &'static str,
+    },
+    /// Another format cannot hold a value.
+    #[error("line {line}: the value at {path}: {reason}")]
+    Unwritable {
+        /// Line, from 1.
+        line: usize,
+        /// Where it stands in the tree.
+        path: Path,
+        /// Why, without any content.
+        reason: &'static str,
+    },
+    /// Another format cannot hold what the file holds.
+    #[error("it cannot be written as {format}: {reason}")]
+    Shape {
+        /// The other format.
+        format: &'static str,
+        /// Why, without any content.
+        reason: String,
+    },
     /// A new value that the file's rule would leave in clear.
     #[error("{} would stay in clear under the file's rule", listed(.0))]
     WouldStayClear(Vec<Path>),
@@ -174,6 +202,7 @@ impl EnvelopeError {
     pub fn about(self, file: &str, reading: bool) -> Error {
         let verb = match &self {
             Self::Path { .. } => "set a value of",
+            Self::Documents { .. } | Self::Unwritable { .. } | Self::Shape { .. } => "convert",
             _ if reading => "open",
             _ => "seal",
         };
@@ -186,7 +215,10 @@ impl EnvelopeError {
                 _ => Code::Input,
             },
             Self::AlreadySealed => Code::AlreadySealed,
-            Self::Reserved(_) => Code::Unrepresentable,
+            Self::Reserved(_)
+            | Self::Documents { .. }
+            | Self::Unwritable { .. }
+            | Self::Shape { .. } => Code::Unrepresentable,
             Self::Value { .. } | Self::ClearValue { .. } => Code::Token,
             Self::Mac(_) => Code::Mac,
             Self::NothingSelected { .. } | Self::WouldStayClear(_) => Code::Encrypt,
@@ -233,6 +265,12 @@ impl EnvelopeError {
                     "clsecrets decrypt {file}    # and look at that line"
                 ))
                 .hint("then seal the cleartext anew: clsecrets encrypt"),
+            Self::Documents { .. } => {
+                error.hint("pass --first-document to take that one and leave the others out")
+            }
+            Self::Unwritable { .. } | Self::Shape { .. } => {
+                error.hint("choose another format with --output-type, or leave it away")
+            }
             Self::SelfCheck => error.hint("please report this, without any secret"),
             _ => error,
         }

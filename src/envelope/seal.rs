@@ -10,7 +10,7 @@ use crate::cipher::{Cipher, Mac, NONCE_LEN, Nonces, Token, Type, with_plain};
 use crate::format::{Change, Document, Edits, MetadataEdit};
 use crate::metadata::{Metadata, Rule, Selector};
 use crate::secret::DataKey;
-use crate::tree::{Comment, Leaf, Path, Site, Step, Trail, Tree, Value, time, walk};
+use crate::tree::{Comment, Fields, Leaf, Path, Site, Step, Trail, Tree, Value, time, walk};
 
 use super::clear::left_in_clear;
 use super::cores::on_all_cores;
@@ -27,6 +27,8 @@ pub struct Text {
     /// Values that a positive rule leaves in clear: of a draft all, of an opened file those set, of
     /// a draft sealed onto an opened file those that are new.
     pub left_clear: Vec<Path>,
+    /// Lines of comments of the clear text that another format does not hold.
+    pub lost_comments: Vec<usize>,
 }
 
 /// How many values a file holds.
@@ -60,7 +62,7 @@ impl Draft {
     )]
     fn seal_as(
         &self,
-        mut metadata: Metadata,
+        metadata: Metadata,
         key: &DataKey,
         nonces: &mut dyn Nonces,
         now: i64,
@@ -71,6 +73,43 @@ impl Draft {
         if let Some(line) = self.document.stray_comments().first() {
             return Err(EnvelopeError::StrayComment(*line));
         }
+        let Prepared {
+            mut places,
+            counts,
+            left_clear,
+            texts,
+            fields,
+        } = self.prepare(metadata, key, nonces, now, allow_cleartext, reuse)?;
+        if let Some(onto) = onto {
+            onto.keep_bare(&self.document.tree, &mut places);
+        }
+        let metadata = match onto.and_then(|onto| onto.blocks(texts)) {
+            Some(blocks) => MetadataEdit::Place { blocks, fields },
+            None => MetadataEdit::Write(fields),
+        };
+        let edits = Edits { places, metadata };
+        let bytes = self.format.apply(&self.document, &edits)?;
+        let kept = Tokens::default();
+        let made = Made::new(&edits.places, &kept);
+        let bytes = look_back(self.format, bytes, key, &self.document, made)?;
+        Ok(Text {
+            bytes,
+            counts,
+            left_clear,
+            lost_comments: Vec::new(),
+        })
+    }
+
+    /// Makes the tokens, the MAC and the metadata of a document; nothing is written yet.
+    pub(super) fn prepare(
+        &self,
+        mut metadata: Metadata,
+        key: &DataKey,
+        nonces: &mut dyn Nonces,
+        now: i64,
+        allow_cleartext: bool,
+        reuse: &Tokens,
+    ) -> Result<Prepared<'_>, EnvelopeError> {
         if metadata.rule.is_opaque() {
             let what = "the rule's pattern is not understood";
             return Err(EnvelopeError::NotWritable { line: 1, what });
@@ -78,7 +117,7 @@ impl Draft {
         let mut pass = Pass::new(&self.document, &metadata, key, nonces, reuse);
         walk(&self.document.tree, &mut |step| pass.step(step))?;
         let Sealing {
-            mut places,
+            places,
             counts,
             last_modified,
             mac,
@@ -99,22 +138,12 @@ impl Draft {
             return Err(EnvelopeError::NothingSelected { field, argument });
         }
         let fields = metadata.render();
-        if let Some(onto) = onto {
-            onto.keep_bare(&self.document.tree, &mut places);
-        }
-        let metadata = match onto.and_then(|onto| onto.blocks(texts)) {
-            Some(blocks) => MetadataEdit::Place { blocks, fields },
-            None => MetadataEdit::Write(fields),
-        };
-        let edits = Edits { places, metadata };
-        let bytes = self.format.apply(&self.document, &edits)?;
-        let kept = Tokens::default();
-        let made = Made::new(&edits.places, &kept);
-        let bytes = look_back(self.format, bytes, key, &self.document, made)?;
-        Ok(Text {
-            bytes,
+        Ok(Prepared {
+            places,
             counts,
             left_clear,
+            texts,
+            fields,
         })
     }
 }
@@ -223,6 +252,7 @@ impl Opened {
             bytes,
             counts,
             left_clear,
+            lost_comments: Vec::new(),
         })
     }
 }
@@ -249,6 +279,17 @@ fn refuse_clear(paths: &[Path], allow_cleartext: bool) -> Result<(), EnvelopeErr
         return Ok(());
     }
     Err(EnvelopeError::WouldStayClear(paths.to_vec()))
+}
+
+/// What is sealed, before it is written.
+pub(super) struct Prepared<'t> {
+    pub(super) places: Vec<(Site, Change<'t>)>,
+    pub(super) counts: Counts,
+    pub(super) left_clear: Vec<Path>,
+    /// The fields of the metadata that change with every write.
+    texts: Vec<(&'static str, String)>,
+    /// All of the metadata.
+    pub(super) fields: Fields,
 }
 
 /// What a walk has made.

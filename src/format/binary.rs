@@ -101,14 +101,16 @@ impl Format for Binary {
             (super::Layout::Binary(Layout::Envelope(layout)), Node::Leaf(_)) if is_data => {
                 json::splice::put(document, layout, path, node)
             }
-            _ => Err(json::unrepresentable(
-                "a binary file holds one string, at [\"data\"]",
-            )),
+            _ => Err(json::unrepresentable(ONE_STRING)),
         }
     }
 
+    /// What would be a binary file, too: nothing else has a form without keys and types.
     fn emit(&self, node: &Node) -> Result<Zeroizing<Vec<u8>>, FormatError> {
-        json::Json.emit(node)
+        match node {
+            Node::Map(map) => bytes_of(map, ONE_STRING),
+            _ => Err(json::unrepresentable(ONE_STRING)),
+        }
     }
 
     /// The bytes of the one value, or the envelope of its token.
@@ -121,8 +123,11 @@ impl Format for Binary {
             return Err(json::unrepresentable("a binary file holds one document"));
         };
         match metadata {
-            Some(fields) => json::write(top, Some(&without_rules(fields))),
-            None => bytes_of(top),
+            Some(fields) if one_string(top).is_some() => {
+                json::write(top, Some(&without_rules(fields)))
+            }
+            Some(_) => Err(json::unrepresentable(ONE_STRING)),
+            None => bytes_of(top, ONE_STRING),
         }
     }
 
@@ -212,26 +217,28 @@ fn data(document: &Document, edits: &Edits) -> Result<Zeroizing<Vec<u8>>, Format
     let [top] = document.tree.documents.as_slice() else {
         return Err(json::unrepresentable(NO_DATA));
     };
-    let bytes = bytes_of(top)?;
+    let bytes = bytes_of(top, NO_DATA)?;
     Ok(opened.map_or(bytes, |opened| Zeroizing::new(opened.expose().clone())))
 }
 
 const NO_DATA: &str = "it holds something else than one string called 'data', so it was not \
                        sealed as a binary file";
 
-fn bytes_of(top: &Map) -> Result<Zeroizing<Vec<u8>>, FormatError> {
+const ONE_STRING: &str = "a binary file holds one string, at [\"data\"]";
+
+fn bytes_of(top: &Map, otherwise: &str) -> Result<Zeroizing<Vec<u8>>, FormatError> {
+    let bytes = one_string(top).ok_or_else(|| json::unrepresentable(otherwise))?;
+    Ok(Zeroizing::new(bytes.expose().clone()))
+}
+
+/// The string called `data`, if there is nothing else.
+fn one_string(top: &Map) -> Option<&SecretBytes> {
     let mut pairs = top.pairs();
     match (pairs.next(), pairs.next()) {
-        (
-            Some(Pair {
-                key,
-                value: Node::Leaf(leaf),
-            }),
-            None,
-        ) if key == DATA_KEY => match &leaf.value {
-            Value::Str(bytes) => Ok(Zeroizing::new(bytes.expose().clone())),
-            _ => Err(json::unrepresentable(NO_DATA)),
+        (Some(pair), None) if pair.key == DATA_KEY => match pair.value.as_value()? {
+            Value::Str(bytes) => Some(bytes),
+            _ => None,
         },
-        _ => Err(json::unrepresentable(NO_DATA)),
+        _ => None,
     }
 }

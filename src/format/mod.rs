@@ -5,6 +5,7 @@
 
 pub mod binary;
 pub mod json;
+mod lines;
 pub mod yaml;
 
 use std::fmt;
@@ -68,6 +69,15 @@ pub trait Format: fmt::Debug + Send + Sync {
             column: 1,
             reason: format!("a new {} text is not supported yet", self.name()),
         })
+    }
+    /// Whether a text of it can hold several documents.
+    fn holds_documents(&self) -> bool {
+        false
+    }
+    /// Why a value cannot stand in a text of it; shapes are judged by [`Format::write`].
+    fn refuses(&self, value: &Value) -> Option<&'static str> {
+        let _ = value;
+        None
     }
     /// Whether a text of it has comments; those of a sealed file vanish where it has none.
     fn keeps_comments(&self) -> bool {

@@ -31,6 +31,14 @@ pub fn walk<'a, E>(
     Steps::of(tree).try_for_each(visit)
 }
 
+/// Visits one node and what is below it.
+pub fn walk_node<'a, E>(
+    node: &'a Node,
+    visit: &mut impl FnMut(Step<'a>) -> Result<(), E>,
+) -> Result<(), E> {
+    Steps::below(node).try_for_each(visit)
+}
+
 /// The walk, one step at a time: for who follows another text at the same pace.
 #[derive(Debug)]
 pub struct Steps<'a> {
@@ -54,6 +62,15 @@ impl<'a> Steps<'a> {
             documents: tree.documents.iter(),
             open: Vec::new(),
             value: None,
+        }
+    }
+
+    /// Begins before one node.
+    pub fn below(node: &'a Node) -> Self {
+        Self {
+            documents: [].iter(),
+            open: Vec::new(),
+            value: Some(node),
         }
     }
 

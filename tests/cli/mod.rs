@@ -6,6 +6,7 @@
 
 mod bad_input;
 mod binary;
+mod conversion;
 mod decrypt;
 mod encrypt;
 mod environments;

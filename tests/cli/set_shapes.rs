@@ -172,7 +172,7 @@ const CASES: &[(&str, &str, &str, &str)] = &[
         "a: 'x'\n",
         "['odd: key']['yes']",
         "\"v\"",
-        "a: 'x'\n\"odd: key\":\n    \"yes\": 'v'\n",
+        "a: 'x'\n'odd: key':\n    \"yes\": 'v'\n",
     ),
     ("a: x\n---\nb: y\n", "['b']", "1", "a: x\nb: 1\n---\nb: y\n"),
     ("a: |+\n  x\n\n", "['k']", "1", "a: |+\n  x\n\nk: 1\n"),

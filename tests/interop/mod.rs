@@ -2,6 +2,7 @@
 //! KMS and with both; and the package that the Terraform provider uses reads our files.
 
 mod comments;
+mod conversions;
 mod differential;
 mod documents;
 mod edits;

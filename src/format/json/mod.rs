@@ -90,6 +90,10 @@ impl Format for Json {
         }
     }
 
+    fn refuses(&self, value: &Value) -> Option<&'static str> {
+        emit::refuses(value)
+    }
+
     fn keeps_comments(&self) -> bool {
         false
     }

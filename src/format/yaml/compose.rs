@@ -14,7 +14,6 @@ use super::super::{Fault, FormatError, Metadata};
 use super::copies::Copying;
 use super::grammar::{Content, Parsed, Raw};
 use super::layout::{Layout, ListPlace, MapPlace, Place, ScalarPlace};
-use super::lines::line_start;
 use super::reach::{behind_colon, next_dash};
 use super::tokens::DEPTH_LIMIT;
 
@@ -131,7 +130,7 @@ impl Composer<'_> {
         root_of: Option<usize>,
     ) -> Result<Map, FormatError> {
         let bytes = self.text.as_bytes();
-        let column = raw.span.start - line_start(bytes, raw.span.start);
+        let column = self.layout.lines.before(bytes, raw.span.start);
         let place = MapPlace {
             start: raw.span.start,
         };
@@ -288,7 +287,7 @@ impl Composer<'_> {
                     .extend(self.comment(*index, false).map(Item::Comment));
             }
         }
-        let column = isize::try_from(raw.span.start - line_start(bytes, raw.span.start));
+        let column = isize::try_from(self.layout.lines.before(bytes, raw.span.start));
         let mut from = raw.span.start;
         let mut sites = Vec::with_capacity(items.len());
         for item in items {

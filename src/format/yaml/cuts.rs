@@ -1,6 +1,7 @@
 //! Ranges of a text and what stands there afterwards; everything between them stays.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::ops::Range;
 
 use zeroize::Zeroizing;
@@ -41,10 +42,18 @@ impl<'a> Cuts<'a> {
         self.0.push((range, Piece::Own(text)));
     }
 
-    /// The last cut that ends at a byte and takes something away: where it begins, what it puts there.
-    pub(super) fn ending_at(&self, end: usize) -> Option<(usize, &str)> {
-        let mut all = self.0.iter().rev();
-        let (range, piece) = all.find(|(range, _)| range.end == end && !range.is_empty())?;
+    /// By the byte where they end, the last cuts that take something away.
+    pub(super) fn ends(&self) -> HashMap<usize, usize> {
+        let numbered = self.0.iter().enumerate();
+        numbered
+            .filter(|(_, (range, _))| !range.is_empty())
+            .map(|(at, (range, _))| (range.end, at))
+            .collect()
+    }
+
+    /// Where a cut begins, and what it puts there.
+    pub(super) fn get(&self, at: usize) -> Option<(usize, &str)> {
+        let (range, piece) = self.0.get(at)?;
         Some((range.start, piece.text()))
     }
 

@@ -197,7 +197,7 @@ impl Graft<'_> {
         };
         if is_in_flow {
             let mut emitter = self.emitter(0, 0);
-            emitter.key(name);
+            emitter.flow_key(name);
             emitter.text.push(' ');
             emitter.flow(node);
             let first = pairs.last().map(|(key, _)| key.span.start);
@@ -217,8 +217,7 @@ impl Graft<'_> {
         };
         let mut emitter = self.emitter(at, column);
         self.open_line(&mut emitter, at, column);
-        emitter.key(name);
-        emitter.behind_colon(node, column);
+        emitter.pair(name, node, column);
         self.cuts.push((at..at, emitter.text));
     }
 
@@ -337,7 +336,7 @@ impl Graft<'_> {
         };
         let comment = rest.map_or("", |at| self.comment(at)).to_owned();
         let mut emitter = self.emitter(end, stand.column);
-        emitter.comment = comment;
+        emitter.comment = Zeroizing::new(comment);
         if stand.is_item {
             emitter.behind_dash(node, stand.column);
         } else {

@@ -4,9 +4,9 @@ use std::ops::Range;
 
 use crate::tree::{Element, Item, List, Node, Path, Site, Tree};
 
+use super::super::lines::LineStarts;
 use super::extents::Block;
 use super::hollow::Hollow;
-use super::lines::position;
 use super::tokens::Style;
 
 /// The places of a document, by site number, and those of its metadata.
@@ -20,6 +20,7 @@ pub(crate) struct Layout {
     pub(super) unattached: Vec<usize>,
     /// In the order of the text.
     pub(super) hollows: Vec<Hollow>,
+    pub(super) lines: LineStarts,
 }
 
 /// A place in the text.
@@ -155,7 +156,7 @@ impl Layout {
             Some(Place::Copy(place)) => place.alias.start,
             None => 0,
         };
-        position(source, offset)
+        self.lines.position(source, offset)
     }
 
     /// Whether a plain scalar stands there that carries no mark.
@@ -235,12 +236,12 @@ impl Layout {
             .documents
             .iter()
             .filter_map(|place| place.entry.as_ref());
-        let line = |entry: &EntryPlace| position(source, entry.span.start).0;
+        let line = |entry: &EntryPlace| self.lines.position(source, entry.span.start).0;
         entries.map(line).next()
     }
 
     pub(in crate::format) fn stray_comments(&self, source: &[u8]) -> Vec<usize> {
-        let line = |at: &usize| position(source, *at).0;
+        let line = |at: &usize| self.lines.position(source, *at).0;
         self.unattached.iter().map(line).collect()
     }
 }

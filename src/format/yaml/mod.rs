@@ -36,7 +36,7 @@ mod typed;
 use zeroize::Zeroizing;
 
 use super::{Document, Edits, Fault, Format, FormatError, LARGE, Looked, Shown};
-use crate::tree::{Node, Path};
+use crate::tree::{Fields, Node, Path, Tree};
 
 pub(crate) use layout::Layout;
 pub use quick::readers_agree;
@@ -112,14 +112,22 @@ impl Format for Yaml {
 
     fn emit(&self, node: &Node) -> Result<Zeroizing<Vec<u8>>, FormatError> {
         let mut emitter = emit::Emitter::new("\n");
-        match node {
-            Node::Map(map) if !map.entries.is_empty() => emitter.map(map, 0, false),
-            Node::List(list) if !list.items.is_empty() => emitter.list(list, 0, false),
-            Node::Leaf(leaf) => emitter.scalar(&leaf.value, 0),
-            Node::Map(_) => emitter.text.push_str("{}\n"),
-            Node::List(_) => emitter.text.push_str("[]\n"),
-        }
-        Ok(Zeroizing::new(emitter.text.as_bytes().to_vec()))
+        emitter.document(node);
+        Ok(emitter.into_bytes())
+    }
+
+    fn write(
+        &self,
+        tree: &Tree,
+        metadata: Option<&Fields>,
+    ) -> Result<Zeroizing<Vec<u8>>, FormatError> {
+        let mut emitter = emit::Emitter::new("\n");
+        emitter.documents(tree, metadata);
+        Ok(emitter.into_bytes())
+    }
+
+    fn holds_documents(&self) -> bool {
+        true
     }
 }
 

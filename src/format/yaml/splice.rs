@@ -14,7 +14,7 @@ use crate::tree::{Fields, Site, Value};
 use super::super::{Change, Document, Edits, Fault, FormatError, MetadataEdit};
 use super::compose::METADATA_KEY;
 use super::cuts::Cuts;
-use super::emit::{Emitter, flow_of, map_of};
+use super::emit::{Emitter, flow_of};
 use super::layout::{Layout, Place, RootPlace, ScalarPlace};
 use super::lines::{line_end, next_line, position};
 use super::manner::INDENT;
@@ -393,14 +393,24 @@ impl<'a> Splice<'a> {
     fn place_metadata(&mut self, blocks: &[String], fields: &Fields) {
         let layout = self.layout;
         let count = layout.documents.len();
+        // The last cut that ends at a byte, so that many documents are not searched for each.
+        let ends = self.cuts.ends();
         for (number, place) in layout.documents.iter().enumerate() {
+            let cut_before = |end: usize| match &place.null {
+                Some(null) if null.end == end && !null.is_empty() => Some((null.start, "")),
+                _ => self.cuts.get(*ends.get(&end)?),
+            };
+            let lacks_line_end = match place.root {
+                RootPlace::Block { end, .. } => self.lacks_line_end(end, cut_before(end)),
+                RootPlace::Flow { .. } => false,
+            };
             if let Some(null) = &place.null {
                 self.cut(null.clone(), "");
             }
             match place.root {
                 RootPlace::Block { indent: 0, end } if !blocks.is_empty() => {
                     let mut text = String::new();
-                    if self.lacks_line_end(end) {
+                    if lacks_line_end {
                         text.push_str(self.end);
                     }
                     let block = blocks.get(number).or(blocks.first());
@@ -418,13 +428,13 @@ impl<'a> Splice<'a> {
                 }
                 RootPlace::Block { indent, end } => {
                     let mut emitter = Emitter::new(self.end);
-                    if self.lacks_line_end(end) {
+                    if lacks_line_end {
                         emitter.text.push_str(self.end);
                     }
                     emitter.text.extend(std::iter::repeat_n(' ', indent));
                     emitter.text.push_str(METADATA_KEY);
                     emitter.text.push(':');
-                    emitter.behind_colon(&crate::tree::Node::Map(map_of(fields)), indent);
+                    emitter.behind_colon(&crate::tree::Node::Map(fields.to_map()), indent);
                     self.cuts.cut_secret(end..end, emitter.text);
                 }
             }
@@ -432,8 +442,8 @@ impl<'a> Splice<'a> {
     }
 
     /// Whether the line before a byte has no end, in the text as it is going to be.
-    fn lacks_line_end(&self, end: usize) -> bool {
-        match self.cuts.ending_at(end) {
+    fn lacks_line_end(&self, end: usize, cut: Option<(usize, &str)>) -> bool {
+        match cut {
             Some((_, text)) if !text.is_empty() => !text.ends_with('\n'),
             Some((start, _)) => start
                 .checked_sub(1)

@@ -36,7 +36,7 @@ const CASES: &[(&str, &str, &str, &str)] = &[
         "a: [? b : c, d]\n",
         "['a'][0]['k']",
         "1",
-        "a: [{? b : c, k: 1}, d]\n",
+        "a: [{? b : \"c\", k: 1}, \"d\"]\n",
     ),
     (
         "a:\n  ? b # note\n  :\n",

@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 
+use crate::cipher::Type;
 use crate::format::{Change, Edits};
 use crate::secret::SecretBytes;
 use crate::tree::{
@@ -32,7 +33,7 @@ impl Opened {
             path: path.clone(),
             problem,
         };
-        let Some(top) = self.document.tree.documents.first_mut() else {
+        let Some(top) = self.document.tree.documents.first() else {
             return Err(problem("is in a file without a document"));
         };
         match path.elements().first() {
@@ -55,12 +56,22 @@ impl Opened {
                 return Ok(Edit::Unchanged);
             }
             let in_place = match (old, value) {
-                // Null and the empty string may stand there without any text.
-                (Node::Leaf(old), Node::Leaf(new)) if !old.value.is_empty() => Ok((old.site, new)),
+                // Null and the empty string may stand there without any text, and a tag holds no
+                // other type.
+                (Node::Leaf(old), Node::Leaf(new))
+                    if !old.value.is_empty()
+                        && (Type::of(&old.value) == Type::of(&new.value)
+                            && !new.value.is_empty()
+                            || !self.document.is_tagged(old.site)) =>
+                {
+                    Ok((old.site, new))
+                }
                 (_, value) => Err(value),
             };
             match in_place {
                 Ok((site, new)) => {
+                    let top = self.document.tree.documents.first_mut();
+                    let top = top.ok_or_else(|| problem("is in a file without a document"))?;
                     top.put(landing.elements(), Node::Leaf(Leaf { site, ..new }))
                         .map_err(problem)?;
                     self.changed.insert(site);

@@ -254,6 +254,14 @@ impl Document {
         }
     }
 
+    /// Whether a tag says of which type the scalar there is.
+    pub(crate) fn is_tagged(&self, site: Site) -> bool {
+        match &self.layout {
+            Layout::Yaml(layout) => layout.is_tagged(site),
+            Layout::Json(_) | Layout::Binary(_) => false,
+        }
+    }
+
     /// The line of an entry called `sops` that stands in a document where it cannot be metadata.
     pub fn reserved_entry(&self) -> Option<usize> {
         if self.metadata.is_some() {

@@ -339,6 +339,7 @@ impl Composer<'_> {
             style,
             block,
             tag,
+            is_tagged: raw.tag.is_some(),
             is_in_flow: around.is_in_flow,
             parent_indent: around.indent,
             dash: around.dash,

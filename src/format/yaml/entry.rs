@@ -47,6 +47,7 @@ impl Composer<'_> {
                         style: *style,
                         block: block.clone(),
                         tag: None,
+                        is_tagged: raw.tag.is_some(),
                         is_in_flow: *is_flow,
                         parent_indent: isize::try_from(column).unwrap_or(isize::MAX),
                         dash: None,

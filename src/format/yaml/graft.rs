@@ -257,6 +257,11 @@ impl Graft<'_> {
 
     /// `last` is where the last pair or item begins and ends.
     fn new_in_flow(&mut self, raw: &Raw, last: Option<(usize, usize)>, new: &str) {
+        if !matches!(self.bytes().get(raw.span.start), Some(b'{' | b'[')) {
+            // A pair alone in a flow list is a map without braces.
+            self.cut(raw.span.start..raw.span.start, "{".to_owned());
+            return self.cut(raw.span.end..raw.span.end, format!(", {new}}}"));
+        }
         let close = raw.span.end.saturating_sub(1);
         let Some((start, end)) = last else {
             return self.cut(close..close, new.to_owned());

@@ -157,7 +157,7 @@ impl Layout {
         }
         let mut joined = Zeroizing::new(String::with_capacity(text.len()));
         let mut at = 0;
-        for hollow in self.hollows.iter() {
+        for hollow in &self.hollows {
             if let Hollow::Parted {
                 open,
                 comment,

@@ -42,6 +42,8 @@ pub(super) struct ScalarPlace {
     pub(super) block: Option<Block>,
     /// A tag that goes when the value is sealed.
     pub(super) tag: Option<Range<usize>>,
+    /// Whether it has a tag, one that stays included.
+    pub(super) is_tagged: bool,
     pub(super) is_in_flow: bool,
     /// Columns of the collection around it; -1 when it is the whole document.
     pub(super) parent_indent: isize,
@@ -165,6 +167,11 @@ impl Layout {
             if place.style == Style::Plain
                 && !place.is_in_flow
                 && source.get(place.span.end) != Some(&b' '))
+    }
+
+    /// Whether a tag stands before a scalar, which a value of another type could not have.
+    pub(in crate::format) fn is_tagged(&self, site: Site) -> bool {
+        matches!(self.place(site), Some(Place::Scalar(place)) if place.is_tagged)
     }
 
     /// The metadata entries that stand as blocks at the first column, with LF as line end.

@@ -142,6 +142,7 @@ impl<'t> Sink<'t> for Builder {
             style: scalar.style,
             block: None,
             tag: None,
+            is_tagged: false,
             is_in_flow: false,
             parent_indent: isize::try_from(scalar.column).unwrap_or(isize::MAX),
             dash: scalar.dash,

@@ -86,9 +86,10 @@ fn seal_and_convert(scene: &Scene, file: &str) -> crate::support::Run {
 
 #[test]
 fn many_lines_are_counted_and_not_listed() {
-    let lines: String = (0..30)
+    let lines: Vec<String> = (0..30)
         .map(|number| format!("# c{number}\nk{number}: x\n"))
         .collect();
+    let lines = lines.concat();
     let scene = Scene::with_age().file("a.yaml", lines);
     seal_and_convert(&scene, "a.yaml").stderr(
         "warning: a.yaml: comments are left out, since json has none: \

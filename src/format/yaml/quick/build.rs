@@ -129,7 +129,7 @@ impl<'t> Sink<'t> for Builder {
 
     fn key(&mut self, name: &'t str) -> Option<()> {
         match self.open.last_mut()? {
-            Open::Map { key, .. } => *key = name.to_owned(),
+            Open::Map { key, .. } => name.clone_into(key),
             Open::List { .. } => return None,
         }
         Some(())

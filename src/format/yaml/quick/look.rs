@@ -27,27 +27,30 @@ struct Showing<'s> {
 
 impl Showing<'_> {
     /// What follows is read all the same: it may be of another layout, and then nothing was said.
-    fn show(&mut self, shown: Shown<'_>) -> Option<()> {
+    fn show(&mut self, shown: Shown<'_>) {
         self.is_going_on = self.is_going_on && (self.show)(shown);
-        Some(())
     }
 }
 
 impl<'t> Sink<'t> for Showing<'_> {
     fn enter_map(&mut self, _start: usize) -> Option<()> {
-        self.show(Shown::EnterMap)
+        self.show(Shown::EnterMap);
+        Some(())
     }
 
     fn enter_list(&mut self, _start: usize, _behind_indicator: usize) -> Option<()> {
-        self.show(Shown::EnterList)
+        self.show(Shown::EnterList);
+        Some(())
     }
 
     fn leave(&mut self) -> Option<()> {
-        self.show(Shown::Leave)
+        self.show(Shown::Leave);
+        Some(())
     }
 
     fn key(&mut self, key: &'t str) -> Option<()> {
-        self.show(Shown::Key(key))
+        self.show(Shown::Key(key));
+        Some(())
     }
 
     fn scalar(&mut self, scalar: Scalar<'t>) -> Option<()> {
@@ -55,5 +58,6 @@ impl<'t> Sink<'t> for Showing<'_> {
             Some(text) => self.show(Shown::Text(text)),
             None => self.show(Shown::Value(&scalar.value()?)),
         }
+        Some(())
     }
 }

@@ -157,9 +157,8 @@ fn plain_key(line: &[u8]) -> Option<usize> {
 fn may_begin(first: u8, second: Option<&u8>) -> bool {
     match first {
         b'-' | b'.' => second.is_some_and(u8::is_ascii_alphanumeric),
-        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => true,
         b'_' | b'/' | b'+' | b'~' | b'$' | b'(' | b'^' | b'<' | b'=' => true,
-        _ => first >= 0x80,
+        _ => first.is_ascii_alphanumeric() || first >= 0x80,
     }
 }
 

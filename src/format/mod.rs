@@ -5,6 +5,7 @@
 
 pub mod binary;
 pub mod json;
+mod lines;
 pub mod yaml;
 
 use std::fmt;

@@ -14,6 +14,7 @@ mod cannot_notice;
 mod cli;
 mod demo;
 mod documents;
+mod dotenv;
 mod emission;
 mod example;
 mod interop;

@@ -9,7 +9,7 @@ use crate::cipher::{Cipher, Mac, Nonces, Token, Type, with_plain};
 use crate::format::{Change, Document, Edits, MetadataEdit};
 use crate::metadata::{Metadata, Rule, Selector};
 use crate::secret::DataKey;
-use crate::tree::{Comment, Leaf, Path, Site, Step, Trail, Tree, Value, time, walk};
+use crate::tree::{Comment, Leaf, Map, Node, Path, Site, Step, Trail, Tree, Value, time, walk};
 
 use super::clear::left_in_clear;
 use super::{Draft, EnvelopeError, OpenOptions, Opened, Sealed};
@@ -70,6 +70,13 @@ impl Draft {
     ) -> Result<Text, EnvelopeError> {
         if let Some(line) = self.document.stray_comments().first() {
             return Err(EnvelopeError::StrayComment(*line));
+        }
+        if let Some(key) = hidden_key(&self.document.tree, &metadata.rule) {
+            let (line, what) = (
+                self.document.position(key).0,
+                "a byte order mark is a part of this key for other tools, which hides it from the rule",
+            );
+            return Err(EnvelopeError::NotWritable { line, what });
         }
         if metadata.rule.is_opaque() {
             let what = "the rule's pattern is not understood";
@@ -222,6 +229,19 @@ impl Opened {
             left_clear,
         })
     }
+}
+
+/// A key that the rule would judge otherwise without the byte order mark before it.
+fn hidden_key(tree: &Tree, rule: &Rule) -> Option<Site> {
+    let mut pairs = tree.documents.iter().flat_map(Map::pairs);
+    let hidden = pairs.find(|pair| {
+        let bare = pair.key.strip_prefix('\u{FEFF}');
+        bare.is_some_and(|bare| rule.names(bare) != rule.names(&pair.key))
+    });
+    hidden.and_then(|pair| match &pair.value {
+        Node::Leaf(leaf) => Some(leaf.site),
+        Node::Map(_) | Node::List(_) => None,
+    })
 }
 
 fn sites(places: &[(Site, Change)]) -> HashSet<Site> {

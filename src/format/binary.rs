@@ -7,7 +7,7 @@
 
 use zeroize::Zeroizing;
 
-use super::{Change, Document, Edits, Format, FormatError, MetadataEdit, json};
+use super::{Change, Document, Edits, Format, FormatError, MetadataEdit, json, unrepresentable};
 use crate::secret::SecretBytes;
 use crate::tree::{Element, Entry, Field, Fields, Leaf, Map, Node, Pair, Path, Site, Tree, Value};
 
@@ -86,7 +86,7 @@ impl Format for Binary {
                     json::splice::splice(document, layout, edits)
                 }
             },
-            _ => Err(json::unrepresentable("this document is not binary")),
+            _ => Err(unrepresentable("this document is not binary")),
         }
     }
 
@@ -101,7 +101,7 @@ impl Format for Binary {
             (super::Layout::Binary(Layout::Envelope(layout)), Node::Leaf(_)) if is_data => {
                 json::splice::put(document, layout, path, node)
             }
-            _ => Err(json::unrepresentable(
+            _ => Err(unrepresentable(
                 "a binary file holds one string, at [\"data\"]",
             )),
         }
@@ -118,7 +118,7 @@ impl Format for Binary {
         metadata: Option<&Fields>,
     ) -> Result<Zeroizing<Vec<u8>>, FormatError> {
         let [top] = tree.documents.as_slice() else {
-            return Err(json::unrepresentable("a binary file holds one document"));
+            return Err(unrepresentable("a binary file holds one document"));
         };
         match metadata {
             Some(fields) => json::write(top, Some(&without_rules(fields))),
@@ -128,10 +128,6 @@ impl Format for Binary {
 
     fn keeps_comments(&self) -> bool {
         false
-    }
-
-    fn keeps_type(&self, value: &Value) -> bool {
-        matches!(value, Value::Str(_))
     }
 
     fn has_keys(&self) -> bool {
@@ -186,7 +182,7 @@ fn seal(document: &Document, edits: &Edits) -> Result<Zeroizing<Vec<u8>>, Format
     });
     // The empty file is the empty string, which is never sealed.
     if token.is_none() && !document.source().is_empty() {
-        return Err(json::unrepresentable(
+        return Err(unrepresentable(
             "a file without keys is sealed whole, but the rule leaves it in clear",
         ));
     }
@@ -210,7 +206,7 @@ fn data(document: &Document, edits: &Edits) -> Result<Zeroizing<Vec<u8>>, Format
         _ => None,
     });
     let [top] = document.tree.documents.as_slice() else {
-        return Err(json::unrepresentable(NO_DATA));
+        return Err(unrepresentable(NO_DATA));
     };
     let bytes = bytes_of(top)?;
     Ok(opened.map_or(bytes, |opened| Zeroizing::new(opened.expose().clone())))
@@ -230,8 +226,8 @@ fn bytes_of(top: &Map) -> Result<Zeroizing<Vec<u8>>, FormatError> {
             None,
         ) if key == DATA_KEY => match &leaf.value {
             Value::Str(bytes) => Ok(Zeroizing::new(bytes.expose().clone())),
-            _ => Err(json::unrepresentable(NO_DATA)),
+            _ => Err(unrepresentable(NO_DATA)),
         },
-        _ => Err(json::unrepresentable(NO_DATA)),
+        _ => Err(unrepresentable(NO_DATA)),
     }
 }

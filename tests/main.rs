@@ -17,6 +17,7 @@ mod documents;
 mod dotenv;
 mod emission;
 mod example;
+mod ini;
 mod interop;
 mod json;
 mod leaks;

@@ -6,6 +6,7 @@
 pub mod binary;
 pub mod dotenv;
 mod flat;
+pub mod ini;
 pub mod json;
 mod lines;
 mod untyped;
@@ -23,6 +24,7 @@ pub const FORMATS: &[&dyn Format] = &[
     &yaml::Yaml,
     &json::Json,
     &dotenv::Dotenv,
+    &ini::Ini,
     &binary::Binary,
 ];
 
@@ -117,6 +119,8 @@ pub(crate) enum Layout {
     Json(json::Layout),
     /// Of a dotenv text.
     Dotenv(dotenv::Layout),
+    /// Of an INI text.
+    Ini(ini::Layout),
     /// Of any bytes, or of the envelope that holds them.
     Binary(binary::Layout),
 }
@@ -220,6 +224,7 @@ impl Document {
                 layout.position(&self.source, site)
             }
             Layout::Dotenv(layout) => layout.position(&self.source, site),
+            Layout::Ini(layout) => layout.position(&self.source, site),
             Layout::Binary(binary::Layout::Whole) => (1, 1),
         }
     }

@@ -4,6 +4,7 @@
 mod differential;
 mod documents;
 mod edits;
+mod flat;
 mod json;
 mod same;
 mod walk;

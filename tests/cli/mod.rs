@@ -9,6 +9,7 @@ mod binary;
 mod decrypt;
 mod encrypt;
 mod environments;
+mod flat;
 mod hook;
 mod init;
 mod keys;

@@ -146,6 +146,14 @@ pub enum EnvelopeError {
         /// What is wrong with it.
         problem: &'static str,
     },
+    /// A value or a path that the file's format does not have.
+    #[error("{path}: {reason}")]
+    Unfit {
+        /// The path.
+        path: Path,
+        /// Why, without any content.
+        reason: String,
+    },
     /// A new value that the file's rule would leave in clear.
     #[error("{} would stay in clear under the file's rule", listed(.0))]
     WouldStayClear(Vec<Path>),
@@ -167,7 +175,7 @@ impl EnvelopeError {
     /// As an error about a file; `reading` a sealed one, or else a clear one.
     pub fn about(self, file: &str, reading: bool) -> Error {
         let verb = match &self {
-            Self::Path { .. } => "set a value of",
+            Self::Path { .. } | Self::Unfit { .. } => "set a value of",
             _ if reading => "open",
             _ => "seal",
         };
@@ -180,7 +188,7 @@ impl EnvelopeError {
                 _ => Code::Input,
             },
             Self::AlreadySealed => Code::AlreadySealed,
-            Self::Reserved(_) => Code::Unrepresentable,
+            Self::Reserved(_) | Self::Unfit { .. } => Code::Unrepresentable,
             Self::Value { .. } | Self::ClearValue { .. } => Code::Token,
             Self::Mac(_) => Code::Mac,
             Self::NothingSelected { .. } | Self::WouldStayClear(_) => Code::Encrypt,

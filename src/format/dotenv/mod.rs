@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 use super::{
     Document, Edits, Fault, Format, FormatError, Metadata, flat, unrepresentable, untyped,
 };
-use crate::tree::{Fields, Node, Path, Tree, Value};
+use crate::tree::{Element, Fields, Node, Path, Tree, Value};
 
 pub(crate) use layout::Layout;
 
@@ -114,10 +114,14 @@ impl Format for Dotenv {
     }
 
     fn fit(&self, path: &Path, node: Node) -> Result<Node, FormatError> {
-        match path.elements() {
-            [_] => untyped::fit(node).map_err(unrepresentable),
-            _ => Err(unrepresentable(ONE_LEVEL)),
+        let [Element::Key(key)] = path.elements() else {
+            return Err(unrepresentable(ONE_LEVEL));
+        };
+        let node = untyped::fit(node).map_err(unrepresentable)?;
+        if let Some(value) = node.as_value() {
+            write::line(key, value).map_err(unrepresentable)?;
         }
+        Ok(node)
     }
 }
 

@@ -117,20 +117,24 @@ impl Format for Ini {
     }
 
     fn fit(&self, path: &Path, node: Node) -> Result<Node, FormatError> {
-        match (path.elements(), node) {
-            ([Element::Key(_), Element::Key(_)], node) => {
-                untyped::fit(node).map_err(unrepresentable)
+        let fit = || match (path.elements(), node) {
+            ([Element::Key(section), Element::Key(key)], node) => {
+                write::header(section)?;
+                write::key(key).ok_or(write::NO_KEY)?;
+                untyped::fit(node)
             }
-            ([Element::Key(_)], Node::Map(map)) => {
-                let mut section = Map::default();
+            ([Element::Key(section)], Node::Map(map)) => {
+                write::header(section)?;
+                let mut keys = Map::default();
                 for pair in map.pairs() {
-                    let node = untyped::fit(pair.value.duplicate()).map_err(unrepresentable)?;
-                    section.push(pair.key.clone(), node);
+                    write::key(&pair.key).ok_or(write::NO_KEY)?;
+                    keys.push(pair.key.clone(), untyped::fit(pair.value.duplicate())?);
                 }
-                Ok(Node::Map(section))
+                Ok(Node::Map(keys))
             }
-            _ => Err(unrepresentable(TWO_LEVELS)),
-        }
+            _ => Err(TWO_LEVELS),
+        };
+        fit().map_err(unrepresentable)
     }
 }
 

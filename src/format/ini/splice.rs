@@ -190,7 +190,7 @@ impl<'d> Splice<'d> {
         value: &Value,
     ) -> Result<(), FormatError> {
         let text = text_of(value).map_err(unrepresentable)?;
-        let key = write::key(key).ok_or_else(|| unrepresentable("INI has no key of this name"))?;
+        let key = write::key(key).ok_or_else(|| unrepresentable(write::NO_KEY))?;
         let spelled = spell(&text, Style::Bare, Reader::Reference, "")
             .ok_or_else(|| unrepresentable("INI cannot hold this value"))?;
         let (indent, delimiter) = match &section.last_key {

@@ -13,6 +13,10 @@ use crate::tree::{Comment, Entry, Fields, Map, Node};
 /// What INI cannot hold.
 pub(super) type Unwritable = &'static str;
 
+/// A key that would be read as something else.
+pub(super) const NO_KEY: Unwritable =
+    "a key with line ends or outer blanks, or that begins a comment or a section";
+
 const UNSPELLABLE: Unwritable = "a value with backticks and triple quotes, or a line that ends in a backslash, which INI cannot hold";
 
 /// A whole text; with metadata, a sealed one.
@@ -117,8 +121,7 @@ fn write_keys(entries: &[Entry], text: &mut Zeroizing<String>) -> Result<(), Unw
                     _ => return Err(untyped::NO_COLLECTION),
                 };
                 let key = key(&pair.key);
-                let key =
-                    key.ok_or("a key with line ends or outer blanks, or that begins a comment")?;
+                let key = key.ok_or(NO_KEY)?;
                 let value = spell(&value, Style::Bare, Reader::Reference, "").ok_or(UNSPELLABLE)?;
                 lines.push((key, value, Vec::new()));
             }

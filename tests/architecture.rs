@@ -33,6 +33,10 @@ const MAY_EXPOSE: &[&str] = &[
     "cipher/",
     // Clear values become text, and text becomes clear values.
     "format/binary.rs",
+    "format/dotenv/write.rs",
+    "format/ini/splice.rs",
+    "format/ini/value.rs",
+    "format/ini/write.rs",
     "format/json/emit.rs",
     "format/json/read.rs",
     "format/yaml/emit.rs",

@@ -20,6 +20,8 @@ const MAY_TAKE: &[&str] = &[
     "bad-json-bom",
     "tamper-bom-json",
     "tamper-bom-binary",
+    "tamper-bom-dotenv",
+    "tamper-crlf-dotenv",
 ];
 
 #[derive(Deserialize)]
@@ -76,7 +78,13 @@ fn recorded_files_open_as_the_reference_opens_them() {
                 } else if run.status == 0 {
                     let ours = String::from_utf8_lossy(&run.stdout).into_owned();
                     let theirs = String::from_utf8_lossy(&expected).into_owned();
-                    pairs.push((vector, ours, theirs));
+                    if !is_flat(&vector.file) {
+                        pairs.push((vector, ours, theirs));
+                    } else if lines(&ours) == lines(&theirs) {
+                        tally.count("same");
+                    } else {
+                        tally.fail(&vector.file, &vector.tests, 0, &run.to_string());
+                    }
                 } else if (has_note("sops gap") || has_note("sops bug"))
                     && [1, 25, 51].contains(&run.status)
                 {
@@ -172,6 +180,18 @@ fn open(vector: &Vector) -> crate::support::Run {
 fn index() -> Index {
     let text = fs::read_to_string(fixture("vectors/index.json")).unwrap();
     serde_json::from_str(&text).unwrap()
+}
+
+/// Whether a file is dotenv or INI, of which lines say everything.
+fn is_flat(file: &str) -> bool {
+    [".env", ".ini"].iter().any(|ending| file.ends_with(ending))
+}
+
+/// Lines without blanks around `=`.
+fn lines(text: &str) -> Vec<String> {
+    let parts = |line: &str| line.split('=').map(str::trim).collect::<Vec<_>>().join("=");
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    lines.map(parts).collect()
 }
 
 fn may_take(file: &str) -> bool {

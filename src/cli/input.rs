@@ -206,23 +206,12 @@ fn format_of(named: &Path, naming: &Naming) -> Result<&'static dyn Format, Error
     let known = |word: &&str| WORDS.contains(word);
     let word = naming.input_type.as_deref();
     let format = match (word.filter(known), format::by_extension(&name)) {
-        (Some(word), _) => format::by_name(word),
-        (None, Some(format)) => Some(format),
+        (Some(word), _) => format::by_name(word).unwrap_or(format::of_name(&name)),
         // Elsewhere the word would be ignored, as the reference does; here it alone says something.
         (None, None) if word.is_some() => return Err(unknown(word.unwrap_or_default())),
-        (None, None) => {
-            let later = [".env", ".ini"].iter().any(|ending| name.ends_with(ending));
-            (!later).then(|| format::of_name(&name))
-        }
+        (None, _) => format::of_name(&name),
     };
-    format.ok_or_else(|| {
-        Error::new(
-            Code::Input,
-            format!("the format of {name} is not supported yet"),
-        )
-        .detail("YAML, JSON and binary files are read and written")
-        .hint("if it is one of these under another name, add --input-type and --output-type")
-    })
+    Ok(format)
 }
 
 fn unknown(word: &str) -> Error {

@@ -7,6 +7,7 @@ use clap::Args as ClapArgs;
 use clsecrets::cipher::SystemNonces;
 use clsecrets::envelope::{Edit, OpenOptions};
 use clsecrets::error::quoted;
+use clsecrets::format;
 use clsecrets::fs::{self, Privacy};
 use clsecrets::secret::SecretBytes;
 use clsecrets::tree::{Item, List, Map, Node, Path, Value};
@@ -190,9 +191,11 @@ impl Args {
 
 /// What `set` cannot do, a person can.
 fn by_hand(name: &str) -> String {
+    let endings = format::of_name(name).extensions();
+    let clear = format!("clear-new{}", endings.first().unwrap_or(&""));
     let name = quoted(name);
     format!(
-        "clsecrets decrypt --output clear-new.yaml {name}, edit that, then: clsecrets encrypt --onto {name} clear-new.yaml"
+        "clsecrets decrypt --output {clear} {name}, edit that, then: clsecrets encrypt --onto {name} {clear}"
     )
 }
 

@@ -180,6 +180,14 @@ pub enum EnvelopeError {
         /// Why, without any content.
         reason: String,
     },
+    /// A value or a path that the file's format does not have.
+    #[error("{path}: {reason}")]
+    Unfit {
+        /// The path.
+        path: Path,
+        /// Why, without any content.
+        reason: String,
+    },
     /// A new value that the file's rule would leave in clear.
     #[error("{} would stay in clear under the file's rule", listed(.0))]
     WouldStayClear(Vec<Path>),
@@ -201,7 +209,7 @@ impl EnvelopeError {
     /// As an error about a file; `reading` a sealed one, or else a clear one.
     pub fn about(self, file: &str, reading: bool) -> Error {
         let verb = match &self {
-            Self::Path { .. } => "set a value of",
+            Self::Path { .. } | Self::Unfit { .. } => "set a value of",
             Self::Documents { .. } | Self::Unwritable { .. } | Self::Shape { .. } => "convert",
             _ if reading => "open",
             _ => "seal",
@@ -218,6 +226,7 @@ impl EnvelopeError {
             Self::Reserved(_)
             | Self::Documents { .. }
             | Self::Unwritable { .. }
+            | Self::Unfit { .. }
             | Self::Shape { .. } => Code::Unrepresentable,
             Self::Value { .. } | Self::ClearValue { .. } => Code::Token,
             Self::Mac(_) => Code::Mac,

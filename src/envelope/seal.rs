@@ -10,7 +10,9 @@ use crate::cipher::{Cipher, Mac, NONCE_LEN, Nonces, Token, Type, with_plain};
 use crate::format::{Change, Document, Edits, MetadataEdit};
 use crate::metadata::{Metadata, Rule, Selector};
 use crate::secret::DataKey;
-use crate::tree::{Comment, Fields, Leaf, Path, Site, Step, Trail, Tree, Value, time, walk};
+use crate::tree::{
+    Comment, Fields, Leaf, Map, Node, Path, Site, Step, Trail, Tree, Value, time, walk,
+};
 
 use super::clear::left_in_clear;
 use super::cores::on_all_cores;
@@ -110,6 +112,13 @@ impl Draft {
         allow_cleartext: bool,
         reuse: &Tokens,
     ) -> Result<Prepared<'_>, EnvelopeError> {
+        if let Some(key) = hidden_key(&self.document.tree, &metadata.rule) {
+            let (line, what) = (
+                self.document.position(key).0,
+                "a byte order mark is a part of this key for other tools, which hides it from the rule",
+            );
+            return Err(EnvelopeError::NotWritable { line, what });
+        }
         if metadata.rule.is_opaque() {
             let what = "the rule's pattern is not understood";
             return Err(EnvelopeError::NotWritable { line: 1, what });
@@ -255,6 +264,19 @@ impl Opened {
             lost_comments: Vec::new(),
         })
     }
+}
+
+/// A key that the rule would judge otherwise without the byte order mark before it.
+fn hidden_key(tree: &Tree, rule: &Rule) -> Option<Site> {
+    let mut pairs = tree.documents.iter().flat_map(Map::pairs);
+    let hidden = pairs.find(|pair| {
+        let bare = pair.key.strip_prefix('\u{FEFF}');
+        bare.is_some_and(|bare| rule.names(bare) != rule.names(&pair.key))
+    });
+    hidden.and_then(|pair| match &pair.value {
+        Node::Leaf(leaf) => Some(leaf.site),
+        Node::Map(_) | Node::List(_) => None,
+    })
 }
 
 fn sites(places: &[(Site, Change<'_>)]) -> HashSet<Site> {

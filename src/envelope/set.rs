@@ -37,12 +37,16 @@ impl Opened {
             return Err(problem("is in a file without a document"));
         };
         match path.elements().first() {
-            Some(Element::Key(key)) if key == "sops" => {
+            Some(Element::Key(key)) if self.format.reserves(key) => {
                 return Err(problem("is the metadata of the file"));
             }
             Some(Element::Key(_)) => {}
             _ => return Err(problem("does not begin with a key")),
         }
+        let value = self.format.fit(path, value).map_err(|error| {
+            let (path, reason) = (path.clone(), error.reason);
+            EnvelopeError::Unfit { path, reason }
+        })?;
         let landing = top.landing(path);
         // The reference reads no file in which a merge key has anything but maps; one that has a
         // scalar already stands in quotes and is an ordinary key.

@@ -4,8 +4,12 @@
 //! and comments in the text, and every other byte stays. Pure: no file, no key, no clock.
 
 pub mod binary;
+pub mod dotenv;
+mod flat;
+pub mod ini;
 pub mod json;
 mod lines;
+mod untyped;
 pub mod yaml;
 
 use std::fmt;
@@ -16,7 +20,16 @@ use crate::secret::SecretBytes;
 use crate::tree::{Fields, Node, Path, Site, Tree, Value};
 
 /// Every format, in the order of `--help`. Adding one is one line here and one file.
-pub const FORMATS: &[&dyn Format] = &[&yaml::Yaml, &json::Json, &binary::Binary];
+pub const FORMATS: &[&dyn Format] = &[
+    &yaml::Yaml,
+    &json::Json,
+    &dotenv::Dotenv,
+    &ini::Ini,
+    &binary::Binary,
+];
+
+/// The name of the metadata.
+const METADATA_KEY: &str = "sops";
 
 /// Bytes above which a text is read and checked in ways that are made for its size.
 pub(crate) const LARGE: usize = 1 << 20;
@@ -83,13 +96,23 @@ pub trait Format: fmt::Debug + Send + Sync {
     fn keeps_comments(&self) -> bool {
         true
     }
-    /// Whether a value that is written comes back with its type; else it is a string then.
-    fn keeps_type(&self, _value: &Value) -> bool {
-        true
+    /// What a value is when it is written in clear and read back, if that is something else.
+    fn reads_as(&self, value: &Value) -> Option<Value> {
+        let _ = value;
+        None
     }
     /// Whether keys are the user's, so that a rule about keys means something.
     fn has_keys(&self) -> bool {
         true
+    }
+    /// Whether a key of the top level belongs to the metadata.
+    fn reserves(&self, key: &str) -> bool {
+        key == METADATA_KEY
+    }
+    /// What a node becomes at a path of a text of it, where values are strings or levels are few.
+    fn fit(&self, path: &Path, node: Node) -> Result<Node, FormatError> {
+        let _ = path;
+        Ok(node)
     }
 }
 
@@ -112,6 +135,10 @@ pub(crate) enum Layout {
     Yaml(yaml::Layout),
     /// Of a JSON text.
     Json(json::Layout),
+    /// Of a dotenv text.
+    Dotenv(dotenv::Layout),
+    /// Of an INI text.
+    Ini(ini::Layout),
     /// Of any bytes, or of the envelope that holds them.
     Binary(binary::Layout),
 }
@@ -242,6 +269,8 @@ impl Document {
             Layout::Json(layout) | Layout::Binary(binary::Layout::Envelope(layout)) => {
                 layout.position(&self.source, site)
             }
+            Layout::Dotenv(layout) => layout.position(&self.source, site),
+            Layout::Ini(layout) => layout.position(&self.source, site),
             Layout::Binary(binary::Layout::Whole) => (1, 1),
         }
     }
@@ -250,7 +279,7 @@ impl Document {
     pub(crate) fn is_bare(&self, site: Site) -> bool {
         match &self.layout {
             Layout::Yaml(layout) => layout.is_bare(&self.source, site),
-            Layout::Json(_) | Layout::Binary(_) => false,
+            _ => false,
         }
     }
 
@@ -258,7 +287,7 @@ impl Document {
     pub(crate) fn is_tagged(&self, site: Site) -> bool {
         match &self.layout {
             Layout::Yaml(layout) => layout.is_tagged(site),
-            Layout::Json(_) | Layout::Binary(_) => false,
+            _ => false,
         }
     }
 
@@ -269,7 +298,7 @@ impl Document {
         }
         match &self.layout {
             Layout::Yaml(layout) => layout.reserved_entry(&self.source),
-            Layout::Json(_) | Layout::Binary(_) => None,
+            _ => None,
         }
     }
 
@@ -277,7 +306,7 @@ impl Document {
     pub fn stray_comments(&self) -> Vec<usize> {
         match &self.layout {
             Layout::Yaml(layout) => layout.stray_comments(&self.source),
-            Layout::Json(_) | Layout::Binary(_) => Vec::new(),
+            _ => Vec::new(),
         }
     }
 
@@ -285,7 +314,7 @@ impl Document {
     pub(crate) fn comments_left_out(&self) -> Vec<usize> {
         match &self.layout {
             Layout::Yaml(layout) => layout.comments_left_out(&self.source),
-            Layout::Json(_) | Layout::Binary(_) => Vec::new(),
+            _ => Vec::new(),
         }
     }
 
@@ -293,7 +322,7 @@ impl Document {
     pub(crate) fn is_item(&self, site: Site) -> bool {
         match &self.layout {
             Layout::Yaml(layout) => layout.is_item(site),
-            Layout::Json(_) | Layout::Binary(_) => false,
+            _ => false,
         }
     }
 
@@ -301,7 +330,7 @@ impl Document {
     pub(crate) fn alias(&self, site: Site) -> Option<usize> {
         match &self.layout {
             Layout::Yaml(layout) => layout.alias(site),
-            Layout::Json(_) | Layout::Binary(_) => None,
+            _ => None,
         }
     }
 
@@ -321,6 +350,16 @@ impl fmt::Debug for Document {
         f.debug_struct("Document")
             .field("tree", &self.tree)
             .finish_non_exhaustive()
+    }
+}
+
+/// A fault of a text that is yet to be written.
+fn unrepresentable(reason: &str) -> FormatError {
+    FormatError {
+        fault: Fault::Unrepresentable,
+        line: 1,
+        column: 1,
+        reason: reason.to_owned(),
     }
 }
 

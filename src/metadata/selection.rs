@@ -139,7 +139,7 @@ impl Rule {
     }
 
     /// Whether the rule names this key.
-    fn names(&self, key: &str) -> bool {
+    pub fn names(&self, key: &str) -> bool {
         match &self.pattern {
             None => key.ends_with(&self.argument),
             Some(_) if self.kind.is_about_comments() => false,

@@ -196,16 +196,24 @@ fn mac_line(source: &[u8]) -> usize {
     let mut line = 1;
     for (at, text) in source.split(|byte| *byte == b'\n').enumerate() {
         let text = text.trim_ascii_start();
-        if text.starts_with(b"mac:")
-            || text.starts_with(b"\"mac\"")
-            || text.starts_with(b"sops:")
-            || text.starts_with(b"\"sops\":")
-        {
+        let is_ini = text.starts_with(b"mac ") && text.contains(&b'=');
+        if is_ini || MAC_LINES.iter().any(|begin| text.starts_with(begin)) {
             line = at + 1;
         }
     }
     line
 }
+
+/// How the line of the MAC, or of the whole metadata, begins.
+const MAC_LINES: &[&[u8]] = &[
+    b"mac:",
+    b"\"mac\"",
+    b"sops_mac=",
+    b"mac=",
+    b"sops:",
+    b"\"sops\":",
+    b"[sops]",
+];
 
 fn contains(bytes: &[u8], part: &[u8]) -> bool {
     bytes.windows(part.len()).any(|window| window == part)
@@ -448,9 +456,9 @@ mod tests {
     fn what_has_no_reader_is_clear_only_if_it_does_not_look_sealed() {
         let text = format!("A={TOKEN}\nsops_version=3.13.3\n");
         assert!(matches!(
-            Sealing::of("a.env", text.as_bytes()),
+            Sealing::of("a.toml", text.as_bytes()),
             Sealing::Unknown { .. }
         ));
-        assert!(matches!(Sealing::of("a.env", b"A=sops\n"), Sealing::Clear));
+        assert!(matches!(Sealing::of("a.toml", b"A=sops\n"), Sealing::Clear));
     }
 }

@@ -10,6 +10,7 @@ mod conversion;
 mod decrypt;
 mod encrypt;
 mod environments;
+mod flat;
 mod groups;
 mod hook;
 mod init;

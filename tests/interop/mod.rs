@@ -6,6 +6,7 @@ mod conversions;
 mod differential;
 mod documents;
 mod edits;
+mod flat;
 mod groups;
 mod json;
 mod large;

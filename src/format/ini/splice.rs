@@ -144,7 +144,7 @@ impl<'d> Splice<'d> {
                 })?;
                 self.cuts.extend(unit.open(self.text, owner, comment));
             }
-            (Place::Value(_), _) | (Place::Comment(..), _) => {
+            _ => {
                 return Err(unrepresentable("an edit that does not fit its place"));
             }
         }

@@ -69,7 +69,7 @@ proptest! {
         has_mark in any::<bool>(),
     ) {
         let mut text = lines.join(end);
-        if !(is_open_ended && end == "\n") && !lines.is_empty() {
+        if !(lines.is_empty() || is_open_ended && end == "\n") {
             text.push_str(end);
         }
         // A mark, or a last carriage return, has to have a key or a line end that it goes with.

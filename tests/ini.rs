@@ -1,6 +1,7 @@
 //! INI files: what is sealed and opened is what it was, to the byte; where the reference would see
 //! something else than people do, the text is refused with its line.
 
+use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use clsecrets::envelope::EnvelopeError;
@@ -79,11 +80,11 @@ proptest! {
         let mut text = String::new();
         for (number, (comments, line, blanks)) in parts.iter().enumerate() {
             for comment in comments {
-                text.push_str(&format!("{comment}{end}{}", end.repeat(*blanks)));
+                write!(text, "{comment}{end}{}", end.repeat(*blanks)).unwrap();
             }
             let is_key = !line.starts_with('[');
             let name = if is_key { format!("k{number}") } else { String::new() };
-            text.push_str(&format!("{name}{line}{end}{}", end.repeat(*blanks)));
+            write!(text, "{name}{line}{end}{}", end.repeat(*blanks)).unwrap();
         }
         if is_open_ended && text.ends_with(end) {
             text.truncate(text.len() - end.len());
@@ -185,10 +186,8 @@ fn places_of_comments_that_an_editor_has_taken_away_lose_no_words() {
     let text = "; one\n\n; two\n[s] ; three\n; four\n; five\na = 1 ; six\n";
     let sealed = seal_as(&Ini, text.as_bytes(), Rule::default()).unwrap();
     let sealed = String::from_utf8(sealed).unwrap();
-    let trimmed: String = sealed
-        .lines()
-        .map(|line| format!("{}\n", line.trim_end()))
-        .collect();
+    let lines: Vec<&str> = sealed.lines().map(str::trim_end).collect();
+    let trimmed = lines.join("\n") + "\n";
     assert_ne!(trimmed, sealed);
     let opened = String::from_utf8(open_as(&Ini, trimmed.as_bytes()).unwrap()).unwrap();
     assert_eq!(
@@ -348,7 +347,7 @@ fn large_texts_take_linear_time() {
     let begun = Instant::now();
     let mut text = String::new();
     for number in 0..330_000 {
-        text.push_str(&format!("; c\nk{number} =\n[s{}]\n", number % 7));
+        write!(text, "; c\nk{number} =\n[s{}]\n", number % 7).unwrap();
     }
     let document = Ini
         .parse(Zeroizing::new(text.clone().into_bytes()))
@@ -356,5 +355,5 @@ fn large_texts_take_linear_time() {
     assert_eq!(document.tree.documents[0].pairs().count(), 330_001);
     let rule = Rule::new(RuleKind::EncryptedSuffix, "_none").unwrap();
     seal_as(&Ini, text.as_bytes(), rule).unwrap();
-    assert!(begun.elapsed() < Duration::from_secs(60));
+    assert!(begun.elapsed() < Duration::from_mins(1));
 }

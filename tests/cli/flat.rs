@@ -123,12 +123,11 @@ fn what_a_value_cannot_be_is_told_by_set() {
 
 #[test]
 fn the_hook_reads_sealed_files_as_such() {
-    let rules = RULES.replace("creation_rules:\n", "creation_rules:\n");
     for (file, text, clear) in [
         ("encrypted-a.env", "A=x\nB=y\n", "B=in clear\nsops_age"),
         ("encrypted-a.ini", "[s]\na = x\n", "b = in clear\n\n[sops]"),
     ] {
-        let scene = Scene::with_age().in_git().file(".sops.yaml", &rules);
+        let scene = Scene::with_age().in_git().file(".sops.yaml", RULES);
         scene.write(file, text);
         scene.git("add .").succeeds();
         let refused = scene.run("hook");

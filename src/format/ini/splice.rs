@@ -63,7 +63,7 @@ pub(super) fn put(
                 });
             match (old, found) {
                 (Some(site), _) => {
-                    let change = Change::Open(&leaf.value);
+                    let change = Change::Open(leaf.value.duplicate());
                     splice.change(site, &change, Reader::Reference)?;
                 }
                 (None, Some(place)) => splice.insert_key(place, key, &leaf.value)?,
@@ -144,7 +144,7 @@ impl<'d> Splice<'d> {
                 })?;
                 self.cuts.extend(unit.open(self.text, owner, comment));
             }
-            (Place::Value(_) | Place::Comment(..), _) => {
+            _ => {
                 return Err(unrepresentable("an edit that does not fit its place"));
             }
         }

@@ -107,18 +107,16 @@ pub(super) fn read(text: &str, at: usize, reader: Reader) -> Result<Read, Refuse
     let Some(mark) = line.find(MARKS) else {
         return Ok(Read::new(surrounded(text, start..end), next));
     };
-    let (written, mark) = match protected(line, mark).filter(|_| reader == Reader::Clear) {
-        Some((inner, behind)) => {
-            let mut written = Written::plain(start..start + inner.end + 1, Style::Bare);
-            written.inner = start + inner.start..start + inner.end;
-            written.style = style_of(line);
-            written.is_protected = true;
-            (written, behind)
-        }
-        None => {
-            let body = slice(line, 0..mark).trim_end();
-            (surrounded(text, start..start + body.len()), Some(mark))
-        }
+    let kept = protected(line, mark).filter(|_| reader == Reader::Clear);
+    let (written, mark) = if let Some((inner, behind)) = kept {
+        let mut written = Written::plain(start..start + inner.end + 1, Style::Bare);
+        written.inner = start + inner.start..start + inner.end;
+        written.style = style_of(line);
+        written.is_protected = true;
+        (written, behind)
+    } else {
+        let body = slice(line, 0..mark).trim_end();
+        (surrounded(text, start..start + body.len()), Some(mark))
     };
     let mut read = Read::new(written, next);
     if let Some(mark) = mark {

@@ -73,7 +73,8 @@ proptest! {
             text.push_str(end);
         }
         // A mark, or a last carriage return, has to have a key or a line end that it goes with.
-        if has_mark && text.contains('=') && !text.starts_with('#') {
+let has_key = lines.iter().any(|line| !line.is_empty() && !line.starts_with('#'));
+        if has_mark && has_key && !text.starts_with('#') {
             text.insert(0, '\u{FEFF}');
         }
         prop_assume!(lines.iter().any(|line| !line.is_empty()) || end == "\n");

@@ -66,6 +66,9 @@ pub(super) fn scan(text: &str, reader: Reader) -> Result<Scan, Refused> {
         tail: Vec::new(),
         doubt: None,
     };
+    if text.starts_with("\u{FEFF}\u{FEFF}") {
+        return Err((0, "two byte order marks"));
+    }
     let mut names = HashSet::new();
     let mut above = Vec::new();
     let mut at = if text.starts_with('\u{FEFF}') { 3 } else { 0 };

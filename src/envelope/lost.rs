@@ -1,8 +1,9 @@
 //! Comments that the reference loses when it opens a file that it has sealed itself.
 //!
 //! It writes the comments above the first item of a key's list, then those above the first entry of
-//! that item in place of them; and comments behind a value stand above it once they are opened. What we
-//! open of such a file equals what it opens; the sealed file keeps the comment. A file that we have
+//! that item in place of them; the comments of a list that has nothing else below the list, then those
+//! above the next key in place of them; and comments behind a value stand above it once they are
+//! opened. What we open of such a file equals what it opens; the sealed file keeps the comment. A file that we have
 //! sealed has comments of lists as comments, which tells the two apart.
 
 use std::collections::HashSet;
@@ -33,12 +34,28 @@ impl Opened {
     }
 
     fn in_map(&self, map: &Map, lost: &mut HashSet<Site>) {
-        for pair in map.pairs() {
+        let has_pair = |entry: &Entry| matches!(entry, Entry::Pair(_));
+        for (at, entry) in map.entries.iter().enumerate() {
+            let Entry::Pair(pair) = entry else { continue };
+            let rest = map.entries.get(at + 1..).unwrap_or_default();
             if let Node::List(list) = &pair.value {
+                let has_next = rest.iter().any(has_pair);
+                let next = rest.first().filter(|_| has_next);
                 lost.extend(self.above(list));
+                lost.extend(self.below(list, next));
             }
             self.in_node(&pair.value, lost);
         }
+    }
+
+    /// The comments of a list without items, if those above the next key are written over them.
+    fn below(&self, list: &List, next: Option<&Entry>) -> Vec<Site> {
+        if list.nodes().next().is_some() {
+            return Vec::new();
+        }
+        let own = list.comments().map(|comment| comment.site).collect();
+        let has_other = matches!(next, Some(Entry::Comment(other)) if self.stands_above(other));
+        self.of_the_reference(own, has_other)
     }
 
     fn in_node(&self, node: &Node, lost: &mut HashSet<Site>) {

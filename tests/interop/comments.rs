@@ -29,6 +29,10 @@ fn what_the_reference_loses_of_its_own_files_is_lost_nowhere_else() {
         "a:\n  - # one\n    b: 1\n  # two\n  - c: 1 # three\n",
         "a:\n  - # one\n    - b: 1 # two\n",
         "a: [] # one\nb:\n  # two\n  - c: {} # three\n",
+        "a: [] # one\n# two\nb: 1\n",
+        "a: [] # one\nb: 1 # two\n",
+        "a: [] # one\nb: 1\nc: [] # two\n\n# three\n",
+        "a:\n  b: [] # one\n  # two\n\n  # three\n  c: 1\nd: []\n# four\ne: 2\n",
     ] {
         for rule in [
             "",

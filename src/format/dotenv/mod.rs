@@ -104,6 +104,10 @@ impl Format for Dotenv {
         }
     }
 
+    fn refuses(&self, value: &Value) -> Option<&'static str> {
+        write::value(value).err()
+    }
+
     /// A number, a boolean or a time is a string then, and a backslash before an n a line end.
     fn reads_as(&self, value: &Value) -> Option<Value> {
         write::reads_as(value)

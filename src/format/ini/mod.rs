@@ -112,6 +112,10 @@ impl Format for Ini {
         Ok(Zeroizing::new(text.as_bytes().to_vec()))
     }
 
+    fn refuses(&self, value: &Value) -> Option<&'static str> {
+        value::text_of(value).err()
+    }
+
     fn reads_as(&self, value: &Value) -> Option<Value> {
         untyped::as_string(value)
     }

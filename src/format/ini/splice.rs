@@ -63,7 +63,7 @@ pub(super) fn put(
                 });
             match (old, found) {
                 (Some(site), _) => {
-                    let change = Change::Open(leaf.value.duplicate());
+                    let change = Change::Open(&leaf.value);
                     splice.change(site, &change, Reader::Reference)?;
                 }
                 (None, Some(place)) => splice.insert_key(place, key, &leaf.value)?,

@@ -232,16 +232,6 @@ fn the_form_without_a_subcommand_opens() {
 }
 
 #[test]
-fn a_file_of_a_format_that_is_not_read_is_refused() {
-    let scene = sealed(CLEAR);
-    scene.write("a.env", "A=b\n");
-    scene
-        .run("decrypt a.env")
-        .fails(2)
-        .matches(&scene, "decrypt-other-format");
-}
-
-#[test]
 fn a_missing_file_and_one_that_is_not_sealed_are_named() {
     let scene = Scene::with_age().file("a.yaml", CLEAR).file("dir/x", "");
     scene

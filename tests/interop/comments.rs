@@ -66,6 +66,26 @@ fn what_the_reference_loses_of_its_own_files_is_lost_nowhere_else() {
 }
 
 #[test]
+fn a_comment_below_an_empty_list_stays_below_it() {
+    let scene = Scene::with_age();
+    let options = format!("encrypt --age {RECIPIENT} --unencrypted-regex '^a$'");
+    for (text, opened) in [
+        ("a: []\n# one\nb: 1 # two\n", "a: []\n# one\nb: 1 # two\n"),
+        // A blank behind the list says that the comment belongs beside it, so it goes.
+        ("a: [] \n# one\nb: 1 # two\n", "a: []\n# one\nb: 1 # two\n"),
+        (
+            "x:\r\n  a: []  # one\r\n  b: 1 # two\r\n",
+            "x:\r\n  a: []  # one\r\n  b: 1 # two\r\n",
+        ),
+    ] {
+        scene.write("a.yaml", text);
+        let sealed = scene.run(&format!("{options} a.yaml")).succeeds();
+        scene.write("sealed.yaml", &sealed.stdout);
+        scene.run("decrypt sealed.yaml").succeeds().stdout(opened);
+    }
+}
+
+#[test]
 fn a_comment_that_decides_what_is_sealed_is_never_left_out() {
     let scene = Scene::with_age();
     scene.write("a.yaml", "a:\n  # keep\n  - b: 1 # clear\n    c: 2\n");

@@ -5,6 +5,7 @@
 //! is refused with its line.
 
 mod anchors;
+mod beside;
 mod breaks;
 mod collections;
 mod comments;

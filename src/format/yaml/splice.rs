@@ -16,7 +16,7 @@ use super::compose::METADATA_KEY;
 use super::cuts::Cuts;
 use super::emit::{Emitter, flow_of};
 use super::layout::{Layout, Place, RootPlace, ScalarPlace};
-use super::lines::{line_end, next_line, position};
+use super::lines::{is_first_on_line, line_end, line_start, next_line, position};
 use super::manner::INDENT;
 use super::scalar::{Lines, Written, is_quoted_by_reference, write};
 use super::tokens::Style;
@@ -53,6 +53,25 @@ pub(super) fn splice(
     };
     for (range, text) in braces {
         splice.cuts.cut_secret(range, text);
+    }
+    match &edits.metadata {
+        MetadataEdit::Keep | MetadataEdit::Update(_) => {}
+        MetadataEdit::Remove => {
+            for gap in super::beside::up(&document.tree, layout, source) {
+                splice.cut(gap, "");
+            }
+        }
+        MetadataEdit::Write(_) | MetadataEdit::Place { .. } => {
+            // Blanks that would tell what is not so.
+            for gap in super::beside::up(&document.tree, layout, source) {
+                let before = source.get(..gap.start).unwrap_or_default();
+                let blanks = before.iter().rev().take_while(|byte| **byte == b' ');
+                splice.cut(gap.start - blanks.count()..gap.start, "");
+            }
+            for (at, text) in super::beside::down(&document.tree, layout, source, edits) {
+                splice.cut(at..at, text);
+            }
+        }
     }
     match &edits.metadata {
         MetadataEdit::Keep => {}
@@ -331,18 +350,22 @@ impl<'a> Splice<'a> {
 
     /// Takes something out, up to what follows it, which then stands in its place.
     fn leave_out(&mut self, range: Range<usize>) {
+        if is_first_on_line(self.source, range.start) {
+            let lines = line_start(self.source, range.start)..next_line(self.source, range.end);
+            return self.cut(lines, "");
+        }
         let behind = self.source.get(range.end..).unwrap_or_default();
         let blanks = behind.iter().take_while(|byte| byte.is_ascii_whitespace());
         let end = range.end + blanks.count();
         self.cut(range.start..end, "");
     }
 
-    /// A list whose items all become comments stays a list: an empty one.
+    /// A list whose items all become comments, or go, stays a list: an empty one.
     fn lists_of_comments(&mut self, edits: &Edits) {
         let opened: std::collections::HashSet<Site> = edits
             .places
             .iter()
-            .filter(|(_, change)| matches!(change, Change::OpenComment(_)))
+            .filter(|(_, change)| matches!(change, Change::OpenComment(_) | Change::LeaveOut))
             .map(|(site, _)| *site)
             .collect();
         let layout = self.layout;

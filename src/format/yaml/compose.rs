@@ -337,8 +337,8 @@ impl Composer<'_> {
         let place = ScalarPlace {
             span: raw.span.clone(),
             style,
-            block,
-            tag,
+            block: block.map(Box::new),
+            tag: tag.map(Box::new),
             is_tagged: raw.tag.is_some(),
             is_in_flow: around.is_in_flow,
             parent_indent: around.indent,

@@ -45,7 +45,7 @@ impl Composer<'_> {
                     let place = ScalarPlace {
                         span: raw.span.clone(),
                         style: *style,
-                        block: block.clone(),
+                        block: block.clone().map(Box::new),
                         tag: None,
                         is_tagged: raw.tag.is_some(),
                         is_in_flow: *is_flow,

@@ -39,9 +39,10 @@ pub(super) enum Place {
 pub(super) struct ScalarPlace {
     pub(super) span: Range<usize>,
     pub(super) style: Style,
-    pub(super) block: Option<Block>,
+    /// Boxed, like the tag: few have one, and there are many scalars.
+    pub(super) block: Option<Box<Block>>,
     /// A tag that goes when the value is sealed.
-    pub(super) tag: Option<Range<usize>>,
+    pub(super) tag: Option<Box<Range<usize>>>,
     /// Whether it has a tag, one that stays included.
     pub(super) is_tagged: bool,
     pub(super) is_in_flow: bool,

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use crate::tree::Value;
 
-use super::resolve::{Resolved, resolve};
+use super::resolve::{Resolved, is_surely_string, resolve};
 
 /// A way to write a string.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,13 +50,9 @@ pub(super) fn style_of(text: &str) -> Quoting {
     }
 }
 
-/// A letter, then letters and digits, longer than every word that means something: most keys and
-/// passwords need no closer look.
+/// Letters and digits that are a string at first sight: most keys and passwords need no closer look.
 fn is_word(text: &str) -> bool {
-    let longest = "false".len();
-    text.len() > longest
-        && text.starts_with(|first: char| first.is_ascii_alphabetic())
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    is_surely_string(text) && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
 /// What the characters of a string allow.

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use crate::tree::Value;
 
-use super::super::resolve::{Resolved, resolve};
+use super::super::resolve::{Resolved, is_surely_string, resolve};
 use super::super::tokens::Style;
 
 /// Bytes of a key: further ones can make it none (YAML 1.1, simple keys).
@@ -67,7 +67,10 @@ impl<'t> Scalar<'t> {
         match self.style {
             Style::SingleQuoted => inside.filter(|text| memchr(b'\'', text.as_bytes()).is_none()),
             Style::DoubleQuoted => inside,
-            _ => (!may_be_other(self.text.bytes().next()?)).then_some(self.text),
+            _ => {
+                let first = self.text.bytes().next()?;
+                (!may_be_other(first) || is_surely_string(self.text)).then_some(self.text)
+            }
         }
     }
 

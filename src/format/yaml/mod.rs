@@ -1,8 +1,9 @@
 //! YAML: spans over the source text and splices into it.
 //!
-//! From text to tree: `tokens` splits, `comments` attaches, `grammar` nests, `compose`
-//! types; back: `splice` edits scalars, `graft` puts nodes, `emit` writes what is new. What is not supported yet
-//! is refused with its line.
+//! From text to tree: `tokens` splits, `comments` attaches, `grammar` nests, `compose` types; back:
+//! `splice` edits scalars, `placing` the metadata, `graft` puts nodes, `emit` writes what is new. Large
+//! texts in the common layout have a reader of their own, `quick`. What is not supported is refused
+//! with its line.
 
 mod anchors;
 mod beside;
@@ -24,6 +25,7 @@ mod hollow;
 mod layout;
 mod lines;
 mod manner;
+mod placing;
 mod quick;
 mod quoting;
 mod reach;

@@ -36,6 +36,7 @@ impl Moto {
             .arg(project("tests/servers/moto_fixed.py"))
             .arg(home.path())
             .env_clear()
+            .env("PYTHONDONTWRITEBYTECODE", "1")
             .env("HOME", home.path())
             .env("PATH", std::env::var_os("PATH").unwrap());
         let (process, port) = Process::start(&mut command, &home.path().join("log"));
@@ -106,6 +107,19 @@ impl Moto {
             "TrentService" => "kms",
             service => service,
         };
+        let mut body = body.clone();
+        let is_write = ["CreateSecret", "PutSecretValue", "UpdateSecret"];
+        if is_write
+            .iter()
+            .any(|name| target.ends_with(&format!(".{name}")))
+        {
+            // As an SDK does, for whoever names none.
+            let token = unique("0123456789abcdef0123456789abcdef-");
+            let token = body["ClientRequestToken"]
+                .as_str()
+                .map_or(token, str::to_owned);
+            body["ClientRequestToken"] = json!(token);
+        }
         let body = body.to_string();
         // moto looks at the region in the credential, not at the signature.
         let request = format!(

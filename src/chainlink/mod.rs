@@ -5,6 +5,7 @@
 //! exact bytes. Errors name keys and files, never values. The surprise: a credential that YAML
 //! reads as a number is refused, because its digits may already be lost.
 
+mod adapters;
 mod credentials;
 mod database;
 mod desired;

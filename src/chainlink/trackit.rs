@@ -4,6 +4,7 @@
 //! No labels, annotations or tags belong to it, so that Terraform sees no drift. What has no
 //! source is left out and named.
 
+use super::adapters::KNOWN;
 use super::credentials::adapter_key;
 use super::database::check_url;
 use super::{
@@ -136,6 +137,9 @@ impl<'a> Trackit<'a> {
             }
             None => projection.skip(name, Some("db-url"), self.no_database),
         }
+        let fixed = [API_SECRETS, name].into_iter().map(str::to_owned);
+        let known = KNOWN.iter().map(|name| (*name).to_owned());
+        projection.possible = fixed.chain(known).chain(self.adapters.clone()).collect();
         projection
     }
 
@@ -191,6 +195,7 @@ impl<'a> Trackit<'a> {
             }
             None => projection.skip(&url_name, None, self.no_database),
         }
+        projection.possible = vec![api_keys, node, url_name];
         projection
     }
 

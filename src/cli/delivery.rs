@@ -39,7 +39,6 @@ pub(crate) struct Loaded {
     pub(crate) previous: Previous,
     environment: chainlink::Environment,
     targets: Vec<TargetConfig>,
-    restarts: Vec<String>,
 }
 
 /// What goes where.
@@ -83,12 +82,8 @@ impl Loaded {
             None => None,
         };
         let manager = format!("clsecrets-{prefix}-{}", environment.name);
-        let mut restarts = Vec::new();
         let mut targets = Vec::new();
         for target in &environment.targets {
-            if let Target::Kubernetes { restart, .. } = target {
-                restarts.extend(restart.iter().cloned());
-            }
             targets.push(configured(target, environments.directory(), &manager));
         }
         Ok(Self {
@@ -104,7 +99,6 @@ impl Loaded {
                 adapters: environment.adapters.clone(),
             },
             targets,
-            restarts,
         })
     }
 
@@ -144,17 +138,11 @@ impl Loaded {
             )
             .hint("add one under targets: in clsecrets.yaml"));
         }
-        let mut notes: Vec<String> = trackit
+        let notes: Vec<String> = trackit
             .unused()
             .iter()
             .map(|key| format!("{key} is not delivered: no object of profile trackit has it"))
             .collect();
-        if !self.restarts.is_empty() {
-            notes.push(format!(
-                "restart is not supported yet; restart {} after a change",
-                self.restarts.join(", ")
-            ));
-        }
         Ok(Delivery {
             assignments,
             wallet: Wallet {
@@ -191,12 +179,13 @@ fn configured(target: &Target, base: &Path, manager: &str) -> TargetConfig {
             context,
             namespace,
             expect_server,
-            ..
+            restart,
         } => TargetConfig::Kubernetes(KubernetesConfig {
             context: context.clone(),
             namespace: namespace.clone(),
             expect_server: expect_server.clone(),
             field_manager: manager.to_owned(),
+            restart: restart.clone(),
         }),
         Target::SecretsManager {
             region,
@@ -204,12 +193,14 @@ fn configured(target: &Target, base: &Path, manager: &str) -> TargetConfig {
             expect_account,
             prefix,
             kms_key,
+            replicas,
         } => TargetConfig::SecretsManager(SecretsManagerConfig {
             region: region.clone(),
             profile: profile.clone(),
             expect_account: expect_account.clone(),
             prefix: prefix.clone(),
             kms_key: kms_key.clone(),
+            replicas: replicas.clone(),
         }),
     }
 }

@@ -36,6 +36,8 @@ pub struct KubernetesConfig {
     pub expect_server: Option<String>,
     /// Who we are in `managedFields`: `clsecrets-<name>-<env>`.
     pub field_manager: String,
+    /// The workloads to restart; without a list those that use what is written.
+    pub restart: Option<Vec<String>>,
 }
 
 /// AWS Secrets Manager.
@@ -51,6 +53,8 @@ pub struct SecretsManagerConfig {
     pub prefix: String,
     /// The KMS key of objects that are made; the account's own if absent.
     pub kms_key: Option<String>,
+    /// Regions that objects that are made are replicated to.
+    pub replicas: Vec<String>,
 }
 
 impl TargetConfig {

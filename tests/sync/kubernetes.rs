@@ -386,6 +386,7 @@ fn a_write_on_the_basis_of_an_old_version_is_a_conflict() {
         namespace: place.namespace.name.clone(),
         expect_server: None,
         field_manager: "clsecrets-chainlink-dev".to_owned(),
+        restart: None,
     });
     let desired = Desired {
         name: "tiingo".to_owned(),
@@ -399,13 +400,14 @@ fn a_write_on_the_basis_of_an_old_version_is_a_conflict() {
         let names = [desired.name.clone()];
         let mut seen = runtime.block_on(target.observe(&names)).unwrap();
         let seen = seen.pop().unwrap().unwrap();
-        let judged = sync::verdict(&desired, seen.as_ref(), false);
+        let judged = sync::verdict(&desired, seen.as_ref(), sync::Allowed::default());
         happens();
         runtime.block_on(target.apply(&sync::Step {
+            verdict: &judged.verdict,
             desired: &desired,
             seen: seen.as_ref(),
             changes: &judged.changes,
-            adopts: false,
+            allowed: sync::Allowed::default(),
         }))
     };
     let label = json!({"metadata": {"name": "tiingo", "labels": {"by": "somebody"}}});

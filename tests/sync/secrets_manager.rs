@@ -134,7 +134,7 @@ fn what_another_writer_made_is_in_sync_if_equal_and_refused_if_not() {
 }
 
 #[test]
-fn a_secret_without_a_value_is_filled_and_one_in_deletion_is_refused() {
+fn a_secret_without_a_value_is_filled_and_one_in_deletion_is_restored() {
     let store = Store::new();
     Store::call("CreateSecret", &json!({"Name": store.id("psql-url")}));
     store.world.apply();
@@ -142,14 +142,59 @@ fn a_secret_without_a_value_is_filled_and_one_in_deletion_is_refused() {
 
     let id = store.id("api-keys");
     Store::call("DeleteSecret", &json!({"SecretId": id}));
+    let before = store.get("node-credentials", "VersionId");
+    let report = store.world.apply();
+    assert_eq!(
+        (&report["summary"]["restore"], &report["summary"]["in_sync"]),
+        (&json!(1), &json!(2))
+    );
+    assert_eq!(store.get("node-credentials", "VersionId"), before);
+    assert!(store.get("api-keys", "SecretString").contains("tg_01"));
+    assert_eq!(store.world.apply()["summary"]["in_sync"], 3);
+}
+
+#[test]
+fn what_somebody_else_deleted_after_a_write_of_theirs_is_restored_only_if_adopted() {
+    let store = Store::new();
+    store.world.apply();
+    let id = store.id("api-keys");
+    let body = json!({"SecretId": id, "SecretString": "theirs"});
+    Store::call("PutSecretValue", &body);
+    Store::call("DeleteSecret", &json!({"SecretId": id}));
     store
         .world
         .sync("-y")
         .fails(4)
-        .stderr_has("is scheduled for deletion")
-        .stderr_has(&format!(
-            "restore-secret --region {REGION} --secret-id {id}"
-        ));
+        .stderr_has("is scheduled for deletion and was written last by another writer")
+        .stderr_has(&format!("--adopt {id}"));
+    store.world.sync(&format!("-y --adopt {id}")).succeeds();
+    assert!(store.get("api-keys", "VersionId").starts_with("clsecrets-"));
+}
+
+#[test]
+fn a_restored_secret_with_another_wallet_password_is_not_overwritten() {
+    let mut store = Store::new();
+    store.world.apply();
+    let id = store.id("node-credentials");
+    Store::call("DeleteSecret", &json!({"SecretId": id}));
+    store
+        .world
+        .set("wallet_password", Some("another-wallet-passphrase"));
+    let scene = &store.world.scene;
+    scene.git("init -q").succeeds();
+    for line in [
+        "add sealed.yaml",
+        "-c user.name=t -c user.email=t@example.com commit -qm one",
+    ] {
+        scene.git(line).succeeds();
+    }
+    store
+        .world
+        .sync("-y")
+        .fails(3)
+        .stderr_has("was restored and holds another wallet_password");
+    let text = store.get("node-credentials", "SecretString");
+    assert!(text.contains("a-long-wallet-passphrase-2"));
 }
 
 #[test]

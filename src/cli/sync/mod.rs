@@ -92,9 +92,10 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
     let options = Options {
         adopt: args.adopt.clone(),
         replace_wallet: args.replace_wallet_password,
+        ..Options::default()
     };
     let mode = args.mode();
-    let surveying = survey(assignments, &wallet, &options, &context.settings);
+    let surveying = survey(assignments, &wallet, options, &context.settings);
     let mut survey = block_on(surveying)?;
     for note in survey.notes() {
         context.ui.note(&format!("note: {note}"));

@@ -29,6 +29,8 @@ pub struct Environment {
     pub user_email: Option<String>,
     /// Where the node's database is.
     pub database: Option<Database>,
+    /// What the database's password comes from, if not from a sealed file, for people.
+    pub password_from: Option<String>,
     /// The external adapters; `None` means those that the sealed file has.
     pub adapters: Option<Vec<String>>,
 }

@@ -22,7 +22,7 @@ pub struct Trackit<'a> {
     environment: &'a Environment,
     credentials: &'a Credentials,
     adapters: Vec<String>,
-    database_url: Option<(SecretBytes, &'static str)>,
+    database_url: Option<(SecretBytes, String)>,
     no_database: &'static str,
 }
 
@@ -66,12 +66,16 @@ impl<'a> Trackit<'a> {
             problems.push(setting("name", "is the name of another object"));
         }
         let mut no_database = "no database_password and no database_url in the sealed file";
+        let from = |key: &str| {
+            let other = environment.password_from.as_ref();
+            other.map_or_else(|| key.to_owned(), |name| format!("password_from {name}"))
+        };
         let database_url = match (&credentials.database_url, &credentials.database_password) {
             (Some(url), _) => {
                 if let Err(problem) = check_url(url) {
                     problems.push(problem);
                 }
-                Some((url.duplicate(), "database_url"))
+                Some((url.duplicate(), from("database_url")))
             }
             (None, Some(password)) => match &environment.database {
                 None => {
@@ -79,7 +83,7 @@ impl<'a> Trackit<'a> {
                     None
                 }
                 Some(database) => match database.url("postgres", password) {
-                    Ok(url) => Some((url, "database_password")),
+                    Ok(url) => Some((url, from("database_password"))),
                     Err((field, reason)) => {
                         problems.push(setting(&format!("database.{field}"), &reason));
                         None
@@ -265,6 +269,7 @@ mod tests {
 
     fn environment() -> Environment {
         Environment {
+            password_from: None,
             name: "dev".to_owned(),
             prefix: "chainlink".to_owned(),
             user_email: Some("ops@example.com".to_owned()),

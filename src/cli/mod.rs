@@ -10,6 +10,7 @@ mod delivery;
 mod digest;
 mod encrypt;
 mod environment;
+mod git;
 mod guarding;
 mod hardening;
 mod hook;
@@ -63,7 +64,7 @@ enum Command {
     Decrypt(Box<decrypt::Args>),
     Set(Box<set::Args>),
     Render(render::Args),
-    Sync(sync::Args),
+    Sync(Box<sync::Args>),
     Hook(hook::Args),
     Completion(completion::Args),
     #[command(hide = true)]

@@ -3,6 +3,8 @@
 
 use std::path::PathBuf;
 
+use super::options::matches;
+
 /// One target of an environment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TargetConfig {
@@ -65,6 +67,11 @@ impl TargetConfig {
             Self::Kubernetes(_) => "kubernetes",
             Self::SecretsManager(_) => "secretsmanager",
         }
+    }
+
+    /// Whether it is meant by a word: its kind, or its label, `*` for any part.
+    pub fn is_called(&self, word: &str) -> bool {
+        word == self.kind() || matches(word, &self.label())
     }
 
     /// What people know it by, before it is connected.

@@ -17,6 +17,7 @@ mod limits;
 mod observed;
 mod options;
 mod pace;
+mod password;
 mod plan;
 mod report;
 mod restart;
@@ -31,6 +32,7 @@ pub use guard::{Previous, Wallet};
 pub use limits::{ChangeLimit, Limits};
 pub use observed::{Blocked, Content, Item, Observed, Writer};
 pub use options::{Options, Restarting};
+pub use password::{Password, PasswordSource, password};
 pub use report::{
     Failure, KeyReport, Mode, ObjectReport, Phase, Report, RestartReport, SCHEMA, SkippedReport,
     SourceFile, Summary, TargetReport,

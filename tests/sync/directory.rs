@@ -214,7 +214,7 @@ fn usage_and_configuration_are_status_1() {
     world
         .sync("-y --target kubernetes")
         .fails(1)
-        .stderr_has("has no target of kind kubernetes");
+        .stderr_has("has no target called kubernetes");
     world.scene.run("sync").fails(1);
 }
 

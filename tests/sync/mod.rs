@@ -2,6 +2,7 @@
 //! and moto. Files are sealed by the reference tool.
 
 mod directory;
+mod flags;
 #[cfg(feature = "kubernetes")]
 mod kubernetes;
 #[cfg(feature = "aws")]

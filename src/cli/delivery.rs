@@ -79,16 +79,13 @@ impl Loaded {
         context: &Context,
     ) -> Result<Self, Error> {
         let prefix = environments.name.as_deref().unwrap_or(DEFAULT_NAME);
-        let database = match &environment.database {
-            Some(database) => Some(Database {
-                user: database.user.clone().unwrap_or_default(),
-                host: database.host.clone().unwrap_or_default(),
-                port: database.port,
-                name: database.name.clone().unwrap_or_default(),
-                sslmode: database.sslmode.clone(),
-            }),
-            None => None,
-        };
+        let database = environment.database.as_ref().map(|database| Database {
+            user: database.user.clone().unwrap_or_default(),
+            host: database.host.clone().unwrap_or_default(),
+            port: database.port,
+            name: database.name.clone().unwrap_or_default(),
+            sslmode: database.sslmode.clone(),
+        });
         let password_from = match &environment.database {
             Some(environments::Database {
                 password_from: Some(from),

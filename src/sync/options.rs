@@ -7,6 +7,7 @@ use super::verdict::Allowed;
 
 /// What the operator allows.
 #[derive(Debug, Clone, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct Options {
     /// Objects that are taken over from other writers.
     pub adopt: Vec<String>,

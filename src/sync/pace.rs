@@ -3,12 +3,16 @@
 //! A quota belongs to an account, not to a run, so that targets and environments of one account
 //! share their pace.
 
+#[cfg(feature = "aws")]
 use std::collections::BTreeMap;
 use std::future::Future;
+#[cfg(feature = "aws")]
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+#[cfg(feature = "aws")]
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
+#[cfg(feature = "aws")]
 use tokio::time::Instant;
 
 /// The results of all calls, in their order; so many are under way at a time.
@@ -17,12 +21,14 @@ pub(super) async fn bounded<F: Future>(width: usize, calls: Vec<F>) -> Vec<F::Ou
 }
 
 /// When the next call may go.
+#[cfg(feature = "aws")]
 #[derive(Debug)]
 pub(super) struct Pace {
     between: Duration,
     next: Mutex<Option<Instant>>,
 }
 
+#[cfg(feature = "aws")]
 impl Pace {
     fn new(per_second: u32) -> Self {
         Self {
@@ -53,7 +59,7 @@ impl Pace {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "aws"))]
 mod tests {
     use super::*;
 

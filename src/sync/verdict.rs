@@ -12,6 +12,7 @@ use crate::secret::SecretBytes;
 
 /// What the operator allows to happen to an object.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct Allowed {
     /// To take over keys of other writers.
     pub adopt: bool,
@@ -146,10 +147,9 @@ pub fn leftover(name: &str, seen: &Observed, allowed: Allowed) -> Option<Judgeme
     }
     let verdict = match &seen.blocked {
         _ if !allowed.prune => Verdict::Keep,
-        Some(Blocked::Refused(reason)) => Verdict::Refuse(reason.clone()),
         // What cannot be changed can be deleted.
         Some(Blocked::Fixed(_)) | None if changes.foreign.is_empty() => Verdict::Remove,
-        Some(Blocked::Fixed(reason)) => Verdict::Refuse(reason.clone()),
+        Some(Blocked::Fixed(reason) | Blocked::Refused(reason)) => Verdict::Refuse(reason.clone()),
         None => Verdict::Update,
     };
     Some(Judgement { verdict, changes })

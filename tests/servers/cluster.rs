@@ -1,5 +1,6 @@
 //! The API server with etcd inside, and users and namespaces in it.
 
+use std::fmt::Write as _;
 use std::process::Command;
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -188,10 +189,10 @@ impl Upstream {
                 let mut bytes = format!("HTTP/1.1 {}\r\nConnection: close\r\n", parts.status);
                 for name in ["content-type", "retry-after"] {
                     if let Some(value) = parts.headers.get(name) {
-                        bytes.push_str(&format!("{name}: {}\r\n", value.to_str().ok()?));
+                        write!(bytes, "{name}: {}\r\n", value.to_str().ok()?).ok()?;
                     }
                 }
-                bytes.push_str(&format!("Content-Length: {}\r\n\r\n", body.len()));
+                write!(bytes, "Content-Length: {}\r\n\r\n", body.len()).ok()?;
                 let mut bytes = bytes.into_bytes();
                 bytes.extend_from_slice(&body);
                 Some(bytes)

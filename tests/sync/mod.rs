@@ -2,11 +2,15 @@
 //! and moto. Files are sealed by the reference tool.
 
 mod directory;
+#[cfg(all(feature = "kubernetes", feature = "aws"))]
+mod faults;
 mod flags;
 #[cfg(feature = "kubernetes")]
 mod kubernetes;
 #[cfg(feature = "aws")]
 mod secrets_manager;
+#[cfg(feature = "kubernetes")]
+mod workloads;
 
 use serde_json::Value;
 

@@ -3,6 +3,7 @@
 //! A line before the first write says what is about to happen, so that a run that is killed leaves
 //! a trace. Names, versions and digests of sealed files; no value, no digest of one.
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use clsecrets::sync::{Phase, Report};
@@ -129,7 +130,10 @@ impl<'a> Journal<'a> {
     }
 
     fn write(&self, lines: &[Value]) -> Result<(), Error> {
-        let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        let mut text = String::new();
+        for line in lines {
+            let _ = writeln!(text, "{line}");
+        }
         match &self.place {
             Place::Stdout => self.context.ui.result(text.as_bytes()),
             Place::File(path) => fs::append_private(path, text.as_bytes()),
@@ -162,5 +166,5 @@ fn run_id() -> String {
     let mut bytes = [0; 8];
     // Without randomness runs are only harder to tell apart.
     let _ = getrandom::fill(&mut bytes);
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    format!("{:016x}", u64::from_be_bytes(bytes))
 }

@@ -127,8 +127,8 @@ mod tests {
     #[test]
     fn a_time_has_a_unit_or_is_in_seconds() {
         assert_eq!(duration("90"), Some(Duration::from_secs(90)));
-        assert_eq!(duration("5m"), Some(Duration::from_secs(300)));
-        assert_eq!(duration("1h"), Some(Duration::from_secs(3600)));
+        assert_eq!(duration("5m"), Some(Duration::from_mins(5)));
+        assert_eq!(duration("1h"), Some(Duration::from_hours(1)));
         for text in [
             "",
             "m",

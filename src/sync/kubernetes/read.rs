@@ -1,7 +1,7 @@
 //! Reads: one by one, or with a list where there are many. What is not asked for is dropped at
 //! once and zeroed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::core::v1::Secret as Stored;
 use zeroize::Zeroize;
@@ -53,7 +53,7 @@ impl Kubernetes {
         &self,
         names: &[String],
     ) -> Result<Option<BTreeMap<String, Observed>>, TargetError> {
-        let wanted: BTreeMap<&str, ()> = names.iter().map(|name| (name.as_str(), ())).collect();
+        let wanted: BTreeSet<&str> = names.iter().map(String::as_str).collect();
         // Helm keeps its releases as secrets, up to a mebibyte each.
         let first = format!(
             "{}?limit={PAGE}&fieldSelector=type%21%3Dhelm.sh%2Frelease.v1",
@@ -67,7 +67,7 @@ impl Kubernetes {
             };
             for mut stored in page.items {
                 match stored.metadata.name.clone() {
-                    Some(name) if wanted.contains_key(name.as_str()) => {
+                    Some(name) if wanted.contains(name.as_str()) => {
                         found.insert(name, self.observed(stored));
                     }
                     _ => wipe(&mut stored),

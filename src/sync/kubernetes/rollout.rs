@@ -184,7 +184,8 @@ mod tests {
 
     use super::*;
 
-    fn rollout(kind: &str, spec: Value, status: Value) -> Rollout {
+    fn rollout(kind: &str, spec: impl Into<Value>, status: impl Into<Value>) -> Rollout {
+        let (spec, status): (Value, Value) = (spec.into(), status.into());
         let state =
             json!({"kind": kind, "metadata": {"generation": 2}, "spec": spec, "status": status});
         serde_json::from_value::<State>(state).unwrap().rollout()

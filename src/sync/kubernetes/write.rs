@@ -1,6 +1,7 @@
 //! Writes: server-side apply of `data`, and for what cannot be changed a deletion and an apply.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -201,7 +202,7 @@ impl Marks {
         for (name, map) in [("labels", &self.labels), ("annotations", &self.annotations)] {
             if !map.is_empty() {
                 let map = serde_json::json!(map);
-                text.push_str(&format!(r#","{name}":{map}"#));
+                let _ = write!(text, r#","{name}":{map}"#);
             }
         }
         text

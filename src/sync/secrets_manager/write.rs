@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretOutput;
 use aws_sdk_secretsmanager::types::ReplicaRegionType;
 
 use super::read::current;
@@ -147,7 +148,9 @@ impl SecretsManager {
             self.still(name, seen).await?;
         }
         let described = self.describe(name).await?;
-        let replicas = described.iter().flat_map(|d| d.replication_status());
+        let replicas = described
+            .iter()
+            .flat_map(DescribeSecretOutput::replication_status);
         let regions: Vec<String> = replicas
             .filter_map(|replica| replica.region().map(str::to_owned))
             .collect();

@@ -221,7 +221,7 @@ fn several_environments_are_one_plan() {
         .scene
         .run("sync -y")
         .fails(1)
-        .stderr_has("which environment?");
+        .stderr_has("--env <NAME>");
 }
 
 #[test]

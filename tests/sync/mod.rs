@@ -7,6 +7,8 @@ mod faults;
 mod flags;
 #[cfg(feature = "kubernetes")]
 mod kubernetes;
+#[cfg(feature = "kubernetes")]
+mod rights;
 #[cfg(feature = "aws")]
 mod secrets_manager;
 #[cfg(feature = "kubernetes")]

@@ -26,6 +26,11 @@ impl Place {
         self.namespace.admin().must("POST", &path, Some(&body));
     }
 
+    /// A deployment whose pods refer to the key of an adapter.
+    pub(super) fn deployment(&self, adapter: &str) {
+        self.workload("Deployment", adapter, &referring(adapter));
+    }
+
     fn apps(&self, kind: &str, name: &str) -> String {
         let namespace = &self.namespace.name;
         let kind = format!("{}s", kind.to_lowercase());

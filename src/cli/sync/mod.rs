@@ -32,7 +32,7 @@ use reviewed::Reviewed;
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct Args {
     /// The environment, as clsecrets.yaml calls it; may be given several times.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", required_unless_present_any = ["all", "plan"])]
     pub(crate) env: Vec<String>,
     /// All environments.
     #[arg(long, conflicts_with = "env")]
@@ -204,10 +204,6 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
 fn names(args: &Args, context: &Context) -> Result<Vec<String>, Error> {
     if args.all {
         return environment::names(context);
-    }
-    if args.env.is_empty() {
-        return Err(Error::new(Code::Failed, "which environment?")
-            .hint("clsecrets sync --env NAME, or --all"));
     }
     let mut names: Vec<String> = Vec::new();
     for name in &args.env {

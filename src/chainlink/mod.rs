@@ -14,7 +14,7 @@ mod trackit;
 pub use credentials::{Adapter, Credentials};
 pub use database::{Database, SSL_MODES};
 pub use desired::{Desired, Entry, Form, Place, Projection, Skipped, WHOLE};
-pub use trackit::Trackit;
+pub use trackit::{Trackit, is_field};
 
 use crate::error::{Code, Error};
 

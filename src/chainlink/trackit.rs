@@ -16,6 +16,12 @@ use crate::secret::SecretBytes;
 const API_SECRETS: &str = "api-secrets";
 const NODE_CREDENTIALS: &str = "node-credentials";
 
+/// Whether the profile could have made a field of this name in a JSON text.
+pub fn is_field(name: &str) -> bool {
+    let fixed = ["user_email", "user_password", "wallet_password"];
+    fixed.contains(&name) || name.ends_with("_api_key")
+}
+
 /// The profile over one environment: everything is checked, both projections only copy.
 #[derive(Debug)]
 pub struct Trackit<'a> {

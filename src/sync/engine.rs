@@ -137,12 +137,12 @@ impl Survey {
         if !self.failures.is_empty() {
             return;
         }
+        let options = &self.options;
         for kind in TARGET_KINDS {
             let of_kind = self.targets.iter_mut().filter(|t| t.kind == kind.name);
-            let failed = join_all(of_kind.map(Surveyed::apply)).await;
+            let failed = join_all(of_kind.map(|target| target.apply(options))).await;
             self.failures.extend(failed.into_iter().flatten());
         }
-        let options = &self.options;
         let restarts = self.targets.iter_mut().map(|t| t.restart(options));
         let failed = join_all(restarts).await;
         self.failures.extend(failed.into_iter().flatten());

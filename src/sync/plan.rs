@@ -191,9 +191,7 @@ impl Plan {
             (Verdict::Remove, Some(now)) => matches!(now.content, Content::Hidden(_)),
             // Of an object of others only our keys had to go.
             (_, None) => self.desired.entries.is_empty(),
-            (_, Some(_)) => {
-                verdict(&self.desired, now.as_ref(), self.allowed).verdict == Verdict::InSync
-            }
+            (_, Some(_)) => self.is_desired(now.as_ref()),
         };
         self.seen = now;
         if !is_as_desired {
@@ -206,6 +204,18 @@ impl Plan {
         }
         self.phase = Phase::Verified;
         Ok(())
+    }
+
+    /// Whether what is there has what is desired, and nothing of what had to go.
+    fn is_desired(&self, now: Option<&Observed>) -> bool {
+        let allowed = Allowed {
+            prune: false,
+            ..self.allowed
+        };
+        let judged = verdict(&self.desired, now, allowed);
+        let stays = |key: &String| judged.changes.kept.contains(key);
+        let mut removed = self.judged.changes.removed.iter();
+        judged.verdict == Verdict::InSync && !removed.any(stays)
     }
 
     pub(super) fn report(&self) -> ObjectReport {

@@ -243,9 +243,10 @@ impl Surveyed {
         evidence.collect()
     }
 
-    /// Whether the wallet password is to be here.
+    /// Whether the wallet password is to be here; what is restored first is guarded then.
     pub(super) fn delivers_wallet(&self) -> bool {
-        let mut plans = self.plans.iter();
+        let is_restored = |plan: &&Plan| plan.judged.verdict == Verdict::Restore;
+        let mut plans = self.plans.iter().filter(|plan| !is_restored(plan));
         plans.any(|plan| plan.holds(&self.projection.wallet))
     }
 
@@ -271,14 +272,19 @@ impl Surveyed {
     }
 
     /// Writes what differs, and reads it back.
-    pub(super) async fn apply(&mut self) -> Vec<Failure> {
+    pub(super) async fn apply(&mut self, options: &Options) -> Vec<Failure> {
         let Some(target) = self.target.as_deref() else {
             return Vec::new();
         };
-        let (label, wallet) = (&self.label, &self.projection.wallet);
+        let label = &self.label;
+        let guarded: &[Place] = if options.replace_wallet {
+            &[]
+        } else {
+            &self.projection.wallet
+        };
         let writes = self.plans.iter_mut().filter(|plan| plan.is_write());
         let writes = writes.map(|plan| async {
-            let error = plan.write(target, wallet).await.err()?;
+            let error = plan.write(target, guarded).await.err()?;
             Some(Failure::of(label, Some(&plan.desired.name), &error))
         });
         let written = bounded(target.width(), writes.collect()).await;

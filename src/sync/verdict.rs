@@ -7,7 +7,7 @@
 use super::json;
 use super::observed::{Blocked, Content, Item, Observed, Writer};
 use super::{Fault, TargetError};
-use crate::chainlink::{Desired, Form};
+use crate::chainlink::{Desired, Form, is_field};
 use crate::secret::SecretBytes;
 
 /// What the operator allows to happen to an object.
@@ -99,7 +99,7 @@ pub fn verdict(desired: &Desired, seen: Option<&Observed>, allowed: Allowed) -> 
     match (&seen.content, desired.form) {
         (Content::Data(items), _) => comparison.data(desired, items, allowed.prune),
         (Content::Text { value, writer }, Form::Json) => {
-            comparison.json(desired, value, writer, allowed.prune);
+            comparison.json(desired, value, writer, allowed);
         }
         (Content::Text { value, writer }, Form::Data | Form::Text) => {
             for entry in &desired.entries {
@@ -199,7 +199,7 @@ impl Comparison {
         }
     }
 
-    fn json(&mut self, desired: &Desired, value: &SecretBytes, writer: &Writer, prune: bool) {
+    fn json(&mut self, desired: &Desired, value: &SecretBytes, writer: &Writer, allowed: Allowed) {
         let Some(fields) = json::read(value) else {
             // No object of texts: all of it would be replaced.
             for entry in &desired.entries {
@@ -218,13 +218,19 @@ impl Comparison {
                 }
             }
         }
-        let extra = fields.keys().filter(|key| desired.entry(key).is_none());
-        let list = match (writer.is_us, prune) {
-            (true, true) => &mut self.changes.removed,
-            (true, false) => &mut self.changes.kept,
-            (false, _) => &mut self.changes.foreign,
-        };
-        list.extend(extra.cloned());
+        // A text has one writer, who may have kept fields of others in it: only what a profile could
+        // have put there goes.
+        let becomes_ours = writer.is_us || (allowed.adopt && !self.contested.is_empty());
+        for key in fields.keys().filter(|key| desired.entry(key).is_none()) {
+            let list = if becomes_ours && allowed.prune && is_field(key) {
+                &mut self.changes.removed
+            } else if writer.is_us {
+                &mut self.changes.kept
+            } else {
+                &mut self.changes.foreign
+            };
+            list.push(key.clone());
+        }
     }
 
     fn value(&mut self, key: &str, desired: &SecretBytes, seen: &SecretBytes, writer: &Writer) {
@@ -557,6 +563,17 @@ mod tests {
         assert_eq!(judged.changes.removed, ["old"]);
         assert_eq!(judged.changes.kept, ["shared"]);
         assert_eq!(judged.changes.foreign, ["theirs"]);
+    }
+
+    #[test]
+    fn of_a_text_only_fields_that_a_profile_could_have_made_are_pruned() {
+        let want = desired(Form::Json, &[("tiingo_api_key", "1")]);
+        let all = r#"{"tiingo_api_key":"1","bea_api_key":"2","theirs":"3"}"#;
+        let judged = verdict(&want, Some(&text(all, Writer::us())), PRUNE);
+        assert_eq!(judged.changes.removed, ["bea_api_key"]);
+        assert_eq!(judged.changes.kept, ["theirs"]);
+        let judged = verdict(&want, Some(&text(all, Writer::other("x"))), PRUNE);
+        assert_eq!(judged.verdict, Verdict::InSync);
     }
 
     #[test]

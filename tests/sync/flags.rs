@@ -191,6 +191,7 @@ fn several_environments_are_one_plan() {
         format!("{head}  dev:\n{dev}  prod:\n{prod}"),
     );
     let report = world.scene.run("sync --all -y --json").succeeds().json();
+    super::schema::is_valid(&world.scene, &report);
     let names = report["environments"].as_array().unwrap().iter();
     let names: Vec<&str> = names.map(|one| text(&one["environment"])).collect();
     assert_eq!((names, &report["status"]), (vec!["dev", "prod"], &json!(0)));

@@ -534,3 +534,28 @@ fn a_database_password_can_stay_with_whoever_keeps_it() {
         .leaks(&["kept-by#rds-1", "kept-by#rds-2"], &[]);
     assert_eq!(leaks, Vec::<String>::new());
 }
+
+#[test]
+fn a_pod_delivers_under_the_role_of_its_service_account() {
+    let store = Store::new();
+    let scene = &store.world.scene;
+    scene.write("token", "a-projected-service-account-token");
+    let role = "arn:aws:iam::123456789012:role/clsecrets";
+    let run = scene
+        .cmd(["sync", "--env", "dev", "-y", "--json"])
+        .without("AWS_ACCESS_KEY_ID")
+        .without("AWS_SECRET_ACCESS_KEY")
+        .env(
+            "AWS_WEB_IDENTITY_TOKEN_FILE",
+            scene.path("token").display().to_string(),
+        )
+        .env("AWS_ROLE_ARN", role)
+        .env("AWS_ROLE_SESSION_NAME", "sync")
+        .run()
+        .succeeds();
+    let actor = run.json()["targets"][0]["actor"].clone();
+    let actor = text(&actor);
+    assert!(actor.contains(":assumed-role/clsecrets/sync"), "{actor}");
+    let leaks = scene.leaks(&["a-projected-service-account-token"], &["token"]);
+    assert_eq!(leaks, Vec::<String>::new());
+}

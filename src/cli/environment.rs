@@ -59,6 +59,22 @@ pub(crate) fn load_all(
     names.iter().map(load).collect()
 }
 
+/// Loads several, each with its own outcome; a name that is not known is an error of all.
+pub(crate) fn load_each(
+    names: &[String],
+    context: &Context,
+) -> Result<Vec<Result<Loaded, Error>>, Error> {
+    let file = find_environments(&context.settings.cwd)?;
+    let environments = Environments::load(&file)?;
+    let opener = Opener::new(&context.settings, &context.ui, None)?;
+    let mut found = Vec::new();
+    for name in names {
+        let environment = environments.environment(name)?;
+        found.push(current(&environments, environment, &opener, context));
+    }
+    Ok(found)
+}
+
 /// The sealed files of before, from Git; those here stay as they are.
 fn rolled_back(
     environments: &Environments,

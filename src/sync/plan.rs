@@ -6,6 +6,12 @@ use super::verdict::{Allowed, Changes, Judgement, Verdict, verdict};
 use super::{Fault, Step, Target, TargetError};
 use crate::chainlink::{Desired, Form, Place};
 
+/// Seconds since 1970 as a time that people read.
+fn time(seconds: i64) -> Option<String> {
+    let time = jiff::Timestamp::from_second(seconds).ok()?;
+    Some(time.to_string())
+}
+
 /// What has to happen to one object.
 #[derive(Debug)]
 pub(super) struct Plan {
@@ -253,6 +259,11 @@ impl Plan {
             keys: keys.collect(),
             sources,
             owners: self.owners.clone(),
+            written: self
+                .seen
+                .as_ref()
+                .and_then(|seen| seen.written)
+                .and_then(time),
             before: self.before.clone(),
             after: self.after.clone().filter(|after| !after.is_empty()),
         }

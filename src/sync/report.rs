@@ -87,6 +87,9 @@ pub struct ObjectReport {
     pub sources: Vec<String>,
     /// Who wrote it, before.
     pub owners: Vec<String>,
+    /// When we wrote it last, where the target remembers it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub written: Option<String>,
     /// The version before.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub before: Option<String>,

@@ -30,6 +30,15 @@ pub(crate) fn moto() -> &'static Moto {
 impl Moto {
     /// A moto of its own, for a test that stops it or changes what all would see.
     pub(crate) fn start() -> Self {
+        Self::with(&[])
+    }
+
+    /// One that takes as many calls a second as it can.
+    pub(crate) fn without_quotas() -> Self {
+        Self::with(&[("WITHOUT_QUOTAS", "1")])
+    }
+
+    fn with(vars: &[(&str, &str)]) -> Self {
         let home = scratch();
         let mut command = Command::new(python());
         command
@@ -37,6 +46,7 @@ impl Moto {
             .arg(home.path())
             .env_clear()
             .env("PYTHONDONTWRITEBYTECODE", "1")
+            .envs(vars.iter().copied())
             .env("HOME", home.path())
             .env("PATH", std::env::var_os("PATH").unwrap());
         let (process, port) = Process::start(&mut command, &home.path().join("log"));

@@ -11,9 +11,13 @@ mod histories;
 mod kubernetes;
 #[cfg(feature = "kubernetes")]
 mod rights;
+#[cfg(all(feature = "kubernetes", feature = "aws"))]
+mod scale;
 mod schema;
 #[cfg(feature = "aws")]
 mod secrets_manager;
+#[cfg(feature = "kubernetes")]
+mod status;
 #[cfg(feature = "kubernetes")]
 mod workloads;
 

@@ -210,6 +210,7 @@ mod tests {
                 .collect(),
             sources: Vec::new(),
             owners: vec!["Helm (helm)".to_owned()],
+            written: None,
             before: None,
             after: None,
         }

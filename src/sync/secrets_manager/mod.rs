@@ -14,6 +14,7 @@ use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::config::Builder;
 use aws_sdk_secretsmanager::config::retry::RetryConfig;
 use aws_sdk_secretsmanager::config::timeout::TimeoutConfig;
+use aws_sdk_secretsmanager::primitives::DateTime;
 
 use super::limits::admit_text;
 use super::observed::{Content, Observed, Writer};
@@ -210,10 +211,13 @@ fn writer(version: &str) -> Writer {
     }
 }
 
-fn observed(version: Option<&str>, value: SecretBytes) -> Observed {
+fn observed(version: Option<&str>, made: Option<&DateTime>, value: SecretBytes) -> Observed {
     let version = printable(version.unwrap_or_default());
     let writer = writer(&version);
-    Observed::new(Content::Text { value, writer }, version)
+    let written = made.filter(|_| writer.is_us).map(DateTime::secs);
+    let mut seen = Observed::new(Content::Text { value, writer }, version);
+    seen.written = written;
+    seen
 }
 
 #[cfg(test)]
@@ -236,7 +240,11 @@ mod tests {
             form: Form::Json,
             entries: vec![Entry::of("b", &secret("2"), "b")],
         };
-        let seen = observed(Some("clsecrets-1"), secret(r#"{"c":"3","b":"0","a":"1"}"#));
+        let seen = observed(
+            Some("clsecrets-1"),
+            None,
+            secret(r#"{"c":"3","b":"0","a":"1"}"#),
+        );
         let merged = payload(&desired, Some(&seen), &Changes::default()).unwrap();
         assert_eq!(text(&merged), r#"{"a":"1","b":"2","c":"3"}"#);
         let none = Changes::default();

@@ -80,7 +80,12 @@ impl SecretsManager {
         for mut entry in answer.secret_values.unwrap_or_default() {
             let value = custody(entry.secret_string.take(), entry.secret_binary.take());
             let name = entry.name.unwrap_or_default();
-            found.insert(name, Ok(Some(observed(entry.version_id.as_deref(), value))));
+            let seen = observed(
+                entry.version_id.as_deref(),
+                entry.created_date.as_ref(),
+                value,
+            );
+            found.insert(name, Ok(Some(seen)));
         }
         for fault in answer.errors.unwrap_or_default() {
             let name = fault.secret_id.unwrap_or_default();
@@ -99,7 +104,11 @@ impl SecretsManager {
         match answer {
             Ok(mut answer) => {
                 let value = custody(answer.secret_string.take(), answer.secret_binary.take());
-                Ok(Some(observed(answer.version_id.as_deref(), value)))
+                Ok(Some(observed(
+                    answer.version_id.as_deref(),
+                    answer.created_date.as_ref(),
+                    value,
+                )))
             }
             Err(error) => match aws::code(&error) {
                 Some(NOT_FOUND) => Ok(None),

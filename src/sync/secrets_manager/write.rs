@@ -114,7 +114,7 @@ impl SecretsManager {
         };
         let value = previous.secret_string.take().unwrap_or_default();
         let value = SecretBytes::new(value.into_bytes());
-        let previous = observed(previous.version_id.as_deref(), value);
+        let previous = observed(previous.version_id.as_deref(), None, value);
         let is_ours = previous.version.starts_with(OURS);
         let Content::Text { value, .. } = &previous.content else {
             return Ok(None);

@@ -19,6 +19,7 @@ mod options;
 mod pace;
 mod password;
 mod plan;
+mod progress;
 mod report;
 mod restart;
 #[cfg(feature = "aws")]
@@ -33,6 +34,7 @@ pub use limits::{ChangeLimit, Limits};
 pub use observed::{Blocked, Content, Item, Observed, Writer};
 pub use options::{Options, Restarting};
 pub use password::{Password, PasswordSource, password};
+pub use progress::Progress;
 pub use report::{
     Failure, KeyReport, Mode, ObjectReport, Phase, Report, RestartReport, SCHEMA, SkippedReport,
     SourceFile, Summary, TargetReport,

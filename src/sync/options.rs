@@ -1,8 +1,10 @@
 //! What the operator allows in a run, and how it is bounded.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::limits::Limits;
+use super::progress::Progress;
 use super::verdict::Allowed;
 
 /// What the operator allows.
@@ -27,6 +29,8 @@ pub struct Options {
     pub limits: Limits,
     /// What happens to workloads.
     pub restarting: Restarting,
+    /// Where it is told how far the run came.
+    pub progress: Arc<Progress>,
 }
 
 /// What happens to workloads that use a written object.

@@ -283,11 +283,16 @@ impl Surveyed {
             &self.projection.wallet
         };
         let writes = self.plans.iter_mut().filter(|plan| plan.is_write());
+        let progress = &options.progress;
         let writes = writes.map(|plan| async {
-            let error = plan.write(target, guarded).await.err()?;
+            let written = plan.write(target, guarded).await;
+            progress.advance();
+            let error = written.err()?;
             Some(Failure::of(label, Some(&plan.desired.name), &error))
         });
-        let written = bounded(target.width(), writes.collect()).await;
+        let writes: Vec<_> = writes.collect();
+        progress.expect(writes.len());
+        let written = bounded(target.width(), writes).await;
         let mut failures: Vec<Failure> = written.into_iter().flatten().collect();
         failures.extend(self.verify().await);
         failures

@@ -230,3 +230,19 @@ fn calls_to_secrets_manager_that_fail_for_a_moment_are_repeated() {
     store.world.sync("-y").succeeds();
     assert_eq!(store.world.apply()["summary"]["in_sync"], 3);
 }
+
+#[test]
+fn a_person_sees_how_far_a_slow_run_came_and_a_script_does_not() {
+    let (mut place, proxy) = behind_a_proxy();
+    proxy.on("PATCH secrets", Fault::Slow(Duration::from_millis(900)));
+    let run = place.world.scene.cmd(["sync", "--env", "dev"]);
+    let run = run.on_terminal(&[("[y/N]", "y")]).run().succeeds();
+    run.stdout_has("\r\u{1b}[K0 of 4 written")
+        .stdout_has("4 created");
+    place.world.set("tiingo_api_key", Some("changed-key-000"));
+    place
+        .world
+        .sync("-y")
+        .succeeds()
+        .stderr_lacks(" of 1 written");
+}

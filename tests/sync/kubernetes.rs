@@ -513,3 +513,56 @@ fn a_write_on_the_basis_of_an_old_version_is_a_conflict() {
     assert!(write(&|| ()).is_ok());
     assert_eq!(place.value("tiingo", "api-key"), "new");
 }
+
+#[test]
+fn a_plugin_of_the_kubeconfig_logs_in_and_its_failure_is_told_without_its_words() {
+    let place = Place::new();
+    let scene = &place.world.scene;
+    let whole: Value = serde_json::from_str(&place.namespace.admin().kubeconfig()).unwrap();
+    let token = text(&whole["users"][0]["user"]["token"]).to_owned();
+    let credential = json!({
+        "apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential", "status": {"token": token},
+    });
+    let plugin = |script: &str| {
+        let path = scene.home("plugin");
+        std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o700))
+            .unwrap();
+        let mut kubeconfig = whole.clone();
+        kubeconfig["users"][0]["user"] = json!({"exec": {
+            "apiVersion": "client.authentication.k8s.io/v1", "command": path, "interactiveMode": "Never",
+        }});
+        place.log_in(&kubeconfig.to_string());
+    };
+    plugin(&format!("echo '{credential}'"));
+    place.world.sync("-y").succeeds();
+    plugin("echo canary-of-a-plugin >&2; exit 1");
+    let run = place.world.sync("-y").fails(4);
+    run.stderr_has("cannot log in")
+        .stderr_lacks("canary-of-a-plugin");
+}
+
+#[test]
+fn a_token_that_is_no_longer_good_stops_the_run_before_the_first_write() {
+    let place = Place::new();
+    let rights: &[&str] = &["get", "create", "patch", "list"];
+    let user = place.namespace.user(&[("", "secrets", rights)]);
+    place.log_in(&user.kubeconfig());
+    place.world.apply();
+    let accounts = format!(
+        "/api/v1/namespaces/{}/serviceaccounts",
+        place.namespace.name
+    );
+    place.namespace.admin().must("DELETE", &accounts, None);
+    let before = place.versions();
+    // The server remembers a token that was good for some seconds.
+    for _ in 0..60 {
+        if place.world.sync("--check").status == 4 {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(500));
+    }
+    let run = place.world.sync("-y").fails(4);
+    run.stderr_has("does not know the user of the context test (401 Unauthorized)");
+    assert_eq!(place.versions(), before);
+}

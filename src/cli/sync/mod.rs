@@ -12,10 +12,11 @@ mod plan;
 mod reviewed;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::Args as Arguments;
 use clsecrets::keys::block_on;
-use clsecrets::sync::{Mode, Options, Report, SourceFile, Survey, collisions, survey};
+use clsecrets::sync::{Mode, Options, Progress, Report, SourceFile, Survey, collisions, survey};
 use clsecrets::{Code, Error};
 use futures_util::future::join_all;
 
@@ -94,6 +95,7 @@ struct Run {
 struct Found {
     runs: Vec<Run>,
     surveys: Vec<Survey>,
+    progress: Arc<Progress>,
 }
 
 impl Args {
@@ -185,7 +187,13 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
     for (run, report) in found.runs.iter().zip(&reports) {
         journal.begin(report, run.commit.as_deref())?;
     }
+    let progress = Arc::clone(&found.progress);
+    let working = context.ui.working(move || match progress.counts() {
+        (done, total) if done < total => format!("{done} of {total} written"),
+        _ => "finishing".to_owned(),
+    });
     block_on(join_all(found.surveys.iter_mut().map(Survey::apply)))?;
+    drop(working);
     let done = found.reports(mode);
     for (run, report) in found.runs.iter().zip(&done) {
         journal.end(report, run.commit.as_deref())?;
@@ -241,12 +249,18 @@ fn look(names: &[String], allowances: &Allowances, context: &Context) -> Result<
         } = delivery;
         survey(assignments, &wallet, options.clone(), &context.settings).await
     });
+    let working = context.ui.working(|| "looking at the targets".to_owned());
     let mut surveys = block_on(join_all(surveying))?;
+    drop(working);
     collisions(&mut surveys);
     for note in surveys.iter().flat_map(Survey::notes) {
         context.ui.note(&format!("note: {note}"));
     }
-    Ok(Found { runs, surveys })
+    Ok(Found {
+        runs,
+        surveys,
+        progress: options.progress,
+    })
 }
 
 fn ask(run: &Run, names: &[String], args: &Args, context: &Context) -> Result<bool, Error> {

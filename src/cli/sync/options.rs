@@ -1,5 +1,6 @@
 //! What an operator allows in a run, as flags; a plan keeps them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args as Arguments;
@@ -98,6 +99,7 @@ impl Allowances {
                 is_off: self.no_restart,
                 wait,
             },
+            progress: Arc::default(),
         })
     }
 }

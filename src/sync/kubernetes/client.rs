@@ -164,11 +164,7 @@ impl Client {
     /// length; what an operator needs is which of three things it was.
     fn explain(&self, error: &kube::Error) -> TargetError {
         if matches!(error, kube::Error::Auth(_)) {
-            return TargetError::new(
-                Fault::Denied,
-                "the kubeconfig's user cannot log in (its plugin or token failed)",
-            )
-            .hint("kubectl auth whoami");
+            return cannot_log_in();
         }
         let mut text = String::new();
         let mut cause: Option<&dyn std::error::Error> = Some(error);
@@ -199,6 +195,15 @@ impl Client {
     fn unreachable(&self, what: &str) -> TargetError {
         TargetError::new(Fault::Unreachable, format!("{} {what}", self.server))
     }
+}
+
+/// A plug-in of the kubeconfig that fails, or a token that cannot be read; its words are its own.
+pub(super) fn cannot_log_in() -> TargetError {
+    TargetError::new(
+        Fault::Denied,
+        "the kubeconfig's user cannot log in (its plugin or token failed)",
+    )
+    .hint("kubectl auth whoami")
 }
 
 impl fmt::Debug for Client {

@@ -246,3 +246,76 @@ fn a_person_sees_how_far_a_slow_run_came_and_a_script_does_not() {
         .succeeds()
         .stderr_lacks(" of 1 written");
 }
+
+#[test]
+fn what_somebody_else_writes_right_after_us_is_noticed() {
+    let (mut place, proxy) = behind_a_proxy();
+    place.world.apply();
+    place.world.set("tiingo_api_key", Some("changed-key-000"));
+    proxy.calls();
+    // The first look is one list; the second is at what was written.
+    proxy.after(
+        "GET secrets",
+        1,
+        1,
+        Fault::Slow(Duration::from_millis(1500)),
+    );
+    let run = place
+        .world
+        .scene
+        .cmd(["sync", "--env", "dev", "-y"])
+        .start();
+    while proxy.count("PATCH secrets") == 0 || proxy.count("GET secrets") < 2 {
+        thread::sleep(Duration::from_millis(5));
+    }
+    place
+        .namespace
+        .put_secret("tiingo", &[("api-key", "by hand")], "kubectl-edit");
+    let output = run.wait_with_output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    assert!(
+        said.contains("tiingo: was written, but what is there now differs"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_workload_is_not_restarted_with_half_of_its_secrets() {
+    let (place, proxy) = behind_a_proxy();
+    place.deployment("tiingo");
+    proxy.on("PATCH secrets", Fault::Refuse(403, "Forbidden", None));
+    let run = place.world.sync("-y --json");
+    assert_eq!(run.json()["targets"][0]["restarts"][0]["state"], "held");
+    assert_eq!(proxy.count("PATCH deployments"), 0);
+    proxy.heal();
+    let report = place.world.apply();
+    assert_eq!(report["targets"][0]["restarts"][0]["state"], "restarted");
+}
+
+#[test]
+fn what_somebody_else_writes_right_before_us_is_not_overwritten() {
+    let mut store = Store::new();
+    store.world.apply();
+    store.world.set("tiingo_api_key", Some("changed-key-000"));
+    let describe = "secretsmanager.DescribeSecret";
+    store
+        .proxy
+        .on(describe, Fault::Slow(Duration::from_millis(1500)));
+    store.proxy.calls();
+    let run = store
+        .world
+        .scene
+        .cmd(["sync", "--env", "dev", "-y"])
+        .start();
+    while store.proxy.count(describe) == 0 {
+        thread::sleep(Duration::from_millis(5));
+    }
+    let body = json!({"SecretId": store.id("api-keys"), "SecretString": "theirs"});
+    Store::call("PutSecretValue", &body);
+    let output = run.wait_with_output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(4), "{said}");
+    assert!(said.contains("written last by another writer"), "{said}");
+    assert_eq!(store.get("api-keys", "SecretString"), "theirs");
+}

@@ -10,6 +10,7 @@ mod delivery;
 mod digest;
 mod encrypt;
 mod environment;
+mod git;
 mod guarding;
 mod hardening;
 mod hook;
@@ -22,6 +23,7 @@ mod reference;
 mod render;
 mod sealing;
 mod set;
+mod status;
 mod sync;
 mod ui;
 mod usage;
@@ -54,6 +56,7 @@ Examples:
   clsecrets init --env dev          recipients, environment, ignored files, hook
   clsecrets encrypt --env dev       seal secrets/dev/clear-secrets.yaml
   clsecrets sync --env dev          deliver it, after a question
+  clsecrets status                  is everything as the sealed files say?
   clsecrets hook --all              is anything in clear that should be sealed?";
 
 #[derive(Debug, Subcommand)]
@@ -63,7 +66,8 @@ enum Command {
     Decrypt(Box<decrypt::Args>),
     Set(Box<set::Args>),
     Render(render::Args),
-    Sync(sync::Args),
+    Sync(Box<sync::Args>),
+    Status(status::Args),
     Hook(hook::Args),
     Completion(completion::Args),
     #[command(hide = true)]
@@ -125,6 +129,7 @@ fn run(command: &Command, context: &Context) -> Outcome {
         Command::Set(args) => set::run(args, context),
         Command::Render(args) => render::run(args, context),
         Command::Sync(args) => sync::run(args, context),
+        Command::Status(args) => status::run(args, context),
         Command::Hook(args) => hook::run(args, context),
         Command::Completion(args) => completion::run(args, context),
         Command::Man(args) => reference::man(args, context),

@@ -181,7 +181,7 @@ mod tests {
         };
         let value = pick(SecretBytes::copy_of(text.as_bytes()), &source);
         value
-            .map(|value| value.expose().clone())
+            .map(|value| value.expose().to_vec())
             .map_err(|error| error.reason)
     }
 

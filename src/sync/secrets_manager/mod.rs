@@ -230,7 +230,7 @@ mod tests {
     }
 
     fn text(value: &SecretBytes) -> String {
-        String::from_utf8(value.expose().clone()).unwrap()
+        String::from_utf8(value.expose().to_vec()).unwrap()
     }
 
     #[test]

@@ -207,7 +207,7 @@ fn token() -> Result<String, TargetError> {
 
 /// The payload as the service's client takes it; that copy is the client's and not zeroed.
 fn text(payload: &SecretBytes) -> Result<String, TargetError> {
-    String::from_utf8(payload.expose().clone()).map_err(|error| {
+    String::from_utf8(payload.expose().to_vec()).map_err(|error| {
         drop(zeroize::Zeroizing::new(error.into_bytes()));
         TargetError::new(Fault::Invalid, "the value is no text")
     })

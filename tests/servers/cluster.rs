@@ -20,8 +20,8 @@ use crate::support::peer;
 #[derive(Debug)]
 pub(crate) struct Cluster {
     admin: User,
-    _process: Process,
-    _folder: TempDir,
+    process: Option<Process>,
+    folder: TempDir,
 }
 
 /// A namespace that belongs to one test.
@@ -46,19 +46,24 @@ impl Cluster {
     /// A server of its own, for a test that stops it.
     pub(crate) fn start() -> Self {
         let folder = scratch();
-        let mut command = Command::new(peer("kube-apiserver"));
-        command
-            .arg(folder.path())
-            .env_clear()
-            .env("HOME", folder.path())
-            .env("PATH", std::env::var_os("PATH").unwrap());
-        let (process, _) = Process::start(&mut command, &folder.path().join("log"));
-        let kubeconfig = std::fs::read(folder.path().join("kubeconfig")).unwrap();
+        let (process, admin) = serve(&folder);
         Self {
-            admin: User(serde_json::from_slice(&kubeconfig).unwrap()),
-            _process: process,
-            _folder: folder,
+            admin,
+            process: Some(process),
+            folder,
         }
+    }
+
+    /// Kills the server, at once.
+    pub(crate) fn kill(&mut self) {
+        self.process = None;
+    }
+
+    /// Starts it again with all that it held, at another address.
+    pub(crate) fn start_again(&mut self) {
+        let (process, admin) = serve(&self.folder);
+        self.process = Some(process);
+        self.admin = admin;
     }
 
     /// The administrator.
@@ -76,6 +81,18 @@ impl Cluster {
             name,
         }
     }
+}
+
+fn serve(folder: &TempDir) -> (Process, User) {
+    let mut command = Command::new(peer("kube-apiserver"));
+    command
+        .arg(folder.path())
+        .env_clear()
+        .env("HOME", folder.path())
+        .env("PATH", std::env::var_os("PATH").unwrap());
+    let (process, _) = Process::start(&mut command, &folder.path().join("log"));
+    let kubeconfig = std::fs::read(folder.path().join("kubeconfig")).unwrap();
+    (process, User(serde_json::from_slice(&kubeconfig).unwrap()))
 }
 
 impl Namespace {

@@ -6,9 +6,11 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
+use super::World;
 use super::kubernetes::Place;
 use super::secrets_manager::{REGION, Store};
-use crate::servers::{Fault, Proxy, moto};
+use crate::servers::{Cluster, Fault, Proxy, User, moto};
+use crate::support::Scene;
 
 /// A place behind a proxy.
 fn behind_a_proxy() -> (Place, Proxy) {
@@ -20,7 +22,7 @@ fn behind_a_proxy() -> (Place, Proxy) {
 }
 
 /// Runs `sync`, and kills it once the proxy has seen more than `calls` of this name.
-fn killed_after(scene: &crate::support::Scene, proxy: &Proxy, call: &str, calls: usize) {
+fn killed_after(scene: &Scene, proxy: &Proxy, call: &str, calls: usize) {
     let mut run = scene.cmd(["sync", "--env", "dev", "-y"]).start();
     let begin = Instant::now();
     while proxy.count(call) <= calls {
@@ -318,4 +320,41 @@ fn what_somebody_else_writes_right_before_us_is_not_overwritten() {
     assert_eq!(output.status.code(), Some(4), "{said}");
     assert!(said.contains("written last by another writer"), "{said}");
     assert_eq!(store.get("api-keys", "SecretString"), "theirs");
+}
+
+#[test]
+fn a_server_that_is_killed_in_the_middle_and_started_again_has_all_in_the_end() {
+    let mut cluster = Cluster::start();
+    let namespace = cluster.namespace();
+    let target = format!(
+        "{{ kind: kubernetes, context: test, namespace: {} }}",
+        namespace.name
+    );
+    let scene = Scene::with_age();
+    let kubeconfig = scene.home("kubeconfig");
+    let scene = scene.env("KUBECONFIG", kubeconfig.display().to_string());
+    let world = World::new(scene, &[&target]);
+    let proxy = Proxy::to_cluster(cluster.admin().upstream());
+    let log_in = |user: &User| std::fs::write(&kubeconfig, user.kubeconfig()).unwrap();
+    log_in(&cluster.admin().at(&proxy.url()));
+    proxy.after(
+        "PATCH secrets",
+        2,
+        usize::MAX,
+        Fault::Hang(Duration::from_secs(2)),
+    );
+    let run = world.scene.cmd(["sync", "--env", "dev", "-y"]).start();
+    while proxy.count("PATCH secrets") < 4 {
+        thread::sleep(Duration::from_millis(5));
+    }
+    cluster.kill();
+    let output = run.wait_with_output().unwrap();
+    assert!([Some(3), Some(8)].contains(&output.status.code()));
+
+    cluster.start_again();
+    log_in(cluster.admin());
+    let report = world.apply();
+    let count = |op: &str| report["summary"][op].as_u64().unwrap();
+    assert_eq!(count("create") + count("in_sync"), 4);
+    assert_eq!(world.apply()["summary"]["in_sync"], 4);
 }

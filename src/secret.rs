@@ -1,7 +1,7 @@
 //! Cleartext in memory: zeroed on drop, never cloned, never shown.
 //!
 //! There is one way out, [`Secret::expose`], and `tests/architecture.rs` lists the files that may
-//! call it. The surprise: comparing goes through [`Secret::ct_eq`], because `==` on bytes stops at
+//! call it. The surprise: comparing goes through [`SecretBytes::ct_eq`], because `==` on bytes stops at
 //! the first difference and so tells how much of a guess was right.
 
 use std::fmt;

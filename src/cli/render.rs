@@ -72,7 +72,7 @@ struct Skipped {
 pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
     let loaded = environment::load(&args.env, context)?;
     let environment = loaded.name.clone();
-    let delivery = loaded.deliver(None)?;
+    let delivery = loaded.deliver(None, &[])?;
     for note in &delivery.notes {
         context.ui.note(&format!("note: {note}"));
     }

@@ -57,6 +57,8 @@ pub struct SecretsManagerConfig {
     pub kms_key: Option<String>,
     /// Regions that objects that are made are replicated to.
     pub replicas: Vec<String>,
+    /// Whose the objects are, where the profile has no closed set of names: a tag of what is made.
+    pub set: Option<String>,
 }
 
 impl TargetConfig {

@@ -111,7 +111,7 @@ pub(crate) fn find(
             found.sources = sources(&loaded);
             found.state = "refused";
             let sources = loaded.sources();
-            Ok((sources, loaded.deliver(only)?))
+            Ok((sources, loaded.deliver(only, &[])?))
         });
         match delivery {
             Ok((sources, delivery)) => waiting.push((environments.len(), sources, delivery)),
@@ -127,11 +127,11 @@ pub(crate) fn find(
         .map(|(at, sources, delivery)| async move {
             let Delivery {
                 assignments,
-                wallet,
+                wallets,
                 ..
             } = delivery;
             let options = Options::default();
-            let survey = survey(assignments, &wallet, options, &context.settings).await;
+            let survey = survey(assignments, &wallets, options, &context.settings).await;
             (at, survey.report("", Mode::Check, sources))
         });
     for (at, report) in block_on(join_all(looks))? {

@@ -7,12 +7,13 @@ use clsecrets::chainlink::{self, At, Credentials, Finding, Objects, Projection};
 use clsecrets::chainlink::model::Kind;
 use clsecrets::config::environments::Target;
 use clsecrets::config::{Environment, Environments};
-use clsecrets::envelope::Opened;
+use clsecrets::envelope::{Draft, Opened};
+use clsecrets::metadata::Metadata;
 use clsecrets::sync::{
     Assignment, DirectoryConfig, KubernetesConfig, Password, SecretsManagerConfig, SourceFile,
     TargetConfig, Wallet,
 };
-use clsecrets::tree::Tree;
+use clsecrets::tree::{Site, Tree};
 use clsecrets::{Code, Error};
 
 use super::Context;
@@ -26,7 +27,40 @@ pub(crate) struct OpenedFile {
     /// Its path, for messages, and the SHA-256 of its sealed bytes.
     pub(crate) source: SourceFile,
     /// What it holds.
-    pub(crate) opened: Opened,
+    pub(crate) content: Content,
+}
+
+/// What a file of an environment holds.
+#[derive(Debug)]
+pub(crate) enum Content {
+    /// It was sealed.
+    Sealed(Opened),
+    /// It is the clear form.
+    Clear(Draft),
+}
+
+impl Content {
+    pub(crate) fn tree(&self) -> &Tree {
+        match self {
+            Self::Sealed(opened) => opened.tree(),
+            Self::Clear(draft) => draft.tree(),
+        }
+    }
+
+    /// Who can open it, if it is sealed.
+    pub(crate) fn metadata(&self) -> Option<&Metadata> {
+        match self {
+            Self::Sealed(opened) => Some(opened.metadata()),
+            Self::Clear(_) => None,
+        }
+    }
+
+    pub(crate) fn line(&self, site: Site) -> usize {
+        match self {
+            Self::Sealed(opened) => opened.line(site),
+            Self::Clear(draft) => draft.line(site),
+        }
+    }
 }
 
 /// All sealed files of an environment, opened.
@@ -110,7 +144,7 @@ impl Loaded {
         match at {
             At::File { file, site } => match self.files.get(*file) {
                 Some(file) => {
-                    let line = site.map_or(1, |site| file.opened.line(site));
+                    let line = site.map_or(1, |site| file.content.line(site));
                     (file.source.file.clone(), line)
                 }
                 None => self.places.of(&[]),
@@ -124,7 +158,7 @@ impl Loaded {
         let files: Vec<(&str, &Tree)> = self
             .files
             .iter()
-            .map(|file| (file.source.file.as_str(), file.opened.tree()))
+            .map(|file| (file.source.file.as_str(), file.content.tree()))
             .collect();
         let (mut credentials, findings) = Credentials::read(&files);
         for kept in &self.kept {

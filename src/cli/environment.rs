@@ -9,7 +9,7 @@ use clsecrets::sync::SourceFile;
 use clsecrets::{Code, Error, format, fs};
 use zeroize::Zeroizing;
 
-use super::delivery::{Loaded, OpenedFile, OpenedFiles};
+use super::delivery::{Content, Loaded, OpenedFile, OpenedFiles};
 use super::git::{self, Committed};
 use super::head::Head;
 use super::opening::Opener;
@@ -103,7 +103,7 @@ fn rolled_back(
         let file = shown;
         files.push(OpenedFile {
             source: SourceFile { file, sha256 },
-            opened,
+            content: Content::Sealed(opened),
         });
     }
     let shown: Vec<String> = files.iter().map(|file| file.source.file.clone()).collect();
@@ -175,7 +175,7 @@ fn current(
                 file: shown,
                 sha256,
             },
-            opened,
+            content: Content::Sealed(opened),
         });
     }
     let commit = environment.sealed.first().and_then(|path| git::head(path));

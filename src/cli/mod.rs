@@ -30,6 +30,7 @@ mod subject;
 mod sync;
 mod ui;
 mod usage;
+mod validate;
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -58,6 +59,7 @@ const TOUR: &str = "\
 Examples:
   clsecrets init --env dev          recipients, environment, ignored files, hook
   clsecrets encrypt --env dev       seal secrets/dev/clear-secrets.yaml
+  clsecrets validate --env dev      would the node and its adapters work with it?
   clsecrets sync --env dev          deliver it, after a question
   clsecrets status                  is everything as the sealed files say?
   clsecrets hook --all              is anything in clear that should be sealed?";
@@ -69,6 +71,7 @@ enum Command {
     Decrypt(Box<decrypt::Args>),
     Set(Box<set::Args>),
     Render(render::Args),
+    Validate(Box<validate::Args>),
     Sync(Box<sync::Args>),
     Status(status::Args),
     Hook(hook::Args),
@@ -131,6 +134,7 @@ fn run(command: &Command, context: &Context) -> Outcome {
         Command::Decrypt(args) => decrypt::run(args, context),
         Command::Set(args) => set::run(args, context),
         Command::Render(args) => render::run(args, context),
+        Command::Validate(args) => validate::run(args, context),
         Command::Sync(args) => sync::run(args, context),
         Command::Status(args) => status::run(args, context),
         Command::Hook(args) => hook::run(args, context),

@@ -38,7 +38,7 @@ pub use report::{
     Failure, KeyReport, Mode, ObjectReport, Phase, Report, RestartReport, SCHEMA, SkippedReport,
     SourceFile, Summary, TargetReport,
 };
-pub use restart::{Rollout, Workload, Workloads};
+pub use restart::{Rollout, Workload, Workloads, workloads};
 pub use verdict::{Allowed, Changes, Judgement, Verdict, leftover, verdict};
 
 pub use crate::chainlink::{Desired, Entry, Form, Place};

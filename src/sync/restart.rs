@@ -11,8 +11,9 @@ use tokio::time::Instant;
 use super::options::Options;
 use super::plan::Plan;
 use super::report::RestartReport;
-use super::{Fault, Target, TargetConfig, TargetError};
+use super::{Fault, Target, TargetConfig, TargetError, connect};
 use crate::keys::Task;
+use crate::settings::Settings;
 
 /// Something that runs and uses objects.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -23,6 +24,20 @@ pub struct Workload {
     pub uses: Vec<String>,
     /// What it was started with, as we wrote it.
     pub revision: Option<String>,
+    /// The names of variables that its pods set; never their values.
+    pub sets: Vec<String>,
+}
+
+/// All workloads of a target that the caller may list; none of a target where nothing runs.
+pub async fn workloads(
+    config: &TargetConfig,
+    settings: &Settings,
+) -> Result<Vec<Workload>, TargetError> {
+    let target = connect(config, settings).await?;
+    match target.workloads() {
+        Some(workloads) => Ok(workloads.find(&[]).await?.0),
+        None => Ok(Vec::new()),
+    }
 }
 
 /// How far a new start came.

@@ -22,6 +22,7 @@ mod leaks;
 mod properties;
 mod readme;
 mod registries;
+mod scan;
 mod servers;
 mod support;
 mod sync;

@@ -19,6 +19,7 @@ mod onto;
 mod opening;
 mod reference;
 mod render;
+mod scan;
 mod sealing;
 mod set;
 mod sync;
@@ -64,6 +65,7 @@ enum Command {
     Render(render::Args),
     Sync(sync::Args),
     Hook(hook::Args),
+    Scan(scan::Args),
     Completion(completion::Args),
     #[command(hide = true)]
     Man(reference::ManArgs),
@@ -125,6 +127,7 @@ fn run(command: &Command, context: &Context) -> Outcome {
         Command::Render(args) => render::run(args, context),
         Command::Sync(args) => sync::run(args, context),
         Command::Hook(args) => hook::run(args, context),
+        Command::Scan(args) => scan::run(args, context),
         Command::Completion(args) => completion::run(args, context),
         Command::Man(args) => reference::man(args, context),
         Command::Reference(args) => reference::reference(args, context),

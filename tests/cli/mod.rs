@@ -10,6 +10,7 @@ mod decrypt;
 mod encrypt;
 mod environments;
 mod hook;
+mod hook_ways;
 mod init;
 mod keys;
 mod process;

@@ -28,11 +28,12 @@ lint:
 	cargo clippy --locked --all-targets --no-default-features -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items
 
-# Start-up and opening a file, against the reference tool: ratios of time and peak memory.
+# Start-up, small and large files, against other tools: ratios of time and peak memory.
 bench:
-	cargo build --release --locked
-	tests/peers/build sops
-	python3 tests/bench/run $(RELEASE) $(CARGO_TARGET_DIR)/peers/bin/sops
+	cargo build --release --locked --bins --examples
+	tests/peers/build sops rops
+	$(CARGO_TARGET_DIR)/release/examples/floor
+	python3 tests/bench/run --check $(RELEASE) $(CARGO_TARGET_DIR)/peers/bin/sops $(CARGO_TARGET_DIR)/peers/bin/rops
 
 # Each reader, the splice and the patterns, for a minute each; SECONDS=600 for longer.
 SECONDS ?= 60

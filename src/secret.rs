@@ -29,6 +29,11 @@ impl<T: Zeroize> Secret<T> {
 }
 
 impl SecretBytes {
+    /// Gives the bytes out of custody, because they turned out to be no secret: a token, say.
+    pub fn release(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.0)
+    }
+
     /// Copies bytes into custody.
     pub fn copy_of(bytes: &[u8]) -> Self {
         Self(bytes.to_vec())
@@ -101,6 +106,12 @@ impl DataKey {
     pub fn ct_eq(&self, other: &Self) -> bool {
         self.0.as_slice().ct_eq(other.0.as_slice()).into()
     }
+
+    /// Makes a second custody of the same bytes.
+    #[must_use]
+    pub fn duplicate(&self) -> Self {
+        Self(self.0.clone())
+    }
 }
 
 impl Drop for DataKey {
@@ -112,6 +123,85 @@ impl Drop for DataKey {
 impl fmt::Debug for DataKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("DataKey([redacted])")
+    }
+}
+
+/// One share of a data key: for each of its bytes one, then the number of the share.
+pub struct Share(Box<[u8; Share::LEN]>);
+
+impl Share {
+    /// Bytes of a share.
+    pub const LEN: usize = DataKey::LEN + 1;
+
+    /// Takes exactly [`Share::LEN`] bytes. None has the number 0: there the data key itself lies.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let mut share = Box::new([0; Self::LEN]);
+        if bytes.len() != Self::LEN || bytes.last() == Some(&0) {
+            return None;
+        }
+        share.copy_from_slice(bytes);
+        Some(Self(share))
+    }
+
+    /// Lends the bytes.
+    pub fn expose(&self) -> &[u8; Self::LEN] {
+        &self.0
+    }
+
+    /// Its number, which is no secret.
+    pub fn number(&self) -> u8 {
+        let [.., number] = *self.0;
+        number
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+impl fmt::Debug for Share {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Share({}, [redacted])", self.number())
+    }
+}
+
+/// What a master key wraps: a data key, or one share of it.
+#[derive(Debug)]
+pub enum Portion {
+    /// All of it: the file has one key group.
+    Whole(DataKey),
+    /// What the members of one group hold.
+    Share(Share),
+}
+
+impl Portion {
+    /// The most bytes that one has.
+    pub const MAX: usize = Share::LEN;
+
+    /// Takes the bytes of either; their number says which it is.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        DataKey::from_bytes(bytes)
+            .map(Self::Whole)
+            .or_else(|| Share::from_bytes(bytes).map(Self::Share))
+    }
+
+    /// Lends the bytes.
+    pub fn expose(&self) -> &[u8] {
+        match self {
+            Self::Whole(data_key) => data_key.expose(),
+            Self::Share(share) => share.expose(),
+        }
+    }
+
+    /// Makes a second custody of the same bytes.
+    #[must_use]
+    pub fn duplicate(&self) -> Self {
+        match self {
+            Self::Whole(data_key) => Self::Whole(data_key.duplicate()),
+            Self::Share(Share(share)) => Self::Share(Share(share.clone())),
+        }
     }
 }
 
@@ -127,6 +217,8 @@ mod tests {
         );
         let key = DataKey::from_bytes(&[7; 32]).unwrap();
         assert_eq!(format!("{key:?}"), "DataKey([redacted])");
+        let share = Portion::from_bytes(&[7; 33]).unwrap();
+        assert_eq!(format!("{share:?}"), "Share(Share(7, [redacted]))");
     }
 
     #[test]
@@ -141,5 +233,19 @@ mod tests {
     fn a_data_key_has_32_bytes() {
         assert!(DataKey::from_bytes(&[0; 31]).is_none());
         assert!(DataKey::from_bytes(&[0; 33]).is_none());
+    }
+
+    #[test]
+    fn the_number_of_bytes_tells_a_share_from_a_data_key() {
+        assert!(matches!(
+            Portion::from_bytes(&[1; 32]),
+            Some(Portion::Whole(_))
+        ));
+        assert!(matches!(
+            Portion::from_bytes(&[1; 33]),
+            Some(Portion::Share(_))
+        ));
+        assert!(Portion::from_bytes(&[1; 34]).is_none());
+        assert!(Portion::from_bytes(&[0; 33]).is_none());
     }
 }

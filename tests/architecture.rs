@@ -33,6 +33,10 @@ const MAY_EXPOSE: &[&str] = &[
     "cipher/",
     // Clear values become text, and text becomes clear values.
     "format/binary.rs",
+    "format/dotenv/write.rs",
+    "format/ini/splice.rs",
+    "format/ini/value.rs",
+    "format/ini/write.rs",
     "format/json/emit.rs",
     "format/json/read.rs",
     "format/yaml/emit.rs",
@@ -43,7 +47,10 @@ const MAY_EXPOSE: &[&str] = &[
     "scan/copies.rs",
     "scan/sealed.rs",
     // Values go from the cipher into the MAC and into the document.
+    "envelope/convert.rs",
+    "envelope/ahead.rs",
     "envelope/expand.rs",
+    "envelope/look_back.rs",
     "envelope/open.rs",
     "envelope/seal.rs",
     // Tokens are found again in a text that was edited.
@@ -161,7 +168,11 @@ fn no_file_is_longer_than_one_can_hold_in_mind() {
 
 #[test]
 fn only_listed_files_see_cleartext() {
-    forbid(r"\bexpose\b", MAY_EXPOSE, "sees cleartext; see MAY_EXPOSE");
+    forbid(
+        r"\b(expose|release)\b",
+        MAY_EXPOSE,
+        "sees cleartext; see MAY_EXPOSE",
+    );
 }
 
 #[test]

@@ -24,10 +24,8 @@ fn table(page: &str, heading: &str) -> Vec<Vec<String>> {
 }
 
 fn code(cell: &str) -> String {
-    match cell
-        .strip_prefix('`')
-        .and_then(|rest| rest.strip_suffix('`'))
-    {
+    let inside = |mark| cell.strip_prefix(mark)?.strip_suffix(mark);
+    match inside("``").map(str::trim).or_else(|| inside("`")) {
         Some(code) => code.replace("\\n", "\n"),
         None => cell.to_owned(),
     }
@@ -56,10 +54,15 @@ fn what_is_refused_is_what_the_page_says() {
     let scene = Scene::with_age();
     let rows = table("docs/format.md", "refused");
     assert!(rows.len() > 5, "{rows:?}");
-    let json = table("docs/format.md", "refused JSON");
-    assert!(json.len() > 3, "{json:?}");
+    let others = [("JSON", "a.json"), ("dotenv", "a.env"), ("INI", "a.ini")];
+    let others =
+        others.map(|(name, file)| (file, table("docs/format.md", &format!("refused {name}"))));
+    let others = others.iter().flat_map(|(file, rows)| {
+        assert!(rows.len() > 1, "{rows:?}");
+        rows.iter().map(|row| (*file, row))
+    });
     let files = rows.iter().map(|row| ("a.yaml", row));
-    for (file, row) in files.chain(json.iter().map(|row| ("a.json", row))) {
+    for (file, row) in files.chain(others) {
         scene.write(file, format!("{}\n", row[0]));
         let run = scene.run(&format!("encrypt --age {RECIPIENT} {file}"));
         assert_ne!(run.status, 0, "{run}");

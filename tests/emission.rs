@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::process::{Command, Stdio};
 
 use clsecrets::cipher::{CipherError, Nonces, with_plain};
-use clsecrets::envelope::{Draft, Edit, OpenOptions, Opened, Sealed};
+use clsecrets::envelope::{Draft, Edit, OpenOptions, Opened, Sealed, Tokens};
 use clsecrets::format::{Format, yaml::Yaml};
 use clsecrets::metadata::{Metadata, Recipient, Rule};
 use clsecrets::secret::{DataKey, SecretBytes};
@@ -45,7 +45,7 @@ pub(crate) fn try_sealed(text: &str) -> Option<String> {
     };
     let metadata = Metadata::new(vec![recipient], Rule::default(), false);
     let nonces = &mut Counted(0);
-    let text = draft.seal(metadata, &key(), nonces, NOW, false, &HashMap::new());
+    let text = draft.seal(metadata, &key(), nonces, NOW, false, &Tokens::default());
     Some(String::from_utf8(text.ok()?.bytes.to_vec()).unwrap())
 }
 

@@ -5,7 +5,7 @@
 //! what it says on standard error counts.
 
 use crate::servers::{Fault, Proxy, closed_port, moto};
-use crate::support::{Act, RECIPIENT, Run, Scene};
+use crate::support::{Act, OTHER_RECIPIENT, RECIPIENT, Run, Scene};
 
 /// Values that survive no encoding unchanged, so that each of them has to be searched for.
 const VALUES: [&str; 5] = [
@@ -281,7 +281,7 @@ fn a_damaged_sealed_file_gives_nothing_away() {
         ],
     );
     fails(&scene, &["decrypt", "--extract", "tiingo_api_key", SEALED]);
-    fails(&scene, &["decrypt", "--output-type", "json", SEALED]);
+    fails(&scene, &["decrypt", "--output-type", "binary", SEALED]);
     assert!(!scene.has("new.yaml"));
     holds_nothing(&scene);
 }
@@ -376,6 +376,65 @@ fn values_are_no_clearer_when_services_fail() {
     unreachable.env("AWS_ENDPOINT_URL", nobody).run().fails(5);
     scene.run("sync --env dev -y").succeeds();
     scene.run("sync --env dev -y --json").succeeds();
+    holds_nothing(&scene);
+}
+
+#[test]
+fn shares_of_a_data_key_give_nothing_away_however_many_open() {
+    let proxy = Proxy::to(moto().port());
+    let scene = world()
+        .envs(moto().env())
+        .env("AWS_ENDPOINT_URL", proxy.url())
+        .env("AWS_MAX_ATTEMPTS", "1");
+    let key = moto().key("us-east-1");
+    let rule = |threshold: i64| {
+        let groups = [
+            format!("{{ age: [{RECIPIENT}] }}"),
+            format!("{{ age: [{OTHER_RECIPIENT}] }}"),
+            format!("{{ kms: [{{ arn: '{key}' }}] }}"),
+        ];
+        let groups = groups.join(", ");
+        format!("creation_rules: [{{ shamir_threshold: {threshold}, key_groups: [{groups}] }}]\n")
+    };
+    for threshold in [1, 4] {
+        scene.write(".sops.yaml", rule(threshold));
+        fails(&scene, &["encrypt", "--env", "dev"]);
+    }
+    scene.write(".sops.yaml", rule(2));
+    scene.run("encrypt --env dev").succeeds();
+    let value = serde_json::to_string(TYPED[3]).unwrap();
+    scene.write("clear-broken.yaml", value);
+    shows(scene.cmd(["decrypt", SEALED]), &VALUES);
+    let sealed = scene.read(SEALED);
+    for fault in [
+        Some(Fault::error("AccessDeniedException")),
+        Some(Fault::Drop),
+        None,
+    ] {
+        let is_refused = fault.is_some();
+        if let Some(fault) = fault {
+            proxy.on("TrentService.Decrypt", fault);
+        }
+        for text in [
+            sealed.clone(),
+            sealed.replace("threshold: 2", "threshold: 3"),
+            sealed.replace("threshold: 2", "threshold: 9"),
+            sealed.replace(OTHER_RECIPIENT, RECIPIENT),
+        ] {
+            scene.write(SEALED, &text);
+            for args in [
+                ["decrypt", "--output", "asked-for.yaml", SEALED].as_slice(),
+                &["set", SEALED, PATH, "--value-file", "clear-broken.yaml"],
+                &["encrypt", "--env", "dev", "--overwrite"],
+                &["render", "--env", "dev"],
+                &["hook", SEALED],
+            ] {
+                let run = scene.cmd(args).run();
+                assert!(run.status != 0 || !is_refused || args[0] == "hook", "{run}");
+            }
+        }
+        proxy.heal();
+    }
     holds_nothing(&scene);
 }
 

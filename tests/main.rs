@@ -12,10 +12,14 @@
 mod architecture;
 mod cannot_notice;
 mod cli;
+mod conversion;
 mod demo;
 mod documents;
+mod dotenv;
 mod emission;
 mod example;
+mod hostile;
+mod ini;
 mod interop;
 mod json;
 mod leaks;

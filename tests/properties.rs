@@ -1,9 +1,7 @@
 //! Sealing and opening give the text back, and every change that the format can notice is noticed.
 
-use std::collections::HashMap;
-
 use clsecrets::cipher::{CipherError, Nonces};
-use clsecrets::envelope::{Draft, EnvelopeError, OpenOptions, Sealed};
+use clsecrets::envelope::{Draft, EnvelopeError, OpenOptions, Sealed, Tokens};
 use clsecrets::format::{Format, yaml::Yaml};
 use clsecrets::metadata::{Metadata, Recipient, Rule, RuleKind};
 use clsecrets::secret::DataKey;
@@ -51,7 +49,7 @@ pub(crate) fn seal_as(
         &mut Counted(0),
         NOW,
         false,
-        &HashMap::new(),
+        &Tokens::default(),
     )?;
     Ok(sealed.bytes.to_vec())
 }

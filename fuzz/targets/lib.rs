@@ -1,9 +1,7 @@
 //! What the targets share: one key, counted nonces, one recipient.
 
-use std::collections::HashMap;
-
 use clsecrets::cipher::{CipherError, Nonces};
-use clsecrets::envelope::{Draft, EnvelopeError, OpenOptions, Opened, Sealed};
+use clsecrets::envelope::{Draft, EnvelopeError, OpenOptions, Opened, Sealed, Tokens};
 use clsecrets::format::Format;
 use clsecrets::metadata::{Metadata, Recipient, Rule};
 use clsecrets::secret::DataKey;
@@ -37,7 +35,7 @@ pub fn seal(format: &'static dyn Format, text: &[u8]) -> Result<Vec<u8>, Envelop
     };
     let metadata = Metadata::new(vec![recipient], Rule::default(), false);
     let now = 1_795_305_600;
-    let reuse = HashMap::new();
+    let reuse = Tokens::default();
     let sealed = draft.seal(metadata, &key(), &mut Counted(0), now, true, &reuse)?;
     Ok(sealed.bytes.to_vec())
 }

@@ -6,7 +6,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
 use super::{Cipher, CipherError, NONCE_LEN, Opened, Type, parse};
 
-const OPENING: &str = "ENC[AES256_GCM,data:";
+const OPENING: &[u8] = b"ENC[AES256_GCM,data:";
 
 /// The reference's decoder takes any bits behind the last byte.
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
@@ -19,12 +19,10 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
 /// A sealed value, taken apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Token {
-    /// Ciphertext without the tag.
-    pub data: Vec<u8>,
+    /// Ciphertext with the tag behind it, as the cipher wants them.
+    pub sealed: Vec<u8>,
     /// Nonce.
     pub nonce: Vec<u8>,
-    /// Tag.
-    pub tag: Vec<u8>,
     /// The type that it says it has; not authenticated by the format.
     pub kind: Type,
 }
@@ -54,27 +52,41 @@ pub enum TokenError {
 }
 
 impl Token {
+    /// Whether a text begins as a token does; cheap.
+    pub fn may_be(text: &[u8]) -> bool {
+        text.starts_with(OPENING)
+    }
+
     /// Reads a token. One line end behind it comes from a block scalar and is no junk.
     pub fn parse(text: &[u8]) -> Result<Self, TokenError> {
-        let text = std::str::from_utf8(text).map_err(|_| TokenError::NotAToken)?;
+        let split = |text, mark| last_split(text, mark).ok_or(TokenError::NotAToken);
         let inner = text.strip_prefix(OPENING).ok_or(TokenError::NotAToken)?;
-        let (inner, behind) = inner.rsplit_once(']').ok_or(TokenError::NotAToken)?;
-        let (inner, kind) = inner.rsplit_once(",type:").ok_or(TokenError::NotAToken)?;
-        let (inner, tag) = inner.rsplit_once(",tag:").ok_or(TokenError::NotAToken)?;
-        let (data, nonce) = inner.rsplit_once(",iv:").ok_or(TokenError::NotAToken)?;
+        let (inner, behind) = split(inner, b"]")?;
+        let (inner, kind) = split(inner, b",type:")?;
+        let (inner, tag) = split(inner, b",tag:")?;
+        let (data, nonce) = split(inner, b",iv:")?;
         if [data, nonce, tag, kind].iter().any(|part| part.is_empty()) {
             return Err(TokenError::NotAToken);
         }
-        if !matches!(behind, "" | "\n") {
+        if !matches!(behind, b"" | b"\n") {
             return Err(TokenError::Trailing);
         }
-        let decode = |part: &str| LENIENT.decode(part).map_err(|_| TokenError::Base64);
-        Ok(Self {
-            data: decode(data)?,
-            nonce: decode(nonce)?,
-            tag: decode(tag)?,
-            kind: Type::of_word(kind).ok_or(TokenError::UnknownType)?,
-        })
+        let decode = |part: &[u8], into: &mut Vec<u8>| {
+            LENIENT
+                .decode_vec(part, into)
+                .map_err(|_| TokenError::Base64)
+        };
+        let mut token = Self {
+            sealed: Vec::with_capacity((data.len() + tag.len()) / 4 * 3 + 3),
+            nonce: Vec::new(),
+            kind: Type::Str,
+        };
+        decode(data, &mut token.sealed)?;
+        decode(nonce, &mut token.nonce)?;
+        decode(tag, &mut token.sealed)?;
+        let word = std::str::from_utf8(kind).map_err(|_| TokenError::UnknownType)?;
+        token.kind = Type::of_word(word).ok_or(TokenError::UnknownType)?;
+        Ok(token)
     }
 
     /// Seals bytes of a type into the text of a token.
@@ -87,8 +99,8 @@ impl Token {
     ) -> Result<String, TokenError> {
         let sealed = cipher.seal(plain, associated, nonce)?;
         let (data, tag) = sealed.split_at(sealed.len().saturating_sub(16));
-        let mut text = String::with_capacity(data.len() * 4 / 3 + 160);
-        text.push_str(OPENING);
+        let mut text = String::with_capacity(data.len() * 4 / 3 + 130);
+        text.push_str("ENC[AES256_GCM,data:");
         STANDARD.encode_string(data, &mut text);
         text.push_str(",iv:");
         STANDARD.encode_string(nonce, &mut text);
@@ -102,11 +114,17 @@ impl Token {
 
     /// Opens it into a typed value or a comment.
     pub fn open(self, cipher: &Cipher<'_>, associated: &[u8]) -> Result<Opened, TokenError> {
-        let mut sealed = self.data;
-        sealed.extend_from_slice(&self.tag);
-        let plain = cipher.open(sealed, associated, &self.nonce)?;
+        let plain = cipher.open(self.sealed, associated, &self.nonce)?;
         parse(plain, self.kind).ok_or(TokenError::NotOfType(self.kind))
     }
+}
+
+/// Splits at the last place where a mark stands: the reference's patterns are greedy.
+fn last_split<'t>(text: &'t [u8], mark: &[u8]) -> Option<(&'t [u8], &'t [u8])> {
+    let first = *mark.first()?;
+    let mut found = memchr::memrchr_iter(first, text);
+    let at = found.find(|at| text.get(*at..).is_some_and(|rest| rest.starts_with(mark)))?;
+    Some((text.get(..at)?, text.get(at + mark.len()..)?))
 }
 
 #[cfg(test)]
@@ -162,7 +180,7 @@ mod tests {
             CipherError::Tag.into()
         );
         let mut changed = token();
-        changed.data[0] ^= 1;
+        changed.sealed[0] ^= 1;
         assert_eq!(
             changed.open(&cipher, b"a:").unwrap_err(),
             CipherError::Tag.into()

@@ -6,11 +6,13 @@ use std::path::PathBuf;
 use clap::Args as ClapArgs;
 use clsecrets::envelope::{OpenOptions, Opened};
 use clsecrets::error::quoted;
+use clsecrets::format::Format;
 use clsecrets::fs::Privacy;
-use clsecrets::tree::{Element, Node, Path, Step, Value, walk};
+use clsecrets::tree::{Node, Path, Step, Value, walk, walk_node};
 use clsecrets::{Code, Error};
 use zeroize::Zeroizing;
 
+use super::conversion::{Conversion, check_in_place, warn_of_comments};
 use super::input::{Destination, Input, Naming};
 use super::opening::{Opener, Opening};
 use super::{Context, Outcome, onto};
@@ -20,6 +22,7 @@ use super::{Context, Outcome, onto};
 #[command(after_help = "Examples:
   clsecrets decrypt secrets.yaml                     print the cleartext
   clsecrets decrypt --extract '[\"db\"][\"url\"]' f.yaml   print one value, without a line end
+  clsecrets decrypt --output-type json secrets.yaml   print it in another format
   clsecrets decrypt --env dev                        make the clear file of an environment")]
 pub(crate) struct Args {
     /// The sealed file; `-` is standard input.
@@ -36,6 +39,8 @@ pub(crate) struct Args {
     extract: Option<String>,
     #[command(flatten)]
     naming: Naming,
+    #[command(flatten)]
+    conversion: Conversion,
     #[command(flatten)]
     destination: Destination,
     #[command(flatten)]
@@ -63,7 +68,12 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
     )?;
     let _lock = args.destination.lock(file, context)?;
     let input = Input::read(file, &args.naming, &context.settings)?;
-    let (name, stamp) = (input.name.clone(), input.stamp.clone());
+    let (name, stamp, output) = (input.name.clone(), input.stamp.clone(), input.output);
+    let is_whole = path.as_ref().is_none_or(Path::is_root);
+    let is_converted = input.is_converted();
+    if is_whole && is_converted {
+        check_in_place(&args.destination, file, output)?;
+    }
     let options = OpenOptions {
         ignore_mac: args.opening.ignore_mac,
     };
@@ -76,70 +86,74 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
         }
         error
     })?;
-    if path.is_none() && !opened.format().keeps_comments() {
-        name_lost_comments(&opened, &name, context);
-    }
     let text = match &path {
-        Some(path) => extract(&opened, path, &name)?,
-        None => opened
-            .clear_text()
-            .map_err(|error| error.about(&name, true))?,
+        Some(path) if !is_whole => extract(&opened, path, &name, output, context)?,
+        _ if is_converted => args.conversion.clear_text(opened, output, &name, context)?,
+        _ => {
+            if !output.keeps_comments() {
+                warn_of_comments(&comments(&opened, None), output, &name, context);
+            }
+            let left_out = opened.comments_left_out();
+            if !left_out.is_empty() {
+                let lines: Vec<String> = left_out.iter().map(usize::to_string).collect();
+                context.ui.warn(&format!(
+                    "{name}: comments are left out, as SOPS leaves them out of a file that it has \
+                     sealed: line {}",
+                    lines.join(", ")
+                ));
+            }
+            opened
+                .clear_text()
+                .map_err(|error| error.about(&name, true))?
+        }
     };
     args.destination
         .write(file, &text, Privacy::Private, stamp.as_ref(), context)?;
     Ok(0)
 }
 
-/// Lists of a file that was YAML once may hold sealed comments; a text without comments loses them.
-fn name_lost_comments(opened: &Opened, name: &str, context: &Context) {
+/// Lines of all comments, or of those inside a node. Lists of a file that was YAML once may hold
+/// sealed ones; a text without comments loses them.
+fn comments(opened: &Opened, inside: Option<&Node>) -> Vec<usize> {
     let mut lines = Vec::new();
-    let walked = walk::<Infallible>(opened.tree(), &mut |step| {
+    let mut visit = |step: Step<'_>| {
         if let Step::Comment(comment) = step {
-            lines.push(opened.line(comment.site).to_string());
+            lines.push(opened.line(comment.site));
         }
-        Ok(())
-    });
-    let Ok(()) = walked;
-    if !lines.is_empty() {
-        context.ui.warn(&format!(
-            "{name}: comments are left out, since {} has none: line {}",
-            opened.format().name(),
-            lines.join(", ")
-        ));
-    }
+        Ok::<(), Infallible>(())
+    };
+    let Ok(()) = match inside {
+        Some(node) => walk_node(node, &mut visit),
+        None => walk(opened.tree(), &mut visit),
+    };
+    lines
 }
 
 /// What stands at a path of the first document: a string as it is, anything else in the format.
-fn extract(opened: &Opened, path: &Path, name: &str) -> Result<Zeroizing<Vec<u8>>, Error> {
-    if path.is_root() {
-        return opened.clear_text().map_err(|error| error.about(name, true));
-    }
+fn extract(
+    opened: &Opened,
+    path: &Path,
+    name: &str,
+    format: &dyn Format,
+    context: &Context,
+) -> Result<Zeroizing<Vec<u8>>, Error> {
     let missing = || {
         Error::new(Code::Failed, format!("{name} has nothing at {path}"))
             .hint(format!("clsecrets decrypt {}", quoted(name)))
     };
     let top = opened.tree().documents.first().ok_or_else(missing)?;
-    let (first, rest) = path.elements().split_first().ok_or_else(missing)?;
-    let mut node = match first {
-        Element::Key(key) => top.get(key).ok_or_else(missing)?,
-        Element::Index(_) => return Err(missing()),
-    };
-    for element in rest {
-        node = match (node, element) {
-            (Node::Map(map), Element::Key(key)) => map.get(key).ok_or_else(missing)?,
-            (Node::List(list), Element::Index(index)) => {
-                list.nodes().nth(*index).ok_or_else(missing)?
-            }
-            _ => return Err(missing()),
-        };
+    let node = top.at(path).ok_or_else(missing)?;
+    if let Some(Value::Str(text)) = node.as_value() {
+        return Ok(Zeroizing::new(text.expose().clone()));
     }
-    match node.as_value() {
-        Some(Value::Str(text)) => Ok(Zeroizing::new(text.expose().clone())),
-        _ => opened.format().emit(node).map_err(|error| {
-            Error::new(
-                Code::Unrepresentable,
-                format!("cannot print {path} of {name}: {error}"),
-            )
-        }),
+    let text = format.emit(node).map_err(|error| {
+        let (format, reason) = (format.name(), error.reason);
+        let reason = format!("cannot print {path} of {name} as {format}: {reason}");
+        Error::new(Code::Unrepresentable, reason)
+            .hint("choose another format with --output-type, or leave it away")
+    })?;
+    if !format.keeps_comments() {
+        warn_of_comments(&comments(opened, Some(node)), format, name, context);
     }
+    Ok(text)
 }

@@ -1,17 +1,18 @@
 //! `clsecrets encrypt`: cleartext to a sealed file.
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use clap::Args as ClapArgs;
 use clsecrets::cipher::SystemNonces;
-use clsecrets::envelope::{Draft, Text};
+use clsecrets::envelope::{Draft, Text, Tokens};
+use clsecrets::format::Format;
 use clsecrets::fs::Privacy;
 use clsecrets::keys;
 use clsecrets::metadata::{Metadata, Rule};
 use clsecrets::secret::DataKey;
 use clsecrets::{Code, Error};
 
+use super::conversion::{Conversion, check_in_place, warn_of_comments, warn_of_documents};
 use super::input::{Destination, Input, Naming};
 use super::opening::Opener;
 use super::sealing::Sealing;
@@ -24,6 +25,7 @@ use super::{Context, Outcome, onto};
   clsecrets encrypt -i secrets.yaml              seal a file in place, by the rules of .sops.yaml
   clsecrets encrypt --age age1… a.yaml           seal for a recipient, print the result
   clsecrets encrypt --onto sealed.yaml clear.yaml   unchanged values keep their ciphertext
+  clsecrets encrypt --output-type json a.yaml    seal into another format
   cat a.yaml | clsecrets encrypt --filename-override a.yaml -")]
 pub(crate) struct Args {
     /// The clear file; `-` is standard input.
@@ -40,6 +42,8 @@ pub(crate) struct Args {
     overwrite: bool,
     #[command(flatten)]
     naming: Naming,
+    #[command(flatten)]
+    conversion: Conversion,
     #[command(flatten)]
     destination: Destination,
     #[command(flatten)]
@@ -66,29 +70,36 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
     args.destination.check(file)?;
     let _lock = args.destination.lock(file, context)?;
     let input = Input::read(file, &args.naming, &context.settings)?;
-    let (name, stamp) = (input.name.clone(), input.stamp.clone());
+    let (name, stamp, output) = (input.name.clone(), input.stamp.clone(), input.output);
+    check_in_place(&args.destination, file, output)?;
     let written = args.destination.place(file).unwrap_or(&input.path);
     let written = context.settings.absolute(written);
     let mut draft =
         Draft::parse(input.format, input.text).map_err(|error| error.about(&name, false))?;
     let places = (input.path.as_path(), written.as_path());
-    let text = seal_draft(&mut draft, places, &name, &args.sealing, context)?;
+    let documents = draft
+        .narrow(output, args.conversion.first_document)
+        .map_err(|error| error.about(&name, false))?;
+    let text = seal_draft(&mut draft, output, places, &name, &args.sealing, context)?;
     args.destination
         .write(file, &text.bytes, Privacy::Umask, stamp.as_ref(), context)?;
+    warn_of_documents(&documents, output, &name, context);
+    warn_of_comments(&text.lost_comments, output, &name, context);
     report(&name, &text, context);
     Ok(0)
 }
 
-/// Seals a draft with a new data key; `path` is what rules match, `written` where it goes.
+/// Seals a draft with a new data key into a text of a format; `path` is what rules match, `written` where it goes.
 pub(super) fn seal_draft(
     draft: &mut Draft,
+    format: &'static dyn Format,
     (path, written): (&Path, &Path),
     name: &str,
     sealing: &Sealing,
     context: &Context,
 ) -> Result<Text, Error> {
     let mut decision = sealing.decide(path, name, context)?;
-    if !draft.format().has_keys() && decision.rule != Rule::default() {
+    if !format.has_keys() && decision.rule != Rule::default() {
         context.ui.warn(&format!(
             "{name}: {} does not apply to a binary file, which is sealed whole",
             decision.rule.kind().field()
@@ -96,31 +107,33 @@ pub(super) fn seal_draft(
         decision.rule = Rule::default();
     }
     if written != path {
-        let recipients = &decision.recipients;
+        let key_groups = &decision.key_groups;
         sealing
             .guarding
-            .check_file(recipients, written, name, context)?;
+            .check_file(key_groups, written, name, context)?;
     }
     let data_key = DataKey::generate()
         .map_err(|_| Error::new(Code::Failed, "the operating system gave no random bytes"))?;
-    expand(draft, &decision.rule, name, sealing, context)?;
-    let mut recipients = decision.recipients;
+    let is_converted = format.name() != draft.format().name();
+    if !is_converted {
+        expand(draft, &decision.rule, name, sealing, context)?;
+    }
+    let mut key_groups = decision.key_groups;
     let opener = Opener::new(&context.settings, &context.ui, None)?;
     let wrapping = opener
         .keyring()
-        .wrap_all(&mut recipients, &data_key, &context.settings);
+        .wrap_all(&mut key_groups, &data_key, &context.settings);
     keys::block_on(wrapping)?.map_err(|error| error.about(name))?;
-    let metadata = Metadata::new(recipients, decision.rule, decision.mac_only_encrypted);
-    draft
-        .seal(
-            metadata,
-            &data_key,
-            &mut SystemNonces::default(),
-            context.settings.now,
-            sealing.allow_cleartext,
-            &HashMap::new(),
-        )
-        .map_err(|error| error.about(name, false))
+    let metadata = Metadata::new(key_groups, decision.rule, decision.mac_only_encrypted);
+    let (nonces, now) = (&mut SystemNonces::default(), context.settings.now);
+    let clear = sealing.allow_cleartext;
+    let sealed = if is_converted {
+        draft.seal_in(format, metadata, &data_key, nonces, now, clear)
+    } else {
+        let none = Tokens::default();
+        draft.seal(metadata, &data_key, nonces, now, clear, &none)
+    };
+    sealed.map_err(|error| error.about(name, false))
 }
 
 /// New values that a positive rule leaves in clear; without `--allow-cleartext` they are refused.

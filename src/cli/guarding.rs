@@ -12,7 +12,7 @@ use clsecrets::config::{
     Environments, Guarded, Rule, RulesFile, Scope, find_environments, find_rules, guard,
     rules_of_environment,
 };
-use clsecrets::metadata::Recipient;
+use clsecrets::metadata::KeyGroups;
 
 use super::Context;
 
@@ -57,7 +57,7 @@ impl Guarding {
     /// environment, if one names it.
     pub(crate) fn check_file(
         &self,
-        recipients: &[Recipient],
+        key_groups: &KeyGroups,
         path: &Path,
         name: &str,
         context: &Context,
@@ -71,13 +71,13 @@ impl Guarding {
             Some(rules) => rules.rule_for(path)?,
             None => None,
         };
-        self.check(recipients, rule.as_ref(), rules.as_ref(), name, context)
+        self.check(key_groups, rule.as_ref(), rules.as_ref(), name, context)
     }
 
     /// Compares recipients with a rule that was chosen already.
     pub(crate) fn check(
         &self,
-        recipients: &[Recipient],
+        key_groups: &KeyGroups,
         rule: Option<&Rule>,
         rules: Option<&RulesFile>,
         name: &str,
@@ -88,7 +88,7 @@ impl Guarding {
             _ => None,
         };
         let shown = rules.map_or_else(String::new, |rules| rules.path().display().to_string());
-        match guard(ruled.as_deref(), recipients) {
+        match guard(ruled.as_ref(), key_groups) {
             Ok(Guarded::AsRuled) => Ok(()),
             Ok(Guarded::WithoutRule) => {
                 context.ui.note(&format!(

@@ -17,7 +17,7 @@ pub(crate) struct Naming {
     /// Format of the input, whatever the name says.
     #[arg(long, value_name = "FORMAT")]
     pub(crate) input_type: Option<String>,
-    /// Format of the output; only that of the input for now.
+    /// Format of the output, if it is another one.
     #[arg(long, value_name = "FORMAT")]
     pub(crate) output_type: Option<String>,
     /// Take this for the file's name when rules and formats are looked up.
@@ -49,6 +49,8 @@ pub(crate) struct Input {
     pub(crate) text: Zeroizing<Vec<u8>>,
     /// Its format.
     pub(crate) format: &'static dyn Format,
+    /// The format of the result.
+    pub(crate) output: &'static dyn Format,
 }
 
 impl Destination {
@@ -121,13 +123,33 @@ impl Naming {
     pub(crate) fn says_nothing_of(&self, file: &Path) -> bool {
         is_stdin(file) && self.filename_override.is_none() && self.input_type.is_none()
     }
+
+    /// The format of the result of an input; an unknown word is ignored, as the reference does.
+    fn output_format(&self, input: &'static dyn Format) -> Result<&'static dyn Format, Error> {
+        let word = self.output_type.as_deref();
+        match word.filter(|word| WORDS.contains(word)) {
+            None => Ok(input),
+            Some(word) => format::by_name(word).ok_or_else(|| {
+                Error::new(
+                    Code::Unrepresentable,
+                    format!("writing {word} is not supported yet"),
+                )
+            }),
+        }
+    }
 }
 
 impl Input {
+    /// Whether the result is of another format.
+    pub(crate) fn is_converted(&self) -> bool {
+        self.format.name() != self.output.name()
+    }
+
     /// Reads a file, or standard input for `-`.
     pub(crate) fn read(file: &Path, naming: &Naming, settings: &Settings) -> Result<Self, Error> {
         let named = naming.filename_override.as_deref().unwrap_or(file);
         let format = format_of(named, naming)?;
+        let output = naming.output_format(format)?;
         let path = settings.absolute(named);
         if is_stdin(file) {
             let mut text = Zeroizing::new(Vec::new());
@@ -145,6 +167,7 @@ impl Input {
                 stamp: None,
                 text,
                 format,
+                output,
             });
         }
         let absolute = settings.absolute(file);
@@ -157,6 +180,7 @@ impl Input {
             stamp: Some(content.stamp),
             text: content.bytes,
             format,
+            output,
         })
     }
 }
@@ -182,34 +206,12 @@ fn format_of(named: &Path, naming: &Naming) -> Result<&'static dyn Format, Error
     let known = |word: &&str| WORDS.contains(word);
     let word = naming.input_type.as_deref();
     let format = match (word.filter(known), format::by_extension(&name)) {
-        (Some(word), _) => format::by_name(word),
-        (None, Some(format)) => Some(format),
+        (Some(word), _) => format::by_name(word).unwrap_or(format::of_name(&name)),
         // Elsewhere the word would be ignored, as the reference does; here it alone says something.
         (None, None) if word.is_some() => return Err(unknown(word.unwrap_or_default())),
-        (None, None) => {
-            let later = [".env", ".ini"].iter().any(|ending| name.ends_with(ending));
-            (!later).then(|| format::of_name(&name))
-        }
+        (None, _) => format::of_name(&name),
     };
-    let format = format.ok_or_else(|| {
-        Error::new(
-            Code::Input,
-            format!("the format of {name} is not supported yet"),
-        )
-        .detail("YAML, JSON and binary files are read and written")
-        .hint("if it is one of these under another name, add --input-type and --output-type")
-    })?;
-    match naming.output_type.as_deref().filter(known) {
-        Some(word) if word != format.name() => Err(Error::new(
-            Code::Unrepresentable,
-            format!(
-                "cannot convert {name} from {} to {word}: not supported yet",
-                format.name()
-            ),
-        )
-        .hint("leave --output-type away")),
-        _ => Ok(format),
-    }
+    Ok(format)
 }
 
 fn unknown(word: &str) -> Error {

@@ -2,7 +2,8 @@
 //!
 //! Taken only when the command line begins with an option of that form; the options become those
 //! of the subcommand, in any order. In this form, and called as `sops`, aliases of sealed values are
-//! written out, as the reference does.
+//! written out, and of several documents the first is taken where the output holds one, as the
+//! reference does; both are told.
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
@@ -11,9 +12,14 @@ use std::path::Path;
 pub(super) fn subcommand_form(args: Vec<OsString>) -> Vec<OsString> {
     let is_old_form = args.get(1).is_some_and(|first| is_option(first));
     let mut args = rewritten(args);
-    let is_encrypt = args.get(1).is_some_and(|first| first == "encrypt");
-    if is_encrypt && (is_old_form || is_called_sops(&args)) {
-        args.insert(2, OsString::from("--expand-aliases"));
+    if is_old_form || is_called_sops(&args) {
+        let command = args.get(1).and_then(|first| first.to_str());
+        let options: &[&str] = match command {
+            Some("encrypt") => &["--expand-aliases", "--first-document"],
+            Some("decrypt") => &["--first-document"],
+            _ => &[],
+        };
+        args.splice(2..2, options.iter().map(OsString::from));
     }
     args
 }
@@ -68,15 +74,15 @@ mod tests {
 
     #[test]
     fn options_before_the_file_make_the_old_form() {
-        assert_eq!(form("x -d a.yaml"), "x decrypt a.yaml");
+        assert_eq!(form("x -d a.yaml"), "x decrypt --first-document a.yaml");
         assert_eq!(
             form("x --input-type yaml -e a.yaml"),
-            "x encrypt --expand-aliases --input-type yaml a.yaml"
+            "x encrypt --expand-aliases --first-document --input-type yaml a.yaml"
         );
         assert_eq!(form("x encrypt a.yaml"), "x encrypt a.yaml");
         assert_eq!(
             form("/bin/sops encrypt a.yaml"),
-            "/bin/sops encrypt --expand-aliases a.yaml"
+            "/bin/sops encrypt --expand-aliases --first-document a.yaml"
         );
         assert_eq!(form("x sync -d"), "x sync -d");
         assert_eq!(form("x --help"), "x --help");

@@ -4,6 +4,7 @@
 //! is a struct of arguments and a `run` that answers with an exit status or an [`Error`].
 
 mod completion;
+mod conversion;
 mod decrypt;
 mod delivery;
 mod digest;

@@ -168,7 +168,9 @@ fn seal_onto(
         .map_err(|error| error.about(&input.name, false))?;
     let _lock = context.lock(sealed)?;
     if !sealed.exists() {
-        let text = seal_draft(&mut draft, (sealed, sealed), &input.name, sealing, context)?;
+        let places = (sealed, sealed);
+        let format = draft.format();
+        let text = seal_draft(&mut draft, format, places, &input.name, sealing, context)?;
         if environment.is_some() {
             remember_either(&[&text.bytes], sealed, context);
         }
@@ -182,11 +184,12 @@ fn seal_onto(
     let opener = Opener::new(&context.settings, &context.ui, None)?;
     let old = Input::read(&shown, &PLAIN, &context.settings)?;
     let stamp = old.stamp.clone();
+    refuse_other(input, &old)?;
     let (opened, data_key) = opener.open(old, OpenOptions::default())?;
-    let recipients = &opened.metadata().recipients;
+    let key_groups = &opened.metadata().key_groups;
     sealing
         .guarding
-        .check_file(recipients, sealed, &name, context)?;
+        .check_file(key_groups, sealed, &name, context)?;
     expand(
         &mut draft,
         &opened.metadata().rule,
@@ -232,6 +235,23 @@ fn seal_onto(
         remember(sealed, &text.bytes, context);
     }
     Ok(())
+}
+
+/// A file is sealed onto one of its own format: tokens stay where they are.
+fn refuse_other(clear: &Input, sealed: &Input) -> Result<(), Error> {
+    let (ours, theirs) = (clear.output.name(), sealed.format.name());
+    if ours == theirs {
+        return Ok(());
+    }
+    let reason = format!(
+        "{} is {ours}, but {} is {theirs}: unchanged values keep their ciphertext in one format only",
+        clear.name, sealed.name
+    );
+    Err(Error::new(Code::Conflict, reason).hint(format!(
+        "clsecrets encrypt --output-type {theirs} --output {} {}    # seals every value anew",
+        quoted(&sealed.name),
+        quoted(&clear.name)
+    )))
 }
 
 /// Names the keys that change, never a value.

@@ -77,10 +77,10 @@ impl<'a> Opener<'a> {
         options: OpenOptions,
     ) -> Result<(Opened, DataKey), Error> {
         let sealed = Sealed::parse(format, text).map_err(|error| error.about(name, true))?;
-        let recipients = &sealed.metadata().recipients;
+        let key_groups = &sealed.metadata().key_groups;
         let unwrapping = self
             .keyring
-            .unwrap_any(recipients, &self.order, self.settings);
+            .unwrap_any(key_groups, &self.order, self.settings);
         let data_key = keys::block_on(unwrapping)?.map_err(|error| error.about(name))?;
         let opened = sealed
             .open(&data_key, options)

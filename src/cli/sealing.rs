@@ -3,12 +3,13 @@
 //! Recipients that are named on the command line or in variables replace those of the rule; for a
 //! file of an environment they must agree with it.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use clap::Args;
 use clsecrets::config::{Rule as CreationRule, RulesFile};
 use clsecrets::keys::{self, KEY_KINDS, KeyError};
-use clsecrets::metadata::{Recipient, Rule, RuleKind};
+use clsecrets::metadata::{KeyGroups, Recipient, Rule, RuleKind};
 use clsecrets::{Code, Error};
 
 use super::Context;
@@ -47,6 +48,9 @@ pub(crate) struct Sealing {
     /// Seal only what follows a comment that matches.
     #[arg(long, value_name = "PATTERN")]
     encrypted_comment_regex: Option<String>,
+    /// How many of several key groups are needed to open [default: all, or what the rule says].
+    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
+    shamir_secret_sharing_threshold: Option<i64>,
     /// Compute the MAC over sealed values only.
     #[arg(long)]
     mac_only_encrypted: bool,
@@ -64,7 +68,7 @@ pub(crate) struct Sealing {
 #[derive(Debug)]
 pub(crate) struct Decision {
     /// For whom.
-    pub(crate) recipients: Vec<Recipient>,
+    pub(crate) key_groups: KeyGroups,
     /// Which values.
     pub(crate) rule: Rule,
     /// Whether the MAC leaves clear values out.
@@ -99,18 +103,29 @@ impl Sealing {
             .hint("add a rule whose path_regex matches it, or name recipients: --age, --kms"));
         }
         let given = self.given(context)?;
-        let ruled = match (&creation, &rules) {
+        let mut key_groups = match (&creation, &rules) {
             (Some(creation), Some(rules)) if given.is_empty() => self.ruled(creation, rules)?,
-            _ => Vec::new(),
+            _ => KeyGroups::from(given),
         };
-        let mut recipients = if given.is_empty() { ruled } else { given };
-        keys::deduplicate(&mut recipients);
-        if recipients.is_empty() {
+        if key_groups.recipients().next().is_none() {
             return Err(no_recipients(name, rules.as_ref()));
+        }
+        // The rule's threshold counts whoever was named, as with the reference.
+        let ruled = creation.as_ref().map(|creation| creation.shamir_threshold);
+        let threshold = self
+            .shamir_secret_sharing_threshold
+            .filter(|given| *given != 0);
+        key_groups = key_groups.with_threshold(threshold.or(ruled).unwrap_or(0));
+        for label in in_several(&key_groups) {
+            context.ui.warn(&format!(
+                "{name}: {label} is in more than one key group, so it counts as often for the {} that \
+                 are needed",
+                key_groups.threshold()
+            ));
         }
         if owned.is_some() {
             self.guarding.check(
-                &recipients,
+                &key_groups,
                 creation.as_ref(),
                 rules.as_ref(),
                 name,
@@ -121,7 +136,7 @@ impl Sealing {
         let mac_only_encrypted =
             self.mac_only_encrypted || creation.is_some_and(|creation| creation.mac_only_encrypted);
         Ok(Decision {
-            recipients,
+            key_groups,
             rule,
             mac_only_encrypted,
         })
@@ -152,8 +167,12 @@ impl Sealing {
                 .any(|kind| context.settings.var(kind.env).is_some())
     }
 
-    fn ruled(&self, creation: &CreationRule, rules: &RulesFile) -> Result<Vec<Recipient>, Error> {
-        self.with_options(creation.seal_for(rules)?)
+    fn ruled(&self, creation: &CreationRule, rules: &RulesFile) -> Result<KeyGroups, Error> {
+        let mut key_groups = creation.seal_for(rules)?;
+        for group in key_groups.groups_mut() {
+            group.recipients = self.with_options(std::mem::take(&mut group.recipients))?;
+        }
+        Ok(key_groups)
     }
 
     fn with_options(&self, mut recipients: Vec<Recipient>) -> Result<Vec<Recipient>, Error> {
@@ -170,6 +189,7 @@ impl Sealing {
         if let Some(profile) = &self.aws_profile {
             keys::apply_profile(&mut recipients, profile);
         }
+        keys::deduplicate(&mut recipients);
         Ok(recipients)
     }
 
@@ -226,6 +246,15 @@ impl Sealing {
             .hint("nothing was sealed; correct the pattern")
         })
     }
+}
+
+/// Recipients that stand in more than one group.
+fn in_several(key_groups: &KeyGroups) -> BTreeSet<String> {
+    let mut seen = BTreeSet::new();
+    let all = key_groups.recipients();
+    all.filter(|recipient| !seen.insert(keys::identity(recipient)))
+        .map(keys::label)
+        .collect()
 }
 
 fn exclude(first: RuleKind, second: &str) -> Error {

@@ -7,6 +7,7 @@ use clap::Args as ClapArgs;
 use clsecrets::cipher::SystemNonces;
 use clsecrets::envelope::{Edit, OpenOptions};
 use clsecrets::error::quoted;
+use clsecrets::format;
 use clsecrets::fs::{self, Privacy};
 use clsecrets::secret::SecretBytes;
 use clsecrets::tree::{Item, List, Map, Node, Path, Value};
@@ -56,6 +57,14 @@ pub(crate) struct Args {
     /// Write nothing when the value is there already (this is always so; kept for scripts).
     #[arg(long)]
     idempotent: bool,
+    /// Has no effect: the shares of the data key stay (kept for scripts).
+    #[arg(
+        long,
+        value_name = "NUMBER",
+        hide = true,
+        allow_negative_numbers = true
+    )]
+    shamir_secret_sharing_threshold: Option<i64>,
     /// Add a value that the file's rule leaves in clear.
     #[arg(long)]
     allow_cleartext: bool,
@@ -83,14 +92,22 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
     let file = context.settings.absolute(&args.file);
     let _lock = context.lock(&file)?;
     let input = Input::read(&args.file, &args.naming, &context.settings)?;
+    if input.is_converted() {
+        let (format, output) = (input.format.name(), input.output.name());
+        let reason = format!(
+            "set keeps the format of {}: {format}, not {output}",
+            input.name
+        );
+        return Err(Error::new(Code::Conflict, reason).hint("leave --output-type away"));
+    }
     let (name, stamp) = (input.name.clone(), input.stamp.clone());
     let options = OpenOptions {
         ignore_mac: args.opening.ignore_mac,
     };
     let (mut opened, data_key) = opener.open(input, options)?;
-    let recipients = &opened.metadata().recipients;
+    let key_groups = &opened.metadata().key_groups;
     args.guarding
-        .check_file(recipients, &file, &name, context)?;
+        .check_file(key_groups, &file, &name, context)?;
     let edit = opened
         .set(&path, value)
         .map_err(|error| error.about(&name, false).hint(by_hand(&name)))?;
@@ -174,9 +191,11 @@ impl Args {
 
 /// What `set` cannot do, a person can.
 fn by_hand(name: &str) -> String {
+    let endings = format::of_name(name).extensions();
+    let clear = format!("clear-new{}", endings.first().unwrap_or(&""));
     let name = quoted(name);
     format!(
-        "clsecrets decrypt --output clear-new.yaml {name}, edit that, then: clsecrets encrypt --onto {name} clear-new.yaml"
+        "clsecrets decrypt --output {clear} {name}, edit that, then: clsecrets encrypt --onto {name} {clear}"
     )
 }
 

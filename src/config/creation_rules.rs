@@ -12,8 +12,9 @@ use super::ConfigError;
 use super::groups::{self, Members, RawGroup};
 use super::search::normal;
 use super::yaml::{self, OneOrMany};
-use crate::metadata::Recipient;
+use crate::keys::KeyError;
 use crate::metadata::pattern::Pattern;
+use crate::metadata::{KeyGroups, Recipient};
 
 /// A rules file that was read.
 #[derive(Debug)]
@@ -29,16 +30,17 @@ pub struct Rule {
     pub number: usize,
     /// The pattern of paths, if it has one.
     pub path_regex: Option<String>,
-    /// Who may open the file, as far as this build knows the kinds.
-    pub recipients: Vec<Recipient>,
-    /// Kinds that the rule uses and this build does not have.
-    pub unknown_kinds: Vec<String>,
+    /// Who may open the file, as far as this build knows the kinds: one group or several.
+    pub groups: Vec<Vec<Recipient>>,
+    /// Kinds that the rule uses and this build does not have, with the place of the group in
+    /// `key_groups` where there are several.
+    pub unknown_kinds: Vec<(Option<usize>, String)>,
     /// Which values are sealed, if the rule says so.
     pub selection: Option<Selection>,
     /// Whether the MAC leaves out values in clear.
     pub mac_only_encrypted: bool,
-    /// How many parts of the data key are needed; kept, as key groups are not supported yet.
-    pub shamir_threshold: Option<u32>,
+    /// How many groups are needed; 0 if the rule does not say.
+    pub shamir_threshold: i64,
 }
 
 /// Which values are sealed: the name of the metadata field and its suffix or pattern.
@@ -82,8 +84,8 @@ struct RawRule {
     hckms: Option<OneOrMany>,
     azure_keyvault: Option<OneOrMany>,
     hc_vault_transit_uri: Option<OneOrMany>,
-    key_groups: Option<Vec<RawGroup>>,
-    shamir_threshold: Option<u32>,
+    key_groups: Option<Vec<Option<RawGroup>>>,
+    shamir_threshold: Option<i64>,
     unencrypted_suffix: Option<String>,
     encrypted_suffix: Option<String>,
     unencrypted_regex: Option<String>,
@@ -142,50 +144,46 @@ impl RulesFile {
 
     fn rule(&self, number: usize, raw: &RawRule) -> Result<Rule, ConfigError> {
         let members = self.members(number, raw)?;
+        let is_shared = members.len() > 1;
+        let (groups, kinds): (Vec<_>, Vec<_>) = members
+            .into_iter()
+            .map(|members| (members.recipients, members.unknown_kinds))
+            .unzip();
+        let unknown_kinds = (1..).zip(kinds).flat_map(|(number, kinds)| {
+            let group = is_shared.then_some(number);
+            kinds.into_iter().map(move |kind| (group, kind))
+        });
         Ok(Rule {
             number,
             path_regex: raw.path_regex.clone(),
-            recipients: members.recipients,
-            unknown_kinds: members.unknown_kinds,
+            groups,
+            unknown_kinds: unknown_kinds.collect(),
             selection: self.selection(number, raw)?,
             mac_only_encrypted: raw.mac_only_encrypted.unwrap_or(false),
-            shamir_threshold: raw.shamir_threshold.filter(|threshold| *threshold != 0),
+            shamir_threshold: raw.shamir_threshold.unwrap_or(0),
         })
     }
 
-    fn members(&self, number: usize, raw: &RawRule) -> Result<Members, ConfigError> {
-        let mut members = Members::default();
+    /// What each group names; the flat fields are one, and count only without `key_groups`.
+    fn members(&self, number: usize, raw: &RawRule) -> Result<Vec<Members>, ConfigError> {
         let recipient = |source| ConfigError::Recipient {
             path: self.path.clone(),
             rule: number,
             source,
         };
-        match raw.key_groups.as_deref() {
-            Some([group]) => groups::collect(group, &mut members).map_err(recipient)?,
-            Some([_, _, ..]) => {
-                return Err(self.refuse(number, "key groups are not supported yet"));
-            }
-            // Present but empty: the flat fields do not count either.
-            Some([]) => {}
-            None => {
-                let profile = raw.aws_profile.as_deref().unwrap_or_default();
-                for (kind, list) in [
-                    ("age", &raw.age),
-                    ("pgp", &raw.pgp),
-                    ("kms", &raw.kms),
-                    ("gcp_kms", &raw.gcp_kms),
-                    ("hckms", &raw.hckms),
-                    ("azure_keyvault", &raw.azure_keyvault),
-                    ("hc_vault_transit_uri", &raw.hc_vault_transit_uri),
-                ] {
-                    let entries = list.as_ref().map(OneOrMany::split).unwrap_or_default();
-                    members.add(kind, &entries).map_err(recipient)?;
-                }
-                crate::keys::apply_profile(&mut members.recipients, profile);
-            }
+        let mut all = Vec::new();
+        for group in raw.key_groups.iter().flatten().flatten() {
+            let mut members = Members::default();
+            groups::collect(group, &mut members).map_err(recipient)?;
+            all.push(members);
         }
-        crate::keys::deduplicate(&mut members.recipients);
-        Ok(members)
+        if all.is_empty() {
+            all.push(flat(raw).map_err(recipient)?);
+        }
+        for members in &mut all {
+            crate::keys::deduplicate(&mut members.recipients);
+        }
+        Ok(all)
     }
 
     fn selection(&self, number: usize, raw: &RawRule) -> Result<Option<Selection>, ConfigError> {
@@ -231,14 +229,37 @@ impl RulesFile {
     }
 }
 
+fn flat(raw: &RawRule) -> Result<Members, KeyError> {
+    let mut members = Members::default();
+    for (kind, list) in [
+        ("age", &raw.age),
+        ("pgp", &raw.pgp),
+        ("kms", &raw.kms),
+        ("gcp_kms", &raw.gcp_kms),
+        ("hckms", &raw.hckms),
+        ("azure_keyvault", &raw.azure_keyvault),
+        ("hc_vault_transit_uri", &raw.hc_vault_transit_uri),
+    ] {
+        let entries = list.as_ref().map(OneOrMany::split).unwrap_or_default();
+        members.add(kind, &entries)?;
+    }
+    let profile = raw.aws_profile.as_deref().unwrap_or_default();
+    crate::keys::apply_profile(&mut members.recipients, profile);
+    Ok(members)
+}
+
 impl Rule {
     /// Who the file is to be sealed for; a kind that this build cannot use is an error, because
     /// whoever relies on it would be locked out.
-    pub fn seal_for(&self, rules: &RulesFile) -> Result<Vec<Recipient>, ConfigError> {
+    pub fn seal_for(&self, rules: &RulesFile) -> Result<KeyGroups, ConfigError> {
         if self.unknown_kinds.is_empty() {
-            return Ok(self.recipients.clone());
+            return Ok(KeyGroups::new(self.groups.clone(), self.shamir_threshold));
         }
-        let kinds = self.unknown_kinds.join(", ");
+        let kinds = self.unknown_kinds.iter().map(|(group, kind)| match group {
+            Some(group) => format!("{kind} (key group {group})"),
+            None => kind.clone(),
+        });
+        let kinds = kinds.collect::<Vec<_>>().join(", ");
         Err(rules.refuse(
             self.number,
             &format!("this build cannot seal for recipients of kind {kinds}"),

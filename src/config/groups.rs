@@ -1,4 +1,4 @@
-//! The recipients of a creation rule: flat lists, or the members of its one key group.
+//! The recipients of a creation rule: flat lists, or the members of its key groups.
 
 use std::collections::BTreeMap;
 
@@ -8,14 +8,14 @@ use crate::keys::{self, KeyError};
 use crate::metadata::Recipient;
 use crate::tree::{Field, Fields};
 
-/// One entry of `key_groups`.
+/// One entry of `key_groups`. Items of a list that are null do not count, as for the reference.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct RawGroup {
-    merge: Vec<RawGroup>,
-    kms: Option<Vec<RawKms>>,
-    age: Option<Vec<String>>,
-    pgp: Option<Vec<String>>,
+    merge: Option<Vec<Option<RawGroup>>>,
+    kms: Option<Vec<Option<RawKms>>>,
+    age: Option<Vec<Option<String>>>,
+    pgp: Option<Vec<Option<String>>>,
     gcp_kms: Option<Vec<serde::de::IgnoredAny>>,
     hckms: Option<Vec<serde::de::IgnoredAny>>,
     azure_keyvault: Option<Vec<serde::de::IgnoredAny>>,
@@ -31,7 +31,7 @@ struct RawKms {
     aws_profile: Option<String>,
 }
 
-/// What a rule names.
+/// What a rule names, or one of its groups.
 #[derive(Debug, Default)]
 pub(super) struct Members {
     pub(super) recipients: Vec<Recipient>,
@@ -64,12 +64,20 @@ impl Members {
 
 /// Collects a group: what it merges first, then its own members in the order of the reference.
 pub(super) fn collect(group: &RawGroup, members: &mut Members) -> Result<(), KeyError> {
-    for merged in &group.merge {
+    for merged in group.merge.iter().flatten().flatten() {
         collect(merged, members)?;
     }
-    members.add("age", group.age.as_deref().unwrap_or_default())?;
-    members.add("pgp", group.pgp.as_deref().unwrap_or_default())?;
-    for kms in group.kms.iter().flatten() {
+    // Alone of the lists of a group, that of age may have several recipients in one text.
+    let age = group.age.iter().flatten().flatten();
+    let age: Vec<String> = age
+        .flat_map(|text| text.split(','))
+        .map(|text| text.trim().to_owned())
+        .filter(|text| !text.is_empty())
+        .collect();
+    members.add("age", &age)?;
+    let pgp: Vec<String> = group.pgp.iter().flatten().flatten().cloned().collect();
+    members.add("pgp", &pgp)?;
+    for kms in group.kms.iter().flatten().flatten() {
         let entry = match kms.role.as_deref() {
             None | Some("") => kms.arn.clone(),
             Some(role) => format!("{}+{role}", kms.arn),

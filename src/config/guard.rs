@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use crate::error::{Code, Error};
 use crate::keys;
-use crate::metadata::Recipient;
+use crate::metadata::{Group, KeyGroups, Recipient};
 
 /// Why the recipients of a file may stay as they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,22 +26,70 @@ pub struct Differs {
     pub added: Vec<String>,
     /// The rule names them and the file does not.
     pub missing: Vec<String>,
+    /// Key groups, by their members, that only the file has.
+    pub added_groups: Vec<String>,
+    /// Key groups that only the rule has.
+    pub missing_groups: Vec<String>,
+    /// How many groups the file takes, and how many the rule says, if that differs.
+    pub thresholds: Option<(i64, i64)>,
 }
 
-/// Compares the recipients of a file, or those given for it, with the rule's.
-pub fn guard(rule: Option<&[Recipient]>, actual: &[Recipient]) -> Result<Guarded, Differs> {
+/// Compares the recipients of a file, or those given for it, with the rule's: who they are, which
+/// key groups they make, and how many of these are needed. The order of groups means nothing.
+pub fn guard(rule: Option<&KeyGroups>, actual: &KeyGroups) -> Result<Guarded, Differs> {
     let Some(rule) = rule else {
         return Ok(Guarded::WithoutRule);
     };
-    let ruled = by_identity(rule);
-    let actual = by_identity(actual);
-    let added = only_in(&actual, &ruled);
-    let missing = only_in(&ruled, &actual);
-    if added.is_empty() && missing.is_empty() {
+    let ruled = by_identity(rule.recipients());
+    let found = by_identity(actual.recipients());
+    let is_shared = rule.are_shared() || actual.are_shared();
+    // One group on either side says no more than its recipients do.
+    let (added_groups, missing_groups) = if is_shared {
+        regrouped(rule, actual)
+    } else {
+        Default::default()
+    };
+    let differs = Differs {
+        added: only_in(&found, &ruled),
+        missing: only_in(&ruled, &found),
+        added_groups,
+        missing_groups,
+        thresholds: (rule.are_shared() && actual.are_shared())
+            .then(|| (actual.threshold(), rule.threshold()))
+            .filter(|(actual, ruled)| actual != ruled),
+    };
+    let is_same = differs.added.is_empty()
+        && differs.missing.is_empty()
+        && differs.added_groups.is_empty()
+        && differs.missing_groups.is_empty()
+        && differs.thresholds.is_none();
+    if is_same {
         Ok(Guarded::AsRuled)
     } else {
-        Err(Differs { added, missing })
+        Err(differs)
     }
+}
+
+/// The groups that only the file has, and those that only the rule has.
+fn regrouped(rule: &KeyGroups, actual: &KeyGroups) -> (Vec<String>, Vec<String>) {
+    let named = |members: BTreeMap<String, String>| {
+        let labels: Vec<String> = members.into_values().collect();
+        labels.join(", ")
+    };
+    let mut ruled: Vec<_> = rule.groups().iter().map(members).collect();
+    let mut others = Vec::new();
+    for group in actual.groups() {
+        let members = members(group);
+        match ruled.iter().position(|one| one.keys().eq(members.keys())) {
+            Some(at) => drop(ruled.swap_remove(at)),
+            None => others.push(named(members)),
+        }
+    }
+    (others, ruled.into_iter().map(named).collect())
+}
+
+fn members(group: &Group) -> BTreeMap<String, String> {
+    by_identity(group.recipients.iter())
 }
 
 impl Differs {
@@ -57,15 +105,25 @@ impl Differs {
         for label in &self.missing {
             error = error.detail(format!("{label}  is in the rule only"));
         }
+        for labels in &self.added_groups {
+            error = error.detail(format!("the key group of {labels}  is not in the rule"));
+        }
+        for labels in &self.missing_groups {
+            error = error.detail(format!("the key group of {labels}  is in the rule only"));
+        }
+        if let Some((actual, ruled)) = self.thresholds {
+            error = error.detail(format!(
+                "shamir_threshold is {actual}, and {ruled} by the rule"
+            ));
+        }
         error
             .hint(format!("name them in {rules}, or leave them out"))
             .hint("to do it all the same: --force-recipients")
     }
 }
 
-fn by_identity(recipients: &[Recipient]) -> BTreeMap<String, String> {
+fn by_identity<'a>(recipients: impl Iterator<Item = &'a Recipient>) -> BTreeMap<String, String> {
     recipients
-        .iter()
         .map(|recipient| (keys::identity(recipient), keys::label(recipient)))
         .collect()
 }
@@ -89,19 +147,33 @@ mod tests {
         }
     }
 
+    fn one(recipients: &[Recipient]) -> KeyGroups {
+        KeyGroups::from(recipients.to_vec())
+    }
+
+    fn groups(groups: &[&[&str]], threshold: i64) -> KeyGroups {
+        let recipients = groups
+            .iter()
+            .map(|group| group.iter().map(|one| age(one)).collect());
+        KeyGroups::new(recipients.collect(), threshold)
+    }
+
     #[test]
     fn the_same_recipients_in_another_order_pass() {
         let mut sealed = age("age1a");
         sealed
             .fields
             .set("enc", crate::tree::Field::Text("x".to_owned()));
-        let verdict = guard(Some(&[age("age1b"), age("age1a")]), &[sealed, age("age1b")]);
+        let verdict = guard(
+            Some(&one(&[age("age1b"), age("age1a")])),
+            &one(&[sealed, age("age1b")]),
+        );
         assert_eq!(verdict, Ok(Guarded::AsRuled));
     }
 
     #[test]
     fn an_added_reader_and_a_missing_one_are_named() {
-        let differs = guard(Some(&[age("age1a")]), &[age("age1dev")]).unwrap_err();
+        let differs = guard(Some(&one(&[age("age1a")])), &one(&[age("age1dev")])).unwrap_err();
         assert_eq!(differs.added, ["age1dev"]);
         assert_eq!(differs.missing, ["age1a"]);
         let text = differs.about("prod.yaml", ".sops.yaml").to_string();
@@ -114,7 +186,7 @@ mod tests {
             kind: "pgp".to_owned(),
             fields: Fields::from([("fp", "ABCD")]),
         };
-        let differs = guard(Some(&[age("age1a")]), &[age("age1a"), pgp]).unwrap_err();
+        let differs = guard(Some(&one(&[age("age1a")])), &one(&[age("age1a"), pgp])).unwrap_err();
         assert_eq!(differs.added, ["ABCD"]);
     }
 
@@ -124,12 +196,66 @@ mod tests {
             kind: "kms".to_owned(),
             fields: Fields::from([("arn", "arn:x"), ("role", role)]),
         };
-        assert!(guard(Some(&[kms("")]), &[kms("r")]).is_err());
-        assert!(guard(Some(&[kms("")]), &[kms("")]).is_ok());
+        assert!(guard(Some(&one(&[kms("")])), &one(&[kms("r")])).is_err());
+        assert!(guard(Some(&one(&[kms("")])), &one(&[kms("")])).is_ok());
     }
 
     #[test]
     fn without_a_rule_anything_goes_with_a_notice() {
-        assert_eq!(guard(None, &[age("age1a")]), Ok(Guarded::WithoutRule));
+        assert_eq!(guard(None, &one(&[age("age1a")])), Ok(Guarded::WithoutRule));
+    }
+
+    #[test]
+    fn the_same_recipients_in_other_groups_are_another_thing() {
+        let ruled = groups(&[&["a", "b"], &["c"]], 2);
+        for (actual, added, missing) in [
+            (
+                groups(&[&["a"], &["b", "c"]], 2),
+                vec!["a", "b, c"],
+                vec!["a, b", "c"],
+            ),
+            (
+                groups(&[&["a", "b", "c"]], 2),
+                vec!["a, b, c"],
+                vec!["a, b", "c"],
+            ),
+            (groups(&[&["a", "b"], &["c"], &["c"]], 2), vec!["c"], vec![]),
+            (
+                groups(&[&["a", "b"], &["b", "a", "c"]], 2),
+                vec!["a, b, c"],
+                vec!["c"],
+            ),
+        ] {
+            let differs = guard(Some(&ruled), &actual).unwrap_err();
+            assert_eq!(differs.added_groups, added);
+            assert_eq!(differs.missing_groups, missing);
+            assert_eq!((differs.added.len(), differs.missing.len()), (0, 0));
+        }
+        // A flat file for the rule of groups, and the reverse.
+        assert!(guard(Some(&one(&[age("a")])), &groups(&[&["a"], &["a"]], 2)).is_err());
+        // A group of the rule that the file does not have, of recipients that it has elsewhere.
+        let ruled = groups(&[&["a"], &["a", "b"], &["a"]], 2);
+        assert!(guard(Some(&ruled), &groups(&[&["a"], &["a", "b"]], 2)).is_err());
+    }
+
+    #[test]
+    fn the_order_of_groups_means_nothing_and_the_threshold_does() {
+        let ruled = groups(&[&["a"], &["b"], &["c"]], 2);
+        let other_order = groups(&[&["c"], &["a"], &["b"]], 2);
+        assert_eq!(guard(Some(&ruled), &other_order), Ok(Guarded::AsRuled));
+        let all = groups(&[&["a"], &["b"], &["c"]], 0);
+        let differs = guard(Some(&ruled), &all).unwrap_err();
+        assert_eq!(differs.thresholds, Some((3, 2)));
+        let text = differs.about("prod.yaml", ".sops.yaml").to_string();
+        assert!(
+            text.contains("shamir_threshold is 3, and 2 by the rule"),
+            "{text}"
+        );
+        // A single group has nothing to share.
+        let single = groups(&[&["a"]], 5);
+        assert_eq!(
+            guard(Some(&one(&[age("a")])), &single),
+            Ok(Guarded::AsRuled)
+        );
     }
 }

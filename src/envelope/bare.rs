@@ -12,11 +12,11 @@ use super::Opened;
 
 impl Opened {
     /// Marks the places whose token stands without quotes in this file.
-    pub(super) fn keep_bare(&self, tree: &Tree, places: &mut [(Site, Change)]) {
+    pub(super) fn keep_bare<'v>(&self, tree: &'v Tree, places: &mut [(Site, Change<'v>)]) {
         let tokens = self.tokens.iter();
         let bare: HashSet<&str> = tokens
-            .filter(|(site, _)| self.document.is_bare(**site))
-            .map(|(_, token)| token.as_str())
+            .filter(|(site, _)| self.document.is_bare(*site))
+            .map(|(_, token)| token)
             .collect();
         let mut values = std::collections::HashMap::new();
         let collected: Result<(), Infallible> = walk(tree, &mut |step| {
@@ -33,7 +33,7 @@ impl Opened {
                 && bare.contains(token.as_str())
                 && let Some(value) = values.get(site)
             {
-                *change = Change::SealBare(std::mem::take(token), value.duplicate());
+                *change = Change::SealBare(std::mem::take(token), value);
             }
         }
     }

@@ -4,21 +4,29 @@
 //! caller gets a data key from `keys` and hands it over. The surprise: an opened document keeps
 //! every token that it was read from, so that an unchanged value keeps its ciphertext.
 
+mod ahead;
 mod align;
 mod bare;
 mod clear;
+mod convert;
+mod cores;
 mod expand;
+mod look_back;
+mod lost;
 mod open;
 mod reuse;
 mod seal;
 mod set;
+mod tokens;
 
+pub use convert::Converted;
 pub use open::OpenOptions;
 pub use reuse::Changes;
 pub use seal::{Counts, Text};
 pub use set::Edit;
+pub use tokens::Tokens;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::fmt;
 
 use zeroize::Zeroizing;
@@ -51,7 +59,7 @@ pub struct Opened {
     format: &'static dyn Format,
     metadata: Metadata,
     /// What each sealed place said in the file.
-    tokens: HashMap<Site, String>,
+    tokens: Tokens,
     /// Places whose value has changed since.
     changed: HashSet<Site>,
     /// Paths of the first document that were given another value.
@@ -146,6 +154,40 @@ pub enum EnvelopeError {
         /// What is wrong with it.
         problem: &'static str,
     },
+    /// Another format holds one document only.
+    #[error("line {line}: {format} holds one document, and another one begins here")]
+    Documents {
+        /// Where the second one begins, from 1.
+        line: usize,
+        /// The other format.
+        format: &'static str,
+    },
+    /// Another format cannot hold a value.
+    #[error("line {line}: the value at {path}: {reason}")]
+    Unwritable {
+        /// Line, from 1.
+        line: usize,
+        /// Where it stands in the tree.
+        path: Path,
+        /// Why, without any content.
+        reason: &'static str,
+    },
+    /// Another format cannot hold what the file holds.
+    #[error("it cannot be written as {format}: {reason}")]
+    Shape {
+        /// The other format.
+        format: &'static str,
+        /// Why, without any content.
+        reason: String,
+    },
+    /// A value or a path that the file's format does not have.
+    #[error("{path}: {reason}")]
+    Unfit {
+        /// The path.
+        path: Path,
+        /// Why, without any content.
+        reason: String,
+    },
     /// A new value that the file's rule would leave in clear.
     #[error("{} would stay in clear under the file's rule", listed(.0))]
     WouldStayClear(Vec<Path>),
@@ -167,7 +209,8 @@ impl EnvelopeError {
     /// As an error about a file; `reading` a sealed one, or else a clear one.
     pub fn about(self, file: &str, reading: bool) -> Error {
         let verb = match &self {
-            Self::Path { .. } => "set a value of",
+            Self::Path { .. } | Self::Unfit { .. } => "set a value of",
+            Self::Documents { .. } | Self::Unwritable { .. } | Self::Shape { .. } => "convert",
             _ if reading => "open",
             _ => "seal",
         };
@@ -180,7 +223,11 @@ impl EnvelopeError {
                 _ => Code::Input,
             },
             Self::AlreadySealed => Code::AlreadySealed,
-            Self::Reserved(_) => Code::Unrepresentable,
+            Self::Reserved(_)
+            | Self::Documents { .. }
+            | Self::Unwritable { .. }
+            | Self::Unfit { .. }
+            | Self::Shape { .. } => Code::Unrepresentable,
             Self::Value { .. } | Self::ClearValue { .. } => Code::Token,
             Self::Mac(_) => Code::Mac,
             Self::NothingSelected { .. } | Self::WouldStayClear(_) => Code::Encrypt,
@@ -227,6 +274,12 @@ impl EnvelopeError {
                     "clsecrets decrypt {file}    # and look at that line"
                 ))
                 .hint("then seal the cleartext anew: clsecrets encrypt"),
+            Self::Documents { .. } => {
+                error.hint("pass --first-document to take that one and leave the others out")
+            }
+            Self::Unwritable { .. } | Self::Shape { .. } => {
+                error.hint("choose another format with --output-type, or leave it away")
+            }
             Self::SelfCheck => error.hint("please report this, without any secret"),
             _ => error,
         }
@@ -326,6 +379,13 @@ impl Opened {
         };
         let text = self.format.apply(&self.document, &edits)?;
         // A value must not take in what stands beside it, a comment say, and become another.
+        let none = Tokens::default();
+        let made = look_back::Made::new(&[], &none);
+        match look_back::looks_like(self.format, &text, &self.document.tree, made) {
+            Some((true, None)) => return Ok(text),
+            Some(_) => return Err(EnvelopeError::SelfCheck),
+            None => {}
+        }
         match self.format.parse_clear(text.clone()) {
             Ok(again) if reuse::reads_back(&again.tree, &self.document.tree, self.format) => {
                 Ok(text)

@@ -1,6 +1,6 @@
 //! Sealed to opened: every token under its path, then the MAC; nothing leaves before it agrees.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use crate::cipher::{Cipher, Mac, Opened as Plain, Token, TokenError, with_plain};
 use crate::format::{Change, Document};
@@ -8,7 +8,8 @@ use crate::metadata::Selector;
 use crate::secret::{DataKey, SecretBytes};
 use crate::tree::{Comment, Leaf, Rewrite, Site, Step, Trail, Tree, Value, rewrite, walk};
 
-use super::{EnvelopeError, Opened, Sealed, Warning};
+use super::ahead::Ahead;
+use super::{EnvelopeError, Opened, Sealed, Tokens, Warning};
 
 /// How strictly a file is opened.
 #[derive(Debug, Clone, Copy, Default)]
@@ -27,14 +28,16 @@ impl Sealed {
         } = self;
         let cipher = Cipher::new(key);
         let mut tree = std::mem::take(&mut document.tree);
+        let ahead = Ahead::open(&tree, &cipher);
         let mut pass = Pass {
             document: &document,
             cipher: &cipher,
+            ahead,
             selector: Selector::new(&metadata.rule),
             is_opaque: metadata.rule.is_opaque(),
             trail: Trail::default(),
             mac: Mac::new(metadata.mac_only_encrypted),
-            tokens: HashMap::new(),
+            tokens: Tokens::default(),
             warnings: Vec::new(),
             misplaced: Vec::new(),
         };
@@ -87,12 +90,13 @@ struct Pass<'a> {
     /// Without its tree, for positions.
     document: &'a Document,
     cipher: &'a Cipher<'a>,
+    ahead: Ahead,
     selector: Selector<'a>,
     /// The rule says nothing to this build, so a value's form has to tell whether it is sealed.
     is_opaque: bool,
     trail: Trail,
     mac: Mac,
-    tokens: HashMap<Site, String>,
+    tokens: Tokens,
     warnings: Vec<Warning>,
     misplaced: Vec<usize>,
 }
@@ -107,9 +111,12 @@ impl Pass<'_> {
         self.warnings.push(Warning { line, what });
     }
 
-    fn keep(&mut self, site: Site, token: &SecretBytes) {
-        let text = String::from_utf8_lossy(token.expose());
-        self.tokens.insert(site, text.trim_end().to_owned());
+    /// Keeps the token that stood there; it is no secret.
+    fn keep(&mut self, site: Site, token: &mut SecretBytes) {
+        if let Ok(mut text) = String::from_utf8(token.release()) {
+            text.truncate(text.trim_end().len());
+            self.tokens.insert(site, text);
+        }
     }
 }
 
@@ -165,8 +172,8 @@ impl Rewrite for Pass<'_> {
         });
         match opened {
             Some(Plain::Comment(text)) => {
-                let sealed = std::mem::replace(&mut comment.text, text);
-                self.keep(comment.site, &sealed);
+                let mut sealed = std::mem::replace(&mut comment.text, text);
+                self.keep(comment.site, &mut sealed);
             }
             _ => self.warn(comment.site, "a sealed comment does not open"),
         }
@@ -174,6 +181,7 @@ impl Rewrite for Pass<'_> {
     }
 
     fn leaf(&mut self, leaf: &mut Leaf) -> Result<Option<SecretBytes>, EnvelopeError> {
+        let opened = self.ahead.take(leaf.site);
         let is_selected = match (self.is_opaque, &leaf.value) {
             (true, Value::Str(text)) => Token::parse(text.expose()).is_ok(),
             (true, _) => false,
@@ -202,12 +210,10 @@ impl Rewrite for Pass<'_> {
                 return Err(EnvelopeError::ClearValue { line, path });
             }
         };
-        let opened = Token::parse(sealed.expose())
-            .and_then(|token| token.open(self.cipher, self.trail.of_value().as_bytes()));
         match opened {
             Ok(Plain::Value(value)) => {
                 with_plain(&value, |plain| self.mac.add(plain, true));
-                if let Some(token) = std::mem::replace(&mut leaf.value, value).as_str() {
+                if let Value::Str(token) = &mut std::mem::replace(&mut leaf.value, value) {
                     self.keep(leaf.site, token);
                 }
                 self.selector.value_done();
@@ -215,9 +221,9 @@ impl Rewrite for Pass<'_> {
             }
             Ok(Plain::Comment(text)) => {
                 // A comment of a list; the reference writes it as an item.
-                let token = sealed.duplicate();
+                let mut token = sealed.duplicate();
                 self.selector.comment(token.expose());
-                self.keep(leaf.site, &token);
+                self.keep(leaf.site, &mut token);
                 Ok(Some(text))
             }
             Err(TokenError::NotAToken) => {
@@ -233,17 +239,21 @@ impl Rewrite for Pass<'_> {
 }
 
 /// What each sealed place becomes in the cleartext.
-pub(super) fn clear_places(opened: &Opened) -> Vec<(Site, Change)> {
-    let mut places = Vec::with_capacity(opened.tokens.len());
+pub(super) fn clear_places(opened: &Opened) -> Vec<(Site, Change<'_>)> {
+    let mut places = Vec::with_capacity(opened.tokens.count());
     let tree: &Tree = &opened.document.tree;
-    let is_sealed = |site: Site| opened.tokens.contains_key(&site);
+    let is_sealed = |site: Site| opened.tokens.has(site);
+    let lost = opened.comments_lost();
     let collected: Result<(), std::convert::Infallible> = walk(tree, &mut |step| {
         match step {
             Step::Leaf(leaf) if is_sealed(leaf.site) => {
-                places.push((leaf.site, Change::Open(leaf.value.duplicate())));
+                places.push((leaf.site, Change::Open(&leaf.value)));
+            }
+            Step::Comment(comment) if lost.contains(&comment.site) => {
+                places.push((comment.site, Change::LeaveOut));
             }
             Step::Comment(comment) if is_sealed(comment.site) => {
-                places.push((comment.site, Change::OpenComment(comment.text.duplicate())));
+                places.push((comment.site, Change::OpenComment(&comment.text)));
             }
             _ => {}
         }

@@ -9,7 +9,7 @@ use crate::secret::SecretBytes;
 use crate::tree::{Comment, List, Map, Node, Site, Tree, Value};
 
 use super::align::align;
-use super::{Draft, Opened};
+use super::{Draft, Opened, Tokens};
 
 /// Keys of a file that a new text adds, changes or leaves out; names only.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -24,10 +24,10 @@ pub struct Changes {
 
 impl Draft {
     /// The tokens of `old` that this document's unchanged values and comments keep.
-    pub fn tokens_of(&self, old: &Opened) -> HashMap<Site, String> {
+    pub fn tokens_of(&self, old: &Opened) -> Tokens {
         let mut matching = Matching {
             old,
-            tokens: HashMap::new(),
+            tokens: Tokens::default(),
         };
         for (new, old) in self
             .document
@@ -59,13 +59,13 @@ impl Draft {
 
 struct Matching<'a> {
     old: &'a Opened,
-    tokens: HashMap<Site, String>,
+    tokens: Tokens,
 }
 
 impl Matching<'_> {
     fn take(&mut self, new: Site, old: Site) {
-        if let Some(token) = self.old.tokens.get(&old) {
-            self.tokens.insert(new, token.clone());
+        if let Some(token) = self.old.tokens.get(old) {
+            self.tokens.insert(new, token.to_owned());
         }
     }
 
@@ -148,16 +148,18 @@ pub(super) fn same_values(a: &Tree, b: &Tree) -> bool {
     same_trees(a, b, &same)
 }
 
-/// The same of a text that was written and read again; a type that the format does not have has
-/// become a string.
+/// The same of a text that was written and read again; what the format does not have has become
+/// what it has.
 pub(super) fn reads_back(again: &Tree, expected: &Tree, format: &dyn Format) -> bool {
-    let same_text = |again: &Value, expected: &Value| {
-        let bytes = with_plain(expected, SecretBytes::copy_of);
-        again.as_str().is_some_and(|text| text.ct_eq(&bytes))
-    };
     same_trees(again, expected, &|again, expected| {
-        same(again, expected) || !format.keeps_type(expected) && same_text(again, expected)
+        same_in(format, again, expected)
     })
+}
+
+/// Same type, same value, as far as a format has the type.
+pub(super) fn same_in(format: &dyn Format, again: &Value, expected: &Value) -> bool {
+    let other = || format.reads_as(expected);
+    same(again, expected) || other().is_some_and(|other| same(again, &other))
 }
 
 /// Same shape, same values.

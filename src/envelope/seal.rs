@@ -1,18 +1,23 @@
 //! Draft or opened to sealed text: tokens, the MAC under the time, metadata, and a look back.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
+use std::ops::Range;
 
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use crate::cipher::{Cipher, Mac, Nonces, Token, Type, with_plain};
+use crate::cipher::{Cipher, Mac, NONCE_LEN, Nonces, Token, Type, with_plain};
 use crate::format::{Change, Document, Edits, MetadataEdit};
 use crate::metadata::{Metadata, Rule, Selector};
 use crate::secret::DataKey;
-use crate::tree::{Comment, Leaf, Path, Site, Step, Trail, Tree, Value, time, walk};
+use crate::tree::{
+    Comment, Fields, Leaf, Map, Node, Path, Site, Step, Trail, Tree, Value, time, walk,
+};
 
 use super::clear::left_in_clear;
-use super::{Draft, EnvelopeError, OpenOptions, Opened, Sealed};
+use super::cores::on_all_cores;
+use super::look_back::{Made, look_back};
+use super::{Draft, EnvelopeError, Opened, Tokens};
 
 /// A sealed text and what is in it.
 #[derive(Debug)]
@@ -24,6 +29,8 @@ pub struct Text {
     /// Values that a positive rule leaves in clear: of a draft all, of an opened file those set, of
     /// a draft sealed onto an opened file those that are new.
     pub left_clear: Vec<Path>,
+    /// Lines of comments of the clear text that another format does not hold.
+    pub lost_comments: Vec<usize>,
 }
 
 /// How many values a file holds.
@@ -35,9 +42,6 @@ pub struct Counts {
     pub clear: usize,
 }
 
-/// Above this size the look back finds the tokens again, but does not open them.
-const FULL_CHECK: usize = 1 << 20;
-
 impl Draft {
     /// Seals a clear document. `now` is seconds since 1970; `allow_cleartext` takes a rule that
     /// selects nothing. Tokens in `reuse` are taken instead of new ones.
@@ -48,7 +52,7 @@ impl Draft {
         nonces: &mut dyn Nonces,
         now: i64,
         allow_cleartext: bool,
-        reuse: &HashMap<Site, String>,
+        reuse: &Tokens,
     ) -> Result<Text, EnvelopeError> {
         self.seal_as(metadata, key, nonces, now, allow_cleartext, reuse, None)
     }
@@ -60,16 +64,60 @@ impl Draft {
     )]
     fn seal_as(
         &self,
+        metadata: Metadata,
+        key: &DataKey,
+        nonces: &mut dyn Nonces,
+        now: i64,
+        allow_cleartext: bool,
+        reuse: &Tokens,
+        onto: Option<&Opened>,
+    ) -> Result<Text, EnvelopeError> {
+        if let Some(line) = self.document.stray_comments().first() {
+            return Err(EnvelopeError::StrayComment(*line));
+        }
+        let Prepared {
+            mut places,
+            counts,
+            left_clear,
+            texts,
+            fields,
+        } = self.prepare(metadata, key, nonces, now, allow_cleartext, reuse)?;
+        if let Some(onto) = onto {
+            onto.keep_bare(&self.document.tree, &mut places);
+        }
+        let metadata = match onto.and_then(|onto| onto.blocks(texts)) {
+            Some(blocks) => MetadataEdit::Place { blocks, fields },
+            None => MetadataEdit::Write(fields),
+        };
+        let edits = Edits { places, metadata };
+        let bytes = self.format.apply(&self.document, &edits)?;
+        let kept = Tokens::default();
+        let made = Made::new(&edits.places, &kept);
+        let bytes = look_back(self.format, bytes, key, &self.document, made)?;
+        Ok(Text {
+            bytes,
+            counts,
+            left_clear,
+            lost_comments: Vec::new(),
+        })
+    }
+
+    /// Makes the tokens, the MAC and the metadata of a document; nothing is written yet.
+    pub(super) fn prepare(
+        &self,
         mut metadata: Metadata,
         key: &DataKey,
         nonces: &mut dyn Nonces,
         now: i64,
         allow_cleartext: bool,
-        reuse: &HashMap<Site, String>,
-        onto: Option<&Opened>,
-    ) -> Result<Text, EnvelopeError> {
-        if let Some(line) = self.document.stray_comments().first() {
-            return Err(EnvelopeError::StrayComment(*line));
+        reuse: &Tokens,
+    ) -> Result<Prepared<'_>, EnvelopeError> {
+        if let Some(key) = hidden_key(&self.document.tree, &metadata.rule) {
+            let (line, what) = (
+                self.document.position(key).0,
+                "a byte order mark is a part of this key for other tools, which hides it from the rule",
+            );
+            return Err(EnvelopeError::NotWritable { line, what });
         }
         if metadata.rule.is_opaque() {
             let what = "the rule's pattern is not understood";
@@ -78,12 +126,12 @@ impl Draft {
         let mut pass = Pass::new(&self.document, &metadata, key, nonces, reuse);
         walk(&self.document.tree, &mut |step| pass.step(step))?;
         let Sealing {
-            mut places,
+            places,
             counts,
             last_modified,
             mac,
         } = pass.finish(now)?;
-        let left_clear = clear_paths(&metadata, &self.document.tree, &sites(&places));
+        let left_clear = clear_paths(&metadata, &self.document.tree, || sites(&places));
         let texts = vec![
             ("lastmodified", last_modified.clone()),
             ("mac", mac.clone()),
@@ -99,20 +147,12 @@ impl Draft {
             return Err(EnvelopeError::NothingSelected { field, argument });
         }
         let fields = metadata.render();
-        if let Some(onto) = onto {
-            onto.keep_bare(&self.document.tree, &mut places);
-        }
-        let metadata = match onto.and_then(|onto| onto.blocks(texts)) {
-            Some(blocks) => MetadataEdit::Place { blocks, fields },
-            None => MetadataEdit::Write(fields),
-        };
-        let edits = Edits { places, metadata };
-        let bytes = self.format.apply(&self.document, &edits)?;
-        look_back(self.format, &bytes, key, &self.document)?;
-        Ok(Text {
-            bytes,
+        Ok(Prepared {
+            places,
             counts,
             left_clear,
+            texts,
+            fields,
         })
     }
 }
@@ -127,7 +167,7 @@ impl Draft {
         nonces: &mut dyn Nonces,
         now: i64,
         allow_cleartext: bool,
-        reuse: &HashMap<Site, String>,
+        reuse: &Tokens,
     ) -> Result<Option<Text>, EnvelopeError> {
         if onto.clear_text()?.ct_eq(self.document.source()).into() {
             return Ok(None);
@@ -180,7 +220,7 @@ impl Opened {
         let metadata = self.metadata.clone();
         let mut kept = std::mem::take(&mut self.tokens);
         for site in &self.changed {
-            kept.remove(site);
+            kept.remove(*site);
         }
         let mut pass = Pass::new(&self.document, &metadata, key, nonces, &kept);
         walk(&self.document.tree, &mut |step| pass.step(step))?;
@@ -191,10 +231,10 @@ impl Opened {
             mac,
         } = pass.finish(now)?;
         let sealed = sites(&places);
-        let mut left_clear = clear_paths(&metadata, &self.document.tree, &sealed);
+        let mut left_clear = clear_paths(&metadata, &self.document.tree, || sealed.clone());
         left_clear.retain(|path| self.set.iter().any(|set| path.is_below(set)));
         refuse_clear(&left_clear, allow_cleartext)?;
-        places.retain(|(site, _)| !kept.contains_key(site));
+        places.retain(|(site, _)| !kept.has(*site));
         // Changed values that stay clear are written as they are.
         let changed = |site: Site| self.changed.contains(&site) && !sealed.contains(&site);
         let collected: Result<(), std::convert::Infallible> =
@@ -202,7 +242,7 @@ impl Opened {
                 if let Step::Leaf(leaf) = step
                     && changed(leaf.site)
                 {
-                    places.push((leaf.site, Change::Open(leaf.value.duplicate())));
+                    places.push((leaf.site, Change::Open(&leaf.value)));
                 }
                 Ok(())
             });
@@ -215,23 +255,42 @@ impl Opened {
             metadata: MetadataEdit::Update(texts),
         };
         let bytes = self.format.apply(&self.document, &edits)?;
-        look_back(self.format, &bytes, key, &self.document)?;
+        let made = Made::new(&edits.places, &kept);
+        let bytes = look_back(self.format, bytes, key, &self.document, made)?;
         Ok(Text {
             bytes,
             counts,
             left_clear,
+            lost_comments: Vec::new(),
         })
     }
 }
 
-fn sites(places: &[(Site, Change)]) -> HashSet<Site> {
+/// A key that the rule would judge otherwise without the byte order mark before it.
+fn hidden_key(tree: &Tree, rule: &Rule) -> Option<Site> {
+    let mut pairs = tree.documents.iter().flat_map(Map::pairs);
+    let hidden = pairs.find(|pair| {
+        let bare = pair.key.strip_prefix('\u{FEFF}');
+        bare.is_some_and(|bare| rule.names(bare) != rule.names(&pair.key))
+    });
+    hidden.and_then(|pair| match &pair.value {
+        Node::Leaf(leaf) => Some(leaf.site),
+        Node::Map(_) | Node::List(_) => None,
+    })
+}
+
+fn sites(places: &[(Site, Change<'_>)]) -> HashSet<Site> {
     places.iter().map(|(site, _)| *site).collect()
 }
 
 /// What a positive rule leaves in clear.
-fn clear_paths(metadata: &Metadata, tree: &Tree, sealed: &HashSet<Site>) -> Vec<Path> {
+fn clear_paths(
+    metadata: &Metadata,
+    tree: &Tree,
+    sealed: impl FnOnce() -> HashSet<Site>,
+) -> Vec<Path> {
     if metadata.rule.kind().is_positive() {
-        left_in_clear(tree, sealed)
+        left_in_clear(tree, &sealed())
     } else {
         Vec::new()
     }
@@ -244,9 +303,20 @@ fn refuse_clear(paths: &[Path], allow_cleartext: bool) -> Result<(), EnvelopeErr
     Err(EnvelopeError::WouldStayClear(paths.to_vec()))
 }
 
+/// What is sealed, before it is written.
+pub(super) struct Prepared<'t> {
+    pub(super) places: Vec<(Site, Change<'t>)>,
+    pub(super) counts: Counts,
+    pub(super) left_clear: Vec<Path>,
+    /// The fields of the metadata that change with every write.
+    texts: Vec<(&'static str, String)>,
+    /// All of the metadata.
+    pub(super) fields: Fields,
+}
+
 /// What a walk has made.
-struct Sealing {
-    places: Vec<(Site, Change)>,
+struct Sealing<'t> {
+    places: Vec<(Site, Change<'t>)>,
     counts: Counts,
     last_modified: String,
     /// The sealed MAC.
@@ -254,26 +324,40 @@ struct Sealing {
 }
 
 /// One walk that seals and hashes.
-struct Pass<'a> {
-    document: &'a Document,
+struct Pass<'t, 'a> {
+    document: &'t Document,
     metadata: &'a Metadata,
     cipher: Cipher<'a>,
     nonces: &'a mut dyn Nonces,
-    reuse: &'a HashMap<Site, String>,
+    reuse: &'a Tokens,
     selector: Selector<'a>,
     trail: Trail,
     mac: Mac,
-    places: Vec<(Site, Change)>,
+    places: Vec<(Site, Change<'t>)>,
     counts: Counts,
+    /// Values under way to their tokens.
+    jobs: Vec<Job<'t>>,
+    /// What is bound to them, one behind the other.
+    bound: String,
 }
 
-impl<'a> Pass<'a> {
+/// A value that waits for its token.
+struct Job<'t> {
+    /// In `places`.
+    place: usize,
+    value: &'t Value,
+    /// In `bound`.
+    bound: Range<usize>,
+    nonce: [u8; NONCE_LEN],
+}
+
+impl<'t, 'a> Pass<'t, 'a> {
     fn new(
-        document: &'a Document,
+        document: &'t Document,
         metadata: &'a Metadata,
         key: &'a DataKey,
         nonces: &'a mut dyn Nonces,
-        reuse: &'a HashMap<Site, String>,
+        reuse: &'a Tokens,
     ) -> Self {
         Self {
             document,
@@ -286,10 +370,12 @@ impl<'a> Pass<'a> {
             mac: Mac::new(metadata.mac_only_encrypted),
             places: Vec::new(),
             counts: Counts::default(),
+            jobs: Vec::new(),
+            bound: String::new(),
         }
     }
 
-    fn step(&mut self, step: Step<'_>) -> Result<(), EnvelopeError> {
+    fn step(&mut self, step: Step<'t>) -> Result<(), EnvelopeError> {
         match step {
             Step::EnterMap | Step::EnterList => {
                 self.selector.enter();
@@ -312,26 +398,19 @@ impl<'a> Pass<'a> {
         Ok(())
     }
 
-    fn token(&mut self, site: Site, plain: &[u8], kind: Type) -> Result<String, EnvelopeError> {
-        if let Some(token) = self.reuse.get(&site) {
-            return Ok(token.clone());
-        }
-        let bound = if kind == Type::Comment {
-            self.trail.of_comment()
-        } else {
-            self.trail.of_value()
-        };
-        let nonce = self.nonces.next()?;
-        Token::seal(&self.cipher, plain, kind, bound.as_bytes(), nonce)
-            .map_err(EnvelopeError::Cipher)
-    }
-
     fn comment(&mut self, comment: &Comment) -> Result<(), EnvelopeError> {
         let is_selected = self.selector.comment(comment.text.expose());
         if !is_selected || comment.text.is_empty() {
             return Ok(());
         }
-        let token = self.token(comment.site, comment.text.expose(), Type::Comment)?;
+        let token = if let Some(token) = self.reuse.get(comment.site) {
+            token.to_owned()
+        } else {
+            let (text, bound) = (comment.text.expose(), self.trail.of_comment().as_bytes());
+            let nonce = self.nonces.next()?;
+            Token::seal(&self.cipher, text, Type::Comment, bound, nonce)
+                .map_err(EnvelopeError::Cipher)?
+        };
         if self.metadata.rule.misleads(&token) {
             let line = self.document.position(comment.site).0;
             return Err(EnvelopeError::MisleadingComment(line));
@@ -340,29 +419,55 @@ impl<'a> Pass<'a> {
         Ok(())
     }
 
-    fn leaf(&mut self, leaf: &Leaf) -> Result<(), EnvelopeError> {
+    fn leaf(&mut self, leaf: &'t Leaf) -> Result<(), EnvelopeError> {
         let is_selected = self.selector.value();
-        if matches!(leaf.value, Value::Null) {
+        if leaf.value.is_empty() {
             return Ok(());
         }
-        with_plain(&leaf.value, |plain| {
-            self.mac.add(plain, is_selected);
-            if plain.is_empty() {
-                return Ok(());
+        with_plain(&leaf.value, |plain| self.mac.add(plain, is_selected));
+        if !is_selected {
+            self.counts.clear += 1;
+            return Ok(());
+        }
+        self.counts.sealed += 1;
+        let token = self.reuse.get(leaf.site).map(str::to_owned);
+        if token.is_none() {
+            let start = self.bound.len();
+            self.bound.push_str(self.trail.of_value());
+            self.jobs.push(Job {
+                place: self.places.len(),
+                value: &leaf.value,
+                bound: start..self.bound.len(),
+                nonce: self.nonces.next()?,
+            });
+        }
+        let token = token.unwrap_or_default();
+        self.places.push((leaf.site, Change::Seal(token)));
+        Ok(())
+    }
+
+    /// Makes the tokens that are missing, on all cores.
+    fn work(&mut self) -> Result<(), EnvelopeError> {
+        let (cipher, bound) = (&self.cipher, &self.bound);
+        let tokens = on_all_cores(&self.jobs, |job| {
+            let bound = bound.get(job.bound.clone()).unwrap_or_default();
+            let kind = Type::of(job.value);
+            with_plain(job.value, |plain| {
+                Token::seal(cipher, plain, kind, bound.as_bytes(), job.nonce)
+            })
+        });
+        for (job, token) in self.jobs.drain(..).zip(tokens) {
+            let token = token.map_err(EnvelopeError::Cipher)?;
+            if let Some((_, change)) = self.places.get_mut(job.place) {
+                *change = Change::Seal(token);
             }
-            if !is_selected {
-                self.counts.clear += 1;
-                return Ok(());
-            }
-            self.counts.sealed += 1;
-            let token = self.token(leaf.site, plain, Type::of(&leaf.value))?;
-            self.places.push((leaf.site, Change::Seal(token)));
-            Ok(())
-        })
+        }
+        Ok(())
     }
 
     /// Seals the MAC under the time; the metadata is complete afterwards.
-    fn finish(self, now: i64) -> Result<Sealing, EnvelopeError> {
+    fn finish(mut self, now: i64) -> Result<Sealing<'t>, EnvelopeError> {
+        self.work()?;
         let last_modified = time::from_unix(now);
         let digest = self.mac.finish();
         let nonce = self.nonces.next()?;
@@ -382,70 +487,4 @@ impl<'a> Pass<'a> {
             mac,
         })
     }
-}
-
-impl Sealed {
-    /// Whether every selected value is a token or empty.
-    fn is_sealed_throughout(&self) -> bool {
-        let mut selector = Selector::new(&self.metadata.rule);
-        let looked = walk(&self.document.tree, &mut |step| {
-            match step {
-                Step::EnterMap | Step::EnterList => selector.enter(),
-                Step::Leave => selector.leave(),
-                Step::Key(key) => selector.key(key),
-                Step::Comment(comment) => {
-                    selector.comment(comment.text.expose());
-                }
-                Step::Leaf(leaf) => {
-                    let is_sealed = match &leaf.value {
-                        Value::Null => true,
-                        Value::Str(text) => text.is_empty() || Token::parse(text.expose()).is_ok(),
-                        _ => false,
-                    };
-                    if selector.value() && !is_sealed {
-                        return Err(());
-                    }
-                    selector.value_done();
-                }
-            }
-            Ok(())
-        });
-        looked.is_ok()
-    }
-}
-
-/// Reads the new text back: it must hold the same values, and open.
-fn look_back(
-    format: &'static dyn crate::format::Format,
-    bytes: &[u8],
-    key: &DataKey,
-    before: &Document,
-) -> Result<(), EnvelopeError> {
-    let expected = &before.tree;
-    let sealed = Sealed::parse(format, Zeroizing::new(bytes.to_vec()))
-        .map_err(|_| EnvelopeError::SelfCheck)?;
-    // A value that takes fewer lines can leave a comment where nobody sees it.
-    let strays = sealed.document.stray_comments();
-    if strays.len() > before.stray_comments().len()
-        && let Some(line) = strays.last()
-    {
-        return Err(EnvelopeError::StrayComment(*line));
-    }
-    if bytes.len() > FULL_CHECK {
-        return sealed
-            .is_sealed_throughout()
-            .then_some(())
-            .ok_or(EnvelopeError::SelfCheck);
-    }
-    let opened = sealed
-        .open(key, OpenOptions::default())
-        .map_err(|_| EnvelopeError::SelfCheck)?;
-    if !super::reuse::same_values(expected, opened.tree()) {
-        return Err(EnvelopeError::SelfCheck);
-    }
-    // Where a value of several lines becomes one, a comment beside it can change its place.
-    if let Some(line) = opened.misplaced.first() {
-        return Err(EnvelopeError::StrayComment(*line));
-    }
-    opened.clear_text().map(drop)
 }

@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 
+use crate::cipher::Type;
 use crate::format::{Change, Edits};
 use crate::secret::SecretBytes;
 use crate::tree::{
@@ -13,7 +14,7 @@ use crate::tree::{
 };
 
 use super::reuse::{same_nodes, same_values};
-use super::{EnvelopeError, Opened};
+use super::{EnvelopeError, Opened, Tokens};
 
 /// Whether a call changed anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,16 +33,20 @@ impl Opened {
             path: path.clone(),
             problem,
         };
-        let Some(top) = self.document.tree.documents.first_mut() else {
+        let Some(top) = self.document.tree.documents.first() else {
             return Err(problem("is in a file without a document"));
         };
         match path.elements().first() {
-            Some(Element::Key(key)) if key == "sops" => {
+            Some(Element::Key(key)) if self.format.reserves(key) => {
                 return Err(problem("is the metadata of the file"));
             }
             Some(Element::Key(_)) => {}
             _ => return Err(problem("does not begin with a key")),
         }
+        let value = self.format.fit(path, value).map_err(|error| {
+            let (path, reason) = (path.clone(), error.reason);
+            EnvelopeError::Unfit { path, reason }
+        })?;
         let landing = top.landing(path);
         // The reference reads no file in which a merge key has anything but maps; one that has a
         // scalar already stands in quotes and is an ordinary key.
@@ -55,12 +60,22 @@ impl Opened {
                 return Ok(Edit::Unchanged);
             }
             let in_place = match (old, value) {
-                // Null and the empty string may stand there without any text.
-                (Node::Leaf(old), Node::Leaf(new)) if !old.value.is_empty() => Ok((old.site, new)),
+                // Null and the empty string may stand there without any text, and a tag holds no
+                // other type.
+                (Node::Leaf(old), Node::Leaf(new))
+                    if !old.value.is_empty()
+                        && (Type::of(&old.value) == Type::of(&new.value)
+                            && !new.value.is_empty()
+                            || !self.document.is_tagged(old.site)) =>
+                {
+                    Ok((old.site, new))
+                }
                 (_, value) => Err(value),
             };
             match in_place {
                 Ok((site, new)) => {
+                    let top = self.document.tree.documents.first_mut();
+                    let top = top.ok_or_else(|| problem("is in a file without a document"))?;
                     top.put(landing.elements(), Node::Leaf(Leaf { site, ..new }))
                         .map_err(problem)?;
                     self.changed.insert(site);
@@ -100,7 +115,7 @@ impl Opened {
                 if let Step::Leaf(leaf) = step
                     && self.changed.contains(&leaf.site)
                 {
-                    places.push((leaf.site, Change::Open(leaf.value.duplicate())));
+                    places.push((leaf.site, Change::Open(&leaf.value)));
                 }
                 Ok(())
             });
@@ -113,7 +128,7 @@ impl Opened {
         };
         let text = self.format.apply(&self.document, &edits)?;
         for site in self.changed.drain() {
-            self.tokens.remove(&site);
+            self.tokens.remove(site);
         }
         let known = Known::of(&self.document.tree, &self.tokens);
         self.read_again(text, known)
@@ -138,7 +153,7 @@ impl Opened {
         let mut carrying = Carrying {
             known,
             trail: Trail::default(),
-            tokens: HashMap::new(),
+            tokens: Tokens::default(),
         };
         match rewrite(&mut document.tree, &mut carrying) {
             Ok(()) => {}
@@ -164,13 +179,13 @@ enum Plain {
 }
 
 impl Known {
-    fn of(tree: &crate::tree::Tree, tokens: &HashMap<Site, String>) -> HashMap<String, Self> {
-        let mut known = HashMap::with_capacity(tokens.len());
+    fn of(tree: &crate::tree::Tree, tokens: &Tokens) -> HashMap<String, Self> {
+        let mut known = HashMap::with_capacity(tokens.count());
         let mut trail = Trail::default();
         let mut add = |site: Site, bound: &str, plain: Plain| {
-            if let Some(token) = tokens.get(&site) {
+            if let Some(token) = tokens.get(site) {
                 let bound = bound.to_owned();
-                known.insert(token.clone(), Self { bound, plain });
+                known.insert(token.to_owned(), Self { bound, plain });
             }
         };
         let collected: Result<(), std::convert::Infallible> = walk(tree, &mut |step| {
@@ -198,7 +213,7 @@ impl Known {
 struct Carrying {
     known: HashMap<String, Known>,
     trail: Trail,
-    tokens: HashMap<Site, String>,
+    tokens: Tokens,
 }
 
 impl Carrying {

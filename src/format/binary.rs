@@ -7,7 +7,7 @@
 
 use zeroize::Zeroizing;
 
-use super::{Change, Document, Edits, Format, FormatError, MetadataEdit, json};
+use super::{Change, Document, Edits, Format, FormatError, MetadataEdit, json, unrepresentable};
 use crate::secret::SecretBytes;
 use crate::tree::{Element, Entry, Field, Fields, Leaf, Map, Node, Pair, Path, Site, Tree, Value};
 
@@ -86,7 +86,7 @@ impl Format for Binary {
                     json::splice::splice(document, layout, edits)
                 }
             },
-            _ => Err(json::unrepresentable("this document is not binary")),
+            _ => Err(unrepresentable("this document is not binary")),
         }
     }
 
@@ -101,14 +101,16 @@ impl Format for Binary {
             (super::Layout::Binary(Layout::Envelope(layout)), Node::Leaf(_)) if is_data => {
                 json::splice::put(document, layout, path, node)
             }
-            _ => Err(json::unrepresentable(
-                "a binary file holds one string, at [\"data\"]",
-            )),
+            _ => Err(unrepresentable(ONE_STRING)),
         }
     }
 
+    /// What would be a binary file, too: nothing else has a form without keys and types.
     fn emit(&self, node: &Node) -> Result<Zeroizing<Vec<u8>>, FormatError> {
-        json::Json.emit(node)
+        match node {
+            Node::Map(map) => bytes_of(map, ONE_STRING),
+            _ => Err(unrepresentable(ONE_STRING)),
+        }
     }
 
     /// The bytes of the one value, or the envelope of its token.
@@ -118,20 +120,19 @@ impl Format for Binary {
         metadata: Option<&Fields>,
     ) -> Result<Zeroizing<Vec<u8>>, FormatError> {
         let [top] = tree.documents.as_slice() else {
-            return Err(json::unrepresentable("a binary file holds one document"));
+            return Err(unrepresentable("a binary file holds one document"));
         };
         match metadata {
-            Some(fields) => json::write(top, Some(&without_rules(fields))),
-            None => bytes_of(top),
+            Some(fields) if one_string(top).is_some() => {
+                json::write(top, Some(&without_rules(fields)))
+            }
+            Some(_) => Err(unrepresentable(ONE_STRING)),
+            None => bytes_of(top, ONE_STRING),
         }
     }
 
     fn keeps_comments(&self) -> bool {
         false
-    }
-
-    fn keeps_type(&self, value: &Value) -> bool {
-        matches!(value, Value::Str(_))
     }
 
     fn has_keys(&self) -> bool {
@@ -186,7 +187,7 @@ fn seal(document: &Document, edits: &Edits) -> Result<Zeroizing<Vec<u8>>, Format
     });
     // The empty file is the empty string, which is never sealed.
     if token.is_none() && !document.source().is_empty() {
-        return Err(json::unrepresentable(
+        return Err(unrepresentable(
             "a file without keys is sealed whole, but the rule leaves it in clear",
         ));
     }
@@ -210,28 +211,30 @@ fn data(document: &Document, edits: &Edits) -> Result<Zeroizing<Vec<u8>>, Format
         _ => None,
     });
     let [top] = document.tree.documents.as_slice() else {
-        return Err(json::unrepresentable(NO_DATA));
+        return Err(unrepresentable(NO_DATA));
     };
-    let bytes = bytes_of(top)?;
+    let bytes = bytes_of(top, NO_DATA)?;
     Ok(opened.map_or(bytes, |opened| Zeroizing::new(opened.expose().clone())))
 }
 
 const NO_DATA: &str = "it holds something else than one string called 'data', so it was not \
                        sealed as a binary file";
 
-fn bytes_of(top: &Map) -> Result<Zeroizing<Vec<u8>>, FormatError> {
+const ONE_STRING: &str = "a binary file holds one string, at [\"data\"]";
+
+fn bytes_of(top: &Map, otherwise: &str) -> Result<Zeroizing<Vec<u8>>, FormatError> {
+    let bytes = one_string(top).ok_or_else(|| unrepresentable(otherwise))?;
+    Ok(Zeroizing::new(bytes.expose().clone()))
+}
+
+/// The string called `data`, if there is nothing else.
+fn one_string(top: &Map) -> Option<&SecretBytes> {
     let mut pairs = top.pairs();
     match (pairs.next(), pairs.next()) {
-        (
-            Some(Pair {
-                key,
-                value: Node::Leaf(leaf),
-            }),
-            None,
-        ) if key == DATA_KEY => match &leaf.value {
-            Value::Str(bytes) => Ok(Zeroizing::new(bytes.expose().clone())),
-            _ => Err(json::unrepresentable(NO_DATA)),
+        (Some(pair), None) if pair.key == DATA_KEY => match pair.value.as_value()? {
+            Value::Str(bytes) => Some(bytes),
+            _ => None,
         },
-        _ => Err(json::unrepresentable(NO_DATA)),
+        _ => None,
     }
 }

@@ -4,7 +4,12 @@
 //! and comments in the text, and every other byte stays. Pure: no file, no key, no clock.
 
 pub mod binary;
+pub mod dotenv;
+mod flat;
+pub mod ini;
 pub mod json;
+mod lines;
+mod untyped;
 pub mod yaml;
 
 use std::fmt;
@@ -15,7 +20,19 @@ use crate::secret::SecretBytes;
 use crate::tree::{Fields, Node, Path, Site, Tree, Value};
 
 /// Every format, in the order of `--help`. Adding one is one line here and one file.
-pub const FORMATS: &[&dyn Format] = &[&yaml::Yaml, &json::Json, &binary::Binary];
+pub const FORMATS: &[&dyn Format] = &[
+    &yaml::Yaml,
+    &json::Json,
+    &dotenv::Dotenv,
+    &ini::Ini,
+    &binary::Binary,
+];
+
+/// The name of the metadata.
+const METADATA_KEY: &str = "sops";
+
+/// Bytes above which a text is read and checked in ways that are made for its size.
+pub(crate) const LARGE: usize = 1 << 20;
 
 /// A file format.
 pub trait Format: fmt::Debug + Send + Sync {
@@ -28,6 +45,12 @@ pub trait Format: fmt::Debug + Send + Sync {
     /// Reads a text that is known to be clear. Differs where clear and sealed texts are of two kinds.
     fn parse_clear(&self, source: Zeroizing<Vec<u8>>) -> Result<Document, FormatError> {
         self.parse(source)
+    }
+    /// Shows what a large text holds, in the order of the walk and without keeping it, until `show`
+    /// says no. `None` where the text has to be read whole to know.
+    fn look(&self, text: &[u8], show: &mut dyn FnMut(Shown<'_>) -> bool) -> Option<Looked> {
+        let (_, _) = (text, show);
+        None
     }
     /// Writes edits into the source of a document; all else stays byte for byte.
     fn apply(&self, document: &Document, edits: &Edits) -> Result<Zeroizing<Vec<u8>>, FormatError>;
@@ -60,17 +83,36 @@ pub trait Format: fmt::Debug + Send + Sync {
             reason: format!("a new {} text is not supported yet", self.name()),
         })
     }
+    /// Whether a text of it can hold several documents.
+    fn holds_documents(&self) -> bool {
+        false
+    }
+    /// Why a value cannot stand in a text of it; shapes are judged by [`Format::write`].
+    fn refuses(&self, value: &Value) -> Option<&'static str> {
+        let _ = value;
+        None
+    }
     /// Whether a text of it has comments; those of a sealed file vanish where it has none.
     fn keeps_comments(&self) -> bool {
         true
     }
-    /// Whether a value that is written comes back with its type; else it is a string then.
-    fn keeps_type(&self, _value: &Value) -> bool {
-        true
+    /// What a value is when it is written in clear and read back, if that is something else.
+    fn reads_as(&self, value: &Value) -> Option<Value> {
+        let _ = value;
+        None
     }
     /// Whether keys are the user's, so that a rule about keys means something.
     fn has_keys(&self) -> bool {
         true
+    }
+    /// Whether a key of the top level belongs to the metadata.
+    fn reserves(&self, key: &str) -> bool {
+        key == METADATA_KEY
+    }
+    /// What a node becomes at a path of a text of it, where values are strings or levels are few.
+    fn fit(&self, path: &Path, node: Node) -> Result<Node, FormatError> {
+        let _ = path;
+        Ok(node)
     }
 }
 
@@ -93,6 +135,10 @@ pub(crate) enum Layout {
     Yaml(yaml::Layout),
     /// Of a JSON text.
     Json(json::Layout),
+    /// Of a dotenv text.
+    Dotenv(dotenv::Layout),
+    /// Of an INI text.
+    Ini(ini::Layout),
     /// Of any bytes, or of the envelope that holds them.
     Binary(binary::Layout),
 }
@@ -106,29 +152,57 @@ pub enum Metadata {
     NotAMap,
 }
 
+/// What is shown of a text, like a [`crate::tree::Step`]; lent only for the call. Not `Debug`: it
+/// shows cleartext.
+pub enum Shown<'t> {
+    /// A map begins; the document's top level too.
+    EnterMap,
+    /// A list begins.
+    EnterList,
+    /// The innermost open map or list ends.
+    Leave,
+    /// The next node in a map has this key.
+    Key(&'t str),
+    /// A string that stands in the text as it is.
+    Text(&'t str),
+    /// Any other scalar.
+    Value(&'t Value),
+}
+
+/// What came of a look.
+#[derive(Debug)]
+pub struct Looked {
+    /// Whether `show` said yes to all of it.
+    pub agrees: bool,
+    /// The metadata branch, if there is one.
+    pub metadata: Option<Metadata>,
+}
+
 /// What is to be written over a document.
 #[derive(Debug, Default)]
-pub struct Edits {
+pub struct Edits<'v> {
     /// New content of places that the text has; at most one for each.
-    pub places: Vec<(Site, Change)>,
+    pub places: Vec<(Site, Change<'v>)>,
     /// What happens to the metadata branch.
     pub metadata: MetadataEdit,
 }
 
-/// What a place in the text becomes.
+/// What a place in the text becomes. Cleartext is lent: it has one keeper, the tree.
 #[derive(Debug)]
-pub enum Change {
+pub enum Change<'v> {
     /// The alias that makes this copy is written out: what it repeats stands there by itself.
     Expand,
     /// A token, in the style of what stood there.
     Seal(String),
     /// A token that stood without quotes in the sealed file: it does so again where opening it would
     /// give the text that stands there, which holds this value.
-    SealBare(String, Value),
+    SealBare(String, &'v Value),
     /// A clear value, in the style that the token's own style tells.
-    Open(Value),
+    Open(&'v Value),
     /// A clear comment where a sealed one stood, as a comment or as an item of a list.
-    OpenComment(SecretBytes),
+    OpenComment(&'v SecretBytes),
+    /// A comment goes, and what follows it takes its place.
+    LeaveOut,
 }
 
 /// What becomes of the metadata branch.
@@ -195,6 +269,8 @@ impl Document {
             Layout::Json(layout) | Layout::Binary(binary::Layout::Envelope(layout)) => {
                 layout.position(&self.source, site)
             }
+            Layout::Dotenv(layout) => layout.position(&self.source, site),
+            Layout::Ini(layout) => layout.position(&self.source, site),
             Layout::Binary(binary::Layout::Whole) => (1, 1),
         }
     }
@@ -203,7 +279,15 @@ impl Document {
     pub(crate) fn is_bare(&self, site: Site) -> bool {
         match &self.layout {
             Layout::Yaml(layout) => layout.is_bare(&self.source, site),
-            Layout::Json(_) | Layout::Binary(_) => false,
+            _ => false,
+        }
+    }
+
+    /// Whether a tag says of which type the scalar there is.
+    pub(crate) fn is_tagged(&self, site: Site) -> bool {
+        match &self.layout {
+            Layout::Yaml(layout) => layout.is_tagged(site),
+            _ => false,
         }
     }
 
@@ -214,7 +298,7 @@ impl Document {
         }
         match &self.layout {
             Layout::Yaml(layout) => layout.reserved_entry(&self.source),
-            Layout::Json(_) | Layout::Binary(_) => None,
+            _ => None,
         }
     }
 
@@ -222,7 +306,23 @@ impl Document {
     pub fn stray_comments(&self) -> Vec<usize> {
         match &self.layout {
             Layout::Yaml(layout) => layout.stray_comments(&self.source),
-            Layout::Json(_) | Layout::Binary(_) => Vec::new(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Lines of comments that the cleartext will not have, because nobody sees them here.
+    pub(crate) fn comments_left_out(&self) -> Vec<usize> {
+        match &self.layout {
+            Layout::Yaml(layout) => layout.comments_left_out(&self.source),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Whether a comment stands there as an item of a list, in a text that has others, too.
+    pub(crate) fn is_item(&self, site: Site) -> bool {
+        match &self.layout {
+            Layout::Yaml(layout) => layout.is_item(site),
+            _ => false,
         }
     }
 
@@ -230,13 +330,18 @@ impl Document {
     pub(crate) fn alias(&self, site: Site) -> Option<usize> {
         match &self.layout {
             Layout::Yaml(layout) => layout.alias(site),
-            Layout::Json(_) | Layout::Binary(_) => None,
+            _ => None,
         }
     }
 
     /// The text as it was read.
     pub fn source(&self) -> &[u8] {
         &self.source
+    }
+
+    /// The same, when nothing else of the document is wanted any more.
+    pub(crate) fn into_source(self) -> Zeroizing<Vec<u8>> {
+        self.source
     }
 }
 
@@ -245,6 +350,16 @@ impl fmt::Debug for Document {
         f.debug_struct("Document")
             .field("tree", &self.tree)
             .finish_non_exhaustive()
+    }
+}
+
+/// A fault of a text that is yet to be written.
+fn unrepresentable(reason: &str) -> FormatError {
+    FormatError {
+        fault: Fault::Unrepresentable,
+        line: 1,
+        column: 1,
+        reason: reason.to_owned(),
     }
 }
 

@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 use super::{Ask, Connections, KeyError, KeyKind, MasterKey, Task};
 use crate::metadata::Recipient;
-use crate::secret::DataKey;
+use crate::secret::Portion;
 use crate::settings::Settings;
 use crate::tree::Fields;
 
@@ -27,6 +27,7 @@ pub(super) static KIND: KeyKind = KeyKind {
     name: "recipient",
     is_dated: false,
     parse,
+    at_hand: Some(at_hand),
     connect: |recipient, settings, connections| {
         Box::pin(async move {
             let key = AgeKey::new(recipient, settings, connections)?;
@@ -68,7 +69,7 @@ impl<'a> AgeKey<'a> {
         })
     }
 
-    fn seal(&self, data_key: &DataKey) -> Result<String, KeyError> {
+    fn seal(&self, portion: &Portion) -> Result<String, KeyError> {
         let public = Public::parse(&self.recipient)?;
         let plugin;
         let recipient: &dyn age::Recipient = match &public {
@@ -91,7 +92,7 @@ impl<'a> AgeKey<'a> {
         let mut armored = Vec::new();
         let armor = ArmoredWriter::wrap_output(&mut armored, Format::AsciiArmor).map_err(failed)?;
         let mut writer = encryptor.wrap_output(armor).map_err(failed)?;
-        writer.write_all(data_key.expose()).map_err(failed)?;
+        writer.write_all(portion.expose()).map_err(failed)?;
         writer
             .finish()
             .and_then(ArmoredWriter::finish)
@@ -99,7 +100,7 @@ impl<'a> AgeKey<'a> {
         String::from_utf8(armored).map_err(|_| refused("the age file could not be made"))
     }
 
-    fn open(&self, wrapped: &str) -> Result<DataKey, KeyError> {
+    fn open(&self, wrapped: &str) -> Result<Portion, KeyError> {
         if self.recipient.starts_with("age1pq1") {
             return Err(malformed(&self.recipient, HYBRID));
         }
@@ -120,7 +121,7 @@ impl<'a> AgeKey<'a> {
             },
         );
         match opened {
-            Some(Ok(data_key)) => data_key.ok_or(KeyError::NoDataKey),
+            Some(Ok(portion)) => portion.ok_or(KeyError::NoDataKey),
             Some(Err(error)) => Err(refused(reason(&error))),
             None => Err(found.missing(&self.recipient)),
         }
@@ -132,11 +133,11 @@ impl MasterKey for AgeKey<'_> {
         self.recipient.clone()
     }
 
-    fn wrap<'a>(&'a self, data_key: &'a DataKey) -> Task<'a, String, KeyError> {
-        Box::pin(async move { self.seal(data_key) })
+    fn wrap<'a>(&'a self, portion: &'a Portion) -> Task<'a, String, KeyError> {
+        Box::pin(async move { self.seal(portion) })
     }
 
-    fn unwrap<'a>(&'a self, wrapped: &'a str) -> Task<'a, DataKey, KeyError> {
+    fn unwrap<'a>(&'a self, wrapped: &'a str) -> Task<'a, Portion, KeyError> {
         Box::pin(async move { self.open(wrapped) })
     }
 }
@@ -192,24 +193,36 @@ fn parse(text: &str) -> Result<Recipient, KeyError> {
     })
 }
 
-/// `Ok(None)`: it opened, and holds no data key.
+/// Tries the identities that are loaded, or lie in a file or a variable.
+fn at_hand(
+    recipient: &Recipient,
+    settings: &Settings,
+    connections: &Connections,
+) -> Option<Portion> {
+    let wrapped = recipient.wrapped()?;
+    connections
+        .identities
+        .offer(settings, |candidates| decrypt(wrapped, candidates).ok()?)
+}
+
+/// `Ok(None)`: it opened, and holds neither a data key nor a share of one.
 fn decrypt(
     wrapped: &str,
     identities: &[&dyn age::Identity],
-) -> Result<Option<DataKey>, DecryptError> {
+) -> Result<Option<Portion>, DecryptError> {
     let decryptor = Decryptor::new(ArmoredReader::new(wrapped.trim_start().as_bytes()))?;
     if decryptor.is_scrypt() {
         return Err(DecryptError::UnknownFormat);
     }
     let reader = decryptor.decrypt(identities.iter().copied())?;
-    // More than a data key has is never read, and no reallocation leaves a copy behind.
-    let limit = DataKey::LEN + 1;
+    // More than a portion has is never read, and no reallocation leaves a copy behind.
+    let limit = Portion::MAX + 1;
     let mut bytes = Zeroizing::new(Vec::with_capacity(limit * 2));
     reader
         .take(limit as u64)
         .read_to_end(&mut bytes)
         .map_err(DecryptError::Io)?;
-    Ok(DataKey::from_bytes(&bytes))
+    Ok(Portion::from_bytes(&bytes))
 }
 
 fn reason(error: &DecryptError) -> &'static str {

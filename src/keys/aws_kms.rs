@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 use super::aws::{Account, Fault};
 use super::{Connections, KeyError, KeyKind, MasterKey, Task};
 use crate::metadata::Recipient;
-use crate::secret::DataKey;
+use crate::secret::Portion;
 use crate::settings::Settings;
 use crate::tree::{Field, Fields};
 
@@ -28,6 +28,7 @@ pub(super) static KIND: KeyKind = KeyKind {
     name: "arn",
     is_dated: true,
     parse,
+    at_hand: None,
     connect: |recipient, settings, connections| {
         Box::pin(async move {
             let key = KmsKey::connect(recipient, settings, connections).await?;
@@ -76,12 +77,12 @@ impl KmsKey {
         })
     }
 
-    async fn seal(&self, data_key: &DataKey) -> Result<String, KeyError> {
+    async fn seal(&self, portion: &Portion) -> Result<String, KeyError> {
         let answer = self
             .client
             .encrypt()
             .key_id(&self.arn)
-            .plaintext(Blob::new(data_key.expose().to_vec()))
+            .plaintext(Blob::new(portion.expose().to_vec()))
             .set_encryption_context(self.context())
             .send()
             .await
@@ -92,7 +93,7 @@ impl KmsKey {
         }
     }
 
-    async fn open(&self, wrapped: &str) -> Result<DataKey, KeyError> {
+    async fn open(&self, wrapped: &str) -> Result<Portion, KeyError> {
         let blob = STANDARD
             .decode(wrapped.trim())
             .map_err(|_| refused("its wrapped key is no base64"))?;
@@ -107,7 +108,7 @@ impl KmsKey {
             .map_err(|error| failed(&self.account, "unwrap the data key", &Fault::of(&error)))?;
         let plain = answer.plaintext.ok_or(KeyError::NoDataKey)?;
         let plain = Zeroizing::new(plain.into_inner());
-        DataKey::from_bytes(&plain).ok_or(KeyError::NoDataKey)
+        Portion::from_bytes(&plain).ok_or(KeyError::NoDataKey)
     }
 
     fn context(&self) -> Option<HashMap<String, String>> {
@@ -120,11 +121,11 @@ impl MasterKey for KmsKey {
         self.arn.clone()
     }
 
-    fn wrap<'a>(&'a self, data_key: &'a DataKey) -> Task<'a, String, KeyError> {
-        Box::pin(self.seal(data_key))
+    fn wrap<'a>(&'a self, portion: &'a Portion) -> Task<'a, String, KeyError> {
+        Box::pin(self.seal(portion))
     }
 
-    fn unwrap<'a>(&'a self, wrapped: &'a str) -> Task<'a, DataKey, KeyError> {
+    fn unwrap<'a>(&'a self, wrapped: &'a str) -> Task<'a, Portion, KeyError> {
         Box::pin(self.open(wrapped))
     }
 }

@@ -1,28 +1,24 @@
-//! The keys of one run: data keys wrapped for all recipients, and unwrapped once.
+//! The keys of one run: one recipient wraps or unwraps, and what it gave is remembered.
 //!
-//! Wrapping is all or nothing; unwrapping stops at the first recipient that answers. The surprise:
-//! a data key stays in custody here until the run ends, so that ten files which share a wrapped
-//! key, or a file that is read again, cost one call.
+//! The surprise: a data key, or a share of one, stays in custody here until the run ends, so that
+//! ten files which share a wrapped key, or a file that is read again, cost one call.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use futures_util::future::join_all;
-
-use super::{Ask, Connections, Failure, KeyError, KeyKind, KeysError, identity, kind};
+use super::{Ask, Connections, KeyError, KeyKind, identity, kind};
 use crate::error::{Code, Error};
 use crate::metadata::Recipient;
-use crate::secret::DataKey;
+use crate::secret::Portion;
 use crate::settings::Settings;
-use crate::tree::Field;
 
-/// Connections and data keys of one run.
+/// Connections, data keys and shares of one run.
 #[derive(Default)]
 pub struct Keyring {
     connections: Connections,
     /// By recipient and wrapped text.
-    opened: Mutex<BTreeMap<(String, String), Arc<DataKey>>>,
+    opened: Mutex<BTreeMap<(String, String), Portion>>,
 }
 
 impl Keyring {
@@ -39,76 +35,24 @@ impl Keyring {
         }
     }
 
-    /// Unwraps the data key with the first recipient that can: kinds in `order` first, then as
-    /// stored.
-    pub async fn unwrap_any(
-        &self,
-        recipients: &[Recipient],
-        order: &[String],
-        settings: &Settings,
-    ) -> Result<DataKey, KeysError> {
-        let sorted = in_order(recipients, order);
-        if let Some(data_key) = sorted.iter().find_map(|recipient| self.known(recipient)) {
-            return Ok(data_key);
-        }
-        let mut failures = Vec::new();
-        for recipient in sorted {
-            match self.unwrap(recipient, settings).await {
-                Ok(data_key) => return Ok(data_key),
-                Err(error) => failures.push(Failure::new(recipient, &error)),
-            }
-        }
-        Err(KeysError::Unwrap(failures))
-    }
-
-    /// Wraps the data key for every recipient at once, or changes nothing.
-    pub async fn wrap_all(
-        &self,
-        recipients: &mut [Recipient],
-        data_key: &DataKey,
-        settings: &Settings,
-    ) -> Result<(), KeysError> {
-        let total = recipients.len();
-        let outcomes = join_all(
-            recipients
-                .iter()
-                .map(|recipient| self.wrap(recipient, data_key, settings)),
-        )
-        .await;
-        let mut wrapped = Vec::with_capacity(total);
-        let mut failures = Vec::new();
-        for (recipient, outcome) in recipients.iter().zip(outcomes) {
-            match outcome {
-                Ok(done) => wrapped.push(done),
-                Err(error) => failures.push(Failure::new(recipient, &error)),
-            }
-        }
-        if total == 0 || !failures.is_empty() {
-            return Err(KeysError::Wrap { failures, total });
-        }
-        for (recipient, (kind, enc)) in recipients.iter_mut().zip(wrapped) {
-            stamp(recipient, kind, enc, settings.now);
-            self.remember(recipient, data_key);
-        }
-        Ok(())
-    }
-
-    async fn wrap(
+    /// The kind and the text of `enc`.
+    pub(super) async fn wrap(
         &self,
         recipient: &Recipient,
-        data_key: &DataKey,
+        portion: &Portion,
         settings: &Settings,
     ) -> Result<(&'static KeyKind, String), KeyError> {
         let kind = kind(&recipient.kind).ok_or_else(|| unknown(recipient))?;
         let key = (kind.connect)(recipient, settings, &self.connections).await?;
-        Ok((kind, key.wrap(data_key).await?))
+        Ok((kind, key.wrap(portion).await?))
     }
 
-    async fn unwrap(
+    /// Unwraps, with whatever that takes.
+    pub(super) async fn unwrap(
         &self,
         recipient: &Recipient,
         settings: &Settings,
-    ) -> Result<DataKey, KeyError> {
+    ) -> Result<Portion, KeyError> {
         let kind = kind(&recipient.kind).ok_or_else(|| unknown(recipient))?;
         let wrapped = recipient
             .wrapped()
@@ -118,22 +62,31 @@ impl Keyring {
                 hint: None,
             })?;
         let key = (kind.connect)(recipient, settings, &self.connections).await?;
-        let data_key = key.unwrap(wrapped).await?;
-        self.remember(recipient, &data_key);
-        Ok(data_key)
+        let portion = key.unwrap(wrapped).await?;
+        self.remember(recipient, &portion);
+        Ok(portion)
     }
 
-    fn known(&self, recipient: &Recipient) -> Option<DataKey> {
+    /// Unwraps if that takes no call, no command and no question.
+    pub(super) fn at_hand(&self, recipient: &Recipient, settings: &Settings) -> Option<Portion> {
+        let at_hand = kind(&recipient.kind)?.at_hand?;
+        let portion = at_hand(recipient, settings, &self.connections)?;
+        self.remember(recipient, &portion);
+        Some(portion)
+    }
+
+    /// What this recipient gave before in this run.
+    pub(super) fn known(&self, recipient: &Recipient) -> Option<Portion> {
         let place = (identity(recipient), recipient.wrapped()?.to_owned());
         let opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
-        opened.get(&place).and_then(|known| copy(known))
+        opened.get(&place).map(Portion::duplicate)
     }
 
-    fn remember(&self, recipient: &Recipient, data_key: &DataKey) {
-        if let (Some(wrapped), Some(copy)) = (recipient.wrapped(), copy(data_key)) {
+    pub(super) fn remember(&self, recipient: &Recipient, portion: &Portion) {
+        if let Some(wrapped) = recipient.wrapped() {
             let place = (identity(recipient), wrapped.to_owned());
             let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
-            opened.insert(place, Arc::new(copy));
+            opened.insert(place, portion.duplicate());
         }
     }
 }
@@ -142,17 +95,6 @@ impl fmt::Debug for Keyring {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Keyring").finish_non_exhaustive()
     }
-}
-
-/// Wraps the data key for every recipient with connections of its own; see [`Keyring::wrap_all`].
-pub async fn wrap_all(
-    recipients: &mut [Recipient],
-    data_key: &DataKey,
-    settings: &Settings,
-) -> Result<(), KeysError> {
-    Keyring::new()
-        .wrap_all(recipients, data_key, settings)
-        .await
 }
 
 /// The kinds to try first: what was given, else `SOPS_DECRYPTION_ORDER`, else age and pgp.
@@ -178,28 +120,6 @@ pub fn decryption_order(given: Option<&str>, settings: &Settings) -> Result<Vec<
     Ok(order)
 }
 
-fn in_order<'a>(recipients: &'a [Recipient], order: &[String]) -> Vec<&'a Recipient> {
-    let mut sorted: Vec<&Recipient> = recipients.iter().collect();
-    sorted.sort_by_key(|recipient| {
-        order
-            .iter()
-            .position(|kind| *kind == recipient.kind)
-            .unwrap_or(order.len())
-    });
-    sorted
-}
-
-/// Fills in what a wrap made; fields stand sorted, as the reference writes them.
-fn stamp(recipient: &mut Recipient, kind: &KeyKind, enc: String, now: i64) {
-    let fields = &mut recipient.fields;
-    fields.set("enc", Field::Text(enc));
-    if kind.is_dated {
-        let now = jiff::Timestamp::from_second(now).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
-        fields.set("created_at", Field::Text(now.to_string()));
-    }
-    fields.0.sort_by(|(a, _), (b, _)| a.cmp(b));
-}
-
 fn unknown(recipient: &Recipient) -> KeyError {
     KeyError::Refused {
         reason: format!(
@@ -208,10 +128,6 @@ fn unknown(recipient: &Recipient) -> KeyError {
         ),
         hint: None,
     }
-}
-
-fn copy(data_key: &DataKey) -> Option<DataKey> {
-    DataKey::from_bytes(data_key.expose())
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Master keys: they wrap and unwrap the data key of a file.
+//! Master keys: they wrap and unwrap the data key of a file, or the shares of it.
 //!
 //! A recipient is data, a master key is a connection: reading or rewriting a file never needs
 //! credentials, only this module opens connections. Async behind boxed futures, so that the rest
@@ -14,14 +14,17 @@ mod aws_kms;
 mod connections;
 mod failure;
 mod keyring;
+mod opening;
 mod recipients;
 mod runtime;
+mod sealing;
+pub mod shamir;
 #[cfg(feature = "age")]
 mod words;
 
 pub use connections::{Ask, Connections};
-pub use failure::{Failure, KeysError};
-pub use keyring::{Keyring, decryption_order, wrap_all};
+pub use failure::{Failure, GroupReport, KeysError};
+pub use keyring::{Keyring, decryption_order};
 pub use recipients::{
     apply_context, apply_profile, deduplicate, identity, is_supported, kind, label, parse_context,
     recipients_from,
@@ -36,7 +39,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 use crate::metadata::Recipient;
-use crate::secret::DataKey;
+use crate::secret::Portion;
 use crate::settings::Settings;
 
 /// A boxed future: the one async shape that seams use, so that they stay object safe.
@@ -49,14 +52,17 @@ pub type Connect = for<'a> fn(
     &'a Connections,
 ) -> Task<'a, Box<dyn MasterKey + 'a>, KeyError>;
 
+/// Unwraps what a recipient holds where that takes no call, no command and no question.
+pub type AtHand = fn(&Recipient, &Settings, &Connections) -> Option<Portion>;
+
 /// A connected recipient.
 pub trait MasterKey: fmt::Debug + Send + Sync {
     /// What people know it by: an ARN, a public key.
     fn label(&self) -> String;
-    /// Wraps a data key: the text of the `enc` field.
-    fn wrap<'a>(&'a self, data_key: &'a DataKey) -> Task<'a, String, KeyError>;
+    /// Wraps a data key or a share: the text of the `enc` field.
+    fn wrap<'a>(&'a self, portion: &'a Portion) -> Task<'a, String, KeyError>;
     /// Unwraps the text of an `enc` field.
-    fn unwrap<'a>(&'a self, wrapped: &'a str) -> Task<'a, DataKey, KeyError>;
+    fn unwrap<'a>(&'a self, wrapped: &'a str) -> Task<'a, Portion, KeyError>;
 }
 
 /// A kind of master key. Adding one is one line in [`KEY_KINDS`] and one file.
@@ -74,6 +80,8 @@ pub struct KeyKind {
     pub is_dated: bool,
     /// Reads one entry of the option, the variable or the creation rule.
     pub parse: fn(&str) -> Result<Recipient, KeyError>,
+    /// For a kind that works on this machine: the quick way. `None` for a service.
+    pub at_hand: Option<AtHand>,
     /// Makes the connection.
     pub connect: Connect,
 }
@@ -123,6 +131,9 @@ pub enum KeyError {
     /// It answered with something that is no data key.
     #[error("answered without a data key")]
     NoDataKey,
+    /// It answered with something that is no share of a data key.
+    #[error("answered without a share of the data key")]
+    NoShare,
 }
 
 impl KeyError {
@@ -133,7 +144,7 @@ impl KeyError {
             Self::Unreachable { .. } => {
                 Some("look at the network and the proxy variables, then run the command again")
             }
-            Self::Malformed { .. } | Self::NoDataKey => None,
+            Self::Malformed { .. } | Self::NoDataKey | Self::NoShare => None,
         }
     }
 }

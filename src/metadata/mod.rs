@@ -3,11 +3,13 @@
 //! Parsing needs no credentials. A recipient is data in the words of the file; a kind that this
 //! build does not know stays an ordinary record that no one claims, kept by every command.
 
+mod groups;
 mod parse;
 pub mod pattern;
 mod render;
 mod selection;
 
+pub use groups::{Group, KeyGroups};
 pub use parse::MetadataError;
 pub use selection::{Rule, RuleKind, Selector};
 
@@ -19,8 +21,8 @@ pub const FORMAT_VERSION: &str = "3.13.3";
 /// What the branch says.
 #[derive(Debug, Clone)]
 pub struct Metadata {
-    /// Who can open the file: every one of them holds the data key (one key group).
-    pub recipients: Vec<Recipient>,
+    /// Who can open the file.
+    pub key_groups: KeyGroups,
     /// When values were last sealed, RFC 3339 in seconds: bound into the MAC.
     pub last_modified: String,
     /// The sealed MAC; `None` when the file has none.
@@ -40,12 +42,12 @@ pub struct Metadata {
 pub struct Recipient {
     /// The list it stands in: `kms`, `age`, …
     pub kind: String,
-    /// Its fields; `enc` is the wrapped data key.
+    /// Its fields; `enc` is the wrapped data key, or the wrapped share of it.
     pub fields: Fields,
 }
 
 impl Recipient {
-    /// The wrapped data key, if there is one.
+    /// The text of `enc`, if there is one.
     pub fn wrapped(&self) -> Option<&str> {
         self.fields.text("enc")
     }
@@ -53,9 +55,9 @@ impl Recipient {
 
 impl Metadata {
     /// Metadata of a file that is sealed for the first time.
-    pub fn new(recipients: Vec<Recipient>, rule: Rule, mac_only_encrypted: bool) -> Self {
+    pub fn new(key_groups: impl Into<KeyGroups>, rule: Rule, mac_only_encrypted: bool) -> Self {
         Self {
-            recipients,
+            key_groups: key_groups.into(),
             last_modified: String::new(),
             mac: None,
             rule,

@@ -6,7 +6,7 @@ use crate::tree::{Field, Fields, time};
 
 use super::pattern::PatternError;
 use super::selection::RuleKind;
-use super::{Metadata, Recipient, Rule};
+use super::{KeyGroups, Metadata, Recipient, Rule};
 
 /// The lists of recipients that the reference knows, in the order of a group.
 pub(super) const KINDS: [&str; 7] = [
@@ -31,9 +31,6 @@ pub enum MetadataError {
     /// More than one rule.
     #[error("the metadata has two rules ({0} and {1}) that say which values are sealed")]
     TwoRules(&'static str, &'static str),
-    /// Key groups of more than one part.
-    #[error("the data key is shared among several key groups, which is not supported yet")]
-    KeyGroups,
     /// A pattern that cannot be compiled.
     #[error("sops.{field} cannot be used: {reason}")]
     Pattern {
@@ -68,12 +65,12 @@ impl Metadata {
         if !is_version(&version) {
             return Err(problem("version", "is missing, or no version number"));
         }
-        let recipients = recipients(&fields)?;
-        if recipients.is_empty() {
+        let key_groups = KeyGroups::parse(&fields)?;
+        if key_groups.groups().is_empty() {
             return Err(MetadataError::NoRecipients);
         }
         Ok(Self {
-            recipients,
+            key_groups,
             last_modified,
             mac: text(&fields, "mac")?.filter(|mac| !mac.is_empty()),
             rule: rule(&fields)?,
@@ -93,7 +90,7 @@ fn place(field: &str) -> String {
     }
 }
 
-fn problem(field: &str, problem: &'static str) -> MetadataError {
+pub(super) fn problem(field: &str, problem: &'static str) -> MetadataError {
     MetadataError::Field {
         field: field.to_owned(),
         problem,
@@ -127,35 +124,46 @@ fn flag(fields: &Fields, name: &str) -> Result<bool, MetadataError> {
     }
 }
 
-fn recipients(fields: &Fields) -> Result<Vec<Recipient>, MetadataError> {
-    let mut found = group(fields)?;
-    if !found.is_empty() {
-        return Ok(found);
-    }
-    let groups = match fields.get("key_groups") {
-        None | Some(Field::Null) => return Ok(found),
-        Some(Field::List(groups)) => groups.as_slice(),
-        Some(Field::Map(_)) => fields
-            .get("key_groups")
-            .map(std::slice::from_ref)
-            .unwrap_or_default(),
-        Some(_) => return Err(problem("key_groups", "is no list")),
-    };
-    if groups.len() > 1 {
-        return Err(MetadataError::KeyGroups);
-    }
-    for one in groups {
-        match one {
-            Field::Map(one) => found.extend(group(one)?),
-            _ => return Err(problem("key_groups", "holds something that is no map")),
+/// A whole number, or what converts to one: a text may say it in hexadecimal, a fraction is cut off.
+pub(super) fn number(fields: &Fields, name: &str) -> Result<i64, MetadataError> {
+    let no_number = || problem(name, "is no whole number");
+    match fields.get(name) {
+        None | Some(Field::Null) => Ok(0),
+        Some(Field::Int(number)) => Ok(*number),
+        Some(Field::Bool(flag)) => Ok(i64::from(*flag)),
+        Some(Field::Float(number)) if number.abs() < 1e15 => {
+            let whole = format!("{:.0}", number.trunc());
+            whole.parse().map_err(|_| no_number())
         }
+        Some(Field::Text(text)) => whole(text).ok_or_else(no_number),
+        Some(_) => Err(no_number()),
     }
-    Ok(found)
+}
+
+fn whole(text: &str) -> Option<i64> {
+    let (is_negative, digits) = match text.strip_prefix(['-', '+']) {
+        Some(digits) => (text.starts_with('-'), digits),
+        None => (false, text),
+    };
+    let lower = digits.to_ascii_lowercase();
+    let (radix, digits) = match lower.as_bytes() {
+        [] => return text.is_empty().then_some(0),
+        [b'0', b'x', ..] => (16, lower.get(2..)?),
+        [b'0', b'o', ..] => (8, lower.get(2..)?),
+        [b'0', b'b', ..] => (2, lower.get(2..)?),
+        [b'0', _, ..] => (8, lower.get(1..)?),
+        _ => (10, lower.as_str()),
+    };
+    let is_plain = digits.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let size = i64::from_str_radix(digits, radix)
+        .ok()
+        .filter(|_| is_plain)?;
+    Some(if is_negative { -size } else { size })
 }
 
 /// The recipients of a group: of the kinds that the reference knows, then of any list whose
 /// entries hold a wrapped key.
-fn group(fields: &Fields) -> Result<Vec<Recipient>, MetadataError> {
+pub(super) fn group(fields: &Fields) -> Result<Vec<Recipient>, MetadataError> {
     let mut found = Vec::new();
     for kind in KINDS {
         found.extend(entries(kind, fields.get(kind))?);
@@ -261,7 +269,7 @@ mod tests {
             ("version", Field::Text("3.7.3".into())),
         ]);
         let metadata = Metadata::parse(fields).unwrap();
-        assert_eq!(metadata.recipients.len(), 1);
+        assert_eq!(metadata.key_groups.recipients().count(), 1);
         assert_eq!(metadata.version, "3.7.3");
     }
 
@@ -274,7 +282,44 @@ mod tests {
         fields.set("kms", Field::Map(one));
         let metadata = Metadata::parse(fields).unwrap();
         assert!(metadata.mac.is_some());
-        assert_eq!(metadata.recipients.len(), 2);
+        assert_eq!(metadata.key_groups.recipients().count(), 2);
+    }
+
+    #[test]
+    fn a_number_may_come_as_another_type() {
+        let read = |field: Field| {
+            let fields = Fields(vec![("Shamir_Threshold".to_owned(), field)]);
+            number(&fields, "shamir_threshold")
+        };
+        for (field, expected) in [
+            (Field::Int(3), 3),
+            (Field::Float(2.0), 2),
+            (Field::Float(2.9), 2),
+            (Field::Bool(true), 1),
+            (Field::Null, 0),
+            (Field::Text(String::new()), 0),
+            (Field::Text("2".into()), 2),
+            (Field::Text("+2".into()), 2),
+            (Field::Text("-1".into()), -1),
+            (Field::Text("0x2".into()), 2),
+            (Field::Text("010".into()), 8),
+            (Field::Text("0".into()), 0),
+        ] {
+            assert_eq!(read(field.clone()), Ok(expected), "{field:?}");
+        }
+        for field in [
+            Field::Text("two".into()),
+            Field::Text("2.0".into()),
+            Field::Text(" 2".into()),
+            Field::Text("-".into()),
+            Field::Text("0x-2".into()),
+            Field::Float(f64::NAN),
+            Field::Float(1e300),
+            Field::Time("2026-01-31".into()),
+            Field::List(vec![Field::Int(2)]),
+        ] {
+            assert!(read(field.clone()).is_err(), "{field:?}");
+        }
     }
 
     #[test]

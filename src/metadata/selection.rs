@@ -56,7 +56,8 @@ impl RuleKind {
         )
     }
 
-    fn is_about_comments(self) -> bool {
+    /// Whether comments decide what is sealed.
+    pub fn is_about_comments(self) -> bool {
         matches!(
             self,
             Self::UnencryptedCommentRegex | Self::EncryptedCommentRegex
@@ -138,7 +139,7 @@ impl Rule {
     }
 
     /// Whether the rule names this key.
-    fn names(&self, key: &str) -> bool {
+    pub fn names(&self, key: &str) -> bool {
         match &self.pattern {
             None => key.ends_with(&self.argument),
             Some(_) if self.kind.is_about_comments() => false,
@@ -202,7 +203,9 @@ impl<'r> Selector<'r> {
 
     /// The next value has this key.
     pub fn key(&mut self, key: &str) {
-        let is_named = if let Some(known) = self.known.get(key) {
+        let is_named = if self.rule.pattern.is_none() {
+            self.rule.names(key)
+        } else if let Some(known) = self.known.get(key) {
             *known
         } else {
             let is_named = self.rule.names(key);

@@ -468,7 +468,10 @@ mod tests {
             panic!("not sealed");
         };
         assert_eq!(sealed.mac, Standing::Empty);
-        assert!(matches!(look("", &[("image", "sops"), ("version", "3.13.3")]), Sealing::Clear));
+        assert!(matches!(
+            look("", &[("image", "sops"), ("version", "3.13.3")]),
+            Sealing::Clear
+        ));
     }
 
     #[test]
@@ -503,11 +506,11 @@ mod tests {
     fn what_has_no_reader_is_clear_only_if_it_does_not_look_sealed() {
         let text = format!("A={TOKEN}\nsops_version=3.13.3\n");
         assert!(matches!(
-            Sealing::of("a.env", text.as_bytes(), &[]),
+            Sealing::of("a.toml", text.as_bytes(), &[]),
             Sealing::Unknown { .. }
         ));
         assert!(matches!(
-            Sealing::of("a.env", b"A=sops\n", &[]),
+            Sealing::of("a.toml", b"A=sops\n", &[]),
             Sealing::Clear
         ));
     }

@@ -16,7 +16,7 @@ pub use branch::{Field, Fields};
 pub use path::{Element, Path, PathError};
 pub use rewrite::{Rewrite, rewrite};
 pub use trail::Trail;
-pub use walk::{Step, walk};
+pub use walk::{Step, Steps, walk, walk_node};
 
 use std::fmt;
 

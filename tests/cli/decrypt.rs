@@ -232,23 +232,6 @@ fn the_form_without_a_subcommand_opens() {
 }
 
 #[test]
-fn another_format_is_refused_and_not_written_under_the_old_name() {
-    let scene = sealed(CLEAR);
-    let before = scene.bytes("a.yaml");
-    scene
-        .run("decrypt -i --output-type json a.yaml")
-        .fails(4)
-        .stdout("")
-        .matches(&scene, "decrypt-conversion");
-    assert_eq!(scene.bytes("a.yaml"), before);
-    scene.write("a.env", "A=b\n");
-    scene
-        .run("decrypt a.env")
-        .fails(2)
-        .matches(&scene, "decrypt-other-format");
-}
-
-#[test]
 fn a_missing_file_and_one_that_is_not_sealed_are_named() {
     let scene = Scene::with_age().file("a.yaml", CLEAR).file("dir/x", "");
     scene

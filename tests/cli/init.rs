@@ -4,7 +4,7 @@ use std::fs;
 
 use super::{CLEAR_FILE, SEALED, SECRETS, line};
 use crate::servers::moto;
-use crate::support::{OTHER_RECIPIENT, RECIPIENT, Scene};
+use crate::support::{OTHER_RECIPIENT, RECIPIENT, Scene, THIRD_RECIPIENT};
 
 const TRACKIT: &str = "tf/secrets/dev/encrypted-secrets.yaml";
 
@@ -157,6 +157,36 @@ fn a_trackit_repository_keeps_its_layout_its_sealed_file_and_its_readers() {
         !staged.contains("clear") && !staged.contains("out/"),
         "{staged}"
     );
+}
+
+#[test]
+fn the_key_groups_of_a_sealed_file_become_those_of_its_rule() {
+    let scene = Scene::holding("AC");
+    let group = |recipient: &str| format!("{{ age: [{recipient}] }}");
+    let groups = [RECIPIENT, OTHER_RECIPIENT, THIRD_RECIPIENT]
+        .map(group)
+        .join(", ");
+    scene.write(
+        "rules.yaml",
+        format!("creation_rules: [{{ shamir_threshold: 2, key_groups: [{groups}] }}]\n"),
+    );
+    scene.write("x.yaml", SECRETS);
+    let sealed = scene.sops("--config rules.yaml encrypt x.yaml").succeeds();
+    for file in ["x.yaml", "rules.yaml"] {
+        fs::remove_file(scene.path(file)).unwrap();
+    }
+    scene.write(TRACKIT, &sealed.stdout);
+    scene.run("init --no-hook").succeeds();
+    assert_eq!(line(&scene.read(".sops.yaml"), "shamir_threshold"), "2");
+
+    // The guard finds the file as the rule says, and what is sealed anew has the same form.
+    let set = ["set", TRACKIT, "[\"tiingo_api_key\"]", "\"new\""];
+    scene.cmd(set).run().succeeds();
+    scene.run("decrypt --env dev").succeeds();
+    fs::remove_file(scene.path(TRACKIT)).unwrap();
+    scene.run("encrypt --env dev").succeeds();
+    scene.sops(&format!("decrypt {TRACKIT}")).succeeds();
+    assert_eq!(line(&scene.read(TRACKIT), "shamir_threshold"), "2");
 }
 
 #[test]

@@ -6,9 +6,12 @@
 
 mod bad_input;
 mod binary;
+mod conversion;
 mod decrypt;
 mod encrypt;
 mod environments;
+mod flat;
+mod groups;
 mod hook;
 mod hook_ways;
 mod init;

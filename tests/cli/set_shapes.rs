@@ -24,6 +24,26 @@ const CASES: &[(&str, &str, &str, &str)] = &[
         "{\"l\": [[1, 2], {\"m\": null}]}",
         "a:\n  b:\n    c: x\n    # deep\n  # mid\n  k:\n    l:\n      - - 1\n        - 2\n      - m: null\n\n# low\nz: 1\n",
     ),
+    // Where a tag, an explicit key without a value or a pair without braces stands.
+    ("a: !!str x\nb: 1\n", "['a']", "5", "a: 5\nb: 1\n"),
+    (
+        "a: [!!str x, !l y]\n",
+        "['a'][0]",
+        "5",
+        "a: [5, !l \"y\"]\n",
+    ),
+    (
+        "a: [? b : c, d]\n",
+        "['a'][0]['k']",
+        "1",
+        "a: [{? b : \"c\", k: 1}, \"d\"]\n",
+    ),
+    (
+        "a:\n  ? b # note\n  :\n",
+        "['a']['k']",
+        "1",
+        "a:\n  ? b # note\n  :\n  k: 1\n",
+    ),
     // Items.
     (
         "a:\n- x # of x\n# of b\nb: 1\n",
@@ -172,7 +192,7 @@ const CASES: &[(&str, &str, &str, &str)] = &[
         "a: 'x'\n",
         "['odd: key']['yes']",
         "\"v\"",
-        "a: 'x'\n\"odd: key\":\n    \"yes\": 'v'\n",
+        "a: 'x'\n'odd: key':\n    \"yes\": 'v'\n",
     ),
     ("a: x\n---\nb: y\n", "['b']", "1", "a: x\nb: 1\n---\nb: y\n"),
     ("a: |+\n  x\n\n", "['k']", "1", "a: |+\n  x\n\nk: 1\n"),

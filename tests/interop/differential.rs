@@ -81,27 +81,41 @@ fn passes(scene: &Scene, text: &str, rule: &str, seed: u64) -> bool {
     ];
     let mut files = vec![scene.path("clear.yaml")];
     for (at_number, (what, run)) in opened.iter().enumerate() {
-        assert_eq!(run.status, 0, "{}: {run}", at(what));
+        // The reference writes some files that it cannot read, a merge key with a comment say.
+        let may_fail = *what == "theirs by the reference";
+        assert!(may_fail || run.status == 0, "{}: {run}", at(what));
         let file = format!("opened-{at_number}.yaml");
         scene.write(&file, &run.stdout);
         files.push(scene.path(&file));
     }
-    let seen = seen(&files);
-    let (clear, by_reference) = (&seen[0], &seen[4]);
-    for ((what, run), one) in opened.iter().zip(&seen[1..]) {
-        assert_eq!(one.values, clear.values, "{}: {run}", at(what));
-        if *what == "theirs by the reference" {
+    let mut seen = seen(&files);
+    let by_reference = seen.pop().expect("one for each");
+    let by_reference = by_reference.filter(|_| opened[3].1.status == 0);
+    let clear = seen.remove(0).expect("the reference has sealed it");
+    let (rewritten, clear_text) = (rewritten(scene), text);
+    for ((what, run), one) in opened.iter().zip(seen) {
+        let Some(one) = one else {
+            // An empty list with a comment, in a list say, is no YAML as the reference writes it.
+            let is_its_own = by_reference.is_none() && *what == "ours by the reference";
+            assert!(is_its_own, "{}: not read: {run}", at(what));
             continue;
-        }
+        };
+        assert_eq!(one.values, clear.values, "{}: {run}", at(what));
         // The reference loses comments in a round trip of its own; nobody else may.
-        let lost = clear.comments.difference(&one.comments);
-        for comment in lost {
-            // It sees no comment in an empty collection that it has written itself.
+        for comment in clear.comments.difference(&one.comments) {
             let text = format!("#{}", comment.trim_matches('"'));
             let by_it = || {
-                !what.starts_with("ours by us")
-                    && (!by_reference.comments.contains(comment)
-                        || !rewritten(scene).contains(&text))
+                let is_lost = match &by_reference {
+                    Some(seen) => !seen.comments.contains(comment),
+                    None => true,
+                };
+                // What it loses here can stand once more in what an alias repeats, which we write
+                // out without comments; and what it writes above an empty list is lost by chance.
+                let hides = |line: &str| line.contains("[]") || line.contains('*');
+                *what != "ours by us"
+                    && (is_lost
+                        || !rewritten.contains(&text)
+                        || *what == "ours by the reference" && clear_text.lines().any(hides))
             };
             assert!(
                 run.out().contains(&text) || by_it(),
@@ -125,22 +139,23 @@ struct Seen {
     comments: BTreeSet<String>,
 }
 
-fn seen(files: &[PathBuf]) -> Vec<Seen> {
-    let walks = seen_by_the_reference(files);
-    let lines = walks.into_iter().map(|walk| walk.expect("it is read"));
-    lines
+/// `None` for a file that it does not read.
+fn seen(files: &[PathBuf]) -> Vec<Option<Seen>> {
+    let walks = seen_by_the_reference(files).into_iter();
+    walks
         .map(|walk| {
+            let walk = walk.ok()?;
             let (values, comments) = walk
                 .lines()
                 .partition::<Vec<_>, _>(|line| line.starts_with('v'));
-            Seen {
+            Some(Seen {
                 values: values.into_iter().map(normal).collect(),
                 comments: comments
                     .into_iter()
                     .filter_map(|line| line.split_once(" comment "))
                     .map(|(_, comment)| comment.to_owned())
                     .collect(),
-            }
+            })
         })
         .collect()
 }

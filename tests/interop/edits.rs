@@ -51,15 +51,9 @@ fn a_value_goes_anywhere_and_the_reference_sees_the_same_places() {
     }
     let taken = texts.len() as u64;
     assert!(taken > count / 3, "only {taken} documents were taken");
-    // In the wildest places, explicit keys without a value and tags in flow lists say, nothing is
-    // written rather than something else.
+    // What the reference could not read is refused, and a comment that would be lost.
     let is_meant = |error: &String| {
-        let words = [
-            "would be lost",
-            "does not read back",
-            "is no string",
-            "merge key",
-        ];
+        let words = ["would be lost", "merge key"];
         words.iter().any(|words| error.contains(words))
     };
     assert!(refused.iter().all(is_meant), "{refused:#?}");
@@ -75,6 +69,11 @@ fn a_value_goes_anywhere_and_the_reference_sees_the_same_places() {
             .flat_map(|line| [line, "\n"])
             .collect();
         let ours = seen_by_us(text).unwrap_or_else(|error| format!("{error}\n"));
+        let ours: String = ours
+            .lines()
+            .filter(|line| !is_in_braces(line, text))
+            .flat_map(|line| [line, "\n"])
+            .collect();
         if ours != theirs {
             let _ = writeln!(
                 differences,
@@ -83,6 +82,16 @@ fn a_value_goes_anywhere_and_the_reference_sees_the_same_places() {
         }
     }
     assert!(differences.is_empty(), "{differences}");
+}
+
+/// Whether this is the comment of an empty map, which the reference does not see.
+fn is_in_braces(seen: &str, text: &str) -> bool {
+    let comment = seen.split_once(" comment ").map(|(_, comment)| comment);
+    let comment = comment.map(|comment| format!("#{}", comment.trim_matches('"')));
+    comment.is_some_and(|comment| {
+        let mut heads = text.lines().filter_map(|line| line.strip_suffix(&comment));
+        heads.any(|head| head.trim_end().ends_with(" {"))
+    })
 }
 
 fn comments(text: &str) -> usize {

@@ -1,10 +1,15 @@
 //! Both directions, live: the reference opens what we seal and we open what it seals, with age, with
 //! KMS and with both; and the package that the Terraform provider uses reads our files.
 
+mod comments;
+mod conversions;
 mod differential;
 mod documents;
 mod edits;
+mod flat;
+mod groups;
 mod json;
+mod large;
 mod same;
 mod walk;
 mod yaml;

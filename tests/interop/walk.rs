@@ -79,13 +79,11 @@ pub(super) fn seen_by_the_reference(files: &[std::path::PathBuf]) -> Vec<Result<
             if let Some(error) = json["err"].as_str() {
                 return Err(error.to_owned());
             }
+            let Some(documents) = json["docs"].as_array() else {
+                return Err("no documents".to_owned());
+            };
             let mut lines = String::new();
-            for item in json["docs"]
-                .as_array()
-                .unwrap()
-                .iter()
-                .flat_map(|doc| doc.as_array().unwrap())
-            {
+            for item in documents.iter().flat_map(|doc| doc.as_array().unwrap()) {
                 let text = |name: &str| item[name].as_str().unwrap().to_owned();
                 let path = text("p");
                 let path = if path.is_empty() {

@@ -20,6 +20,8 @@ pub(crate) enum Fault {
     LoseAnswer,
     /// Nothing, for this long; then as [`Fault::Drop`].
     Hang(Duration),
+    /// The answer, after this long.
+    Slow(Duration),
 }
 
 impl Fault {
@@ -70,6 +72,11 @@ impl Proxy {
         shared.faults.insert(target.to_owned(), fault);
     }
 
+    /// The same for calls to one region only.
+    pub(crate) fn on_in(&self, region: &str, target: &str, fault: Fault) {
+        self.on(&format!("{target} in {region}"), fault);
+    }
+
     /// Takes all faults away.
     pub(crate) fn heal(&self) {
         self.shared.lock().unwrap().faults.clear();
@@ -112,9 +119,13 @@ pub(super) fn forward(port: u16, request: &[u8]) -> io::Result<Vec<u8>> {
 fn serve(mut client: TcpStream, backend: u16, shared: &Mutex<Shared>) -> io::Result<()> {
     let (head, body) = read_request(&mut client)?;
     let target = header(&head, "x-amz-target").unwrap_or("sts").to_owned();
+    // The scope of a signature is KEY/DATE/REGION/SERVICE/aws4_request.
+    let region = header(&head, "authorization").and_then(|text| text.split('/').nth(2));
+    let there = format!("{target} in {}", region.unwrap_or_default());
     let fault = {
         let mut shared = shared.lock().unwrap();
-        let fault = shared.faults.get(&target).cloned();
+        let faults = &shared.faults;
+        let fault = faults.get(&target).or_else(|| faults.get(&there)).cloned();
         shared.calls.push(target);
         fault
     };
@@ -143,6 +154,10 @@ fn serve(mut client: TcpStream, backend: u16, shared: &Mutex<Shared>) -> io::Res
         Some(Fault::Hang(time)) => {
             thread::sleep(time);
             Ok(())
+        }
+        Some(Fault::Slow(time)) => {
+            thread::sleep(time);
+            client.write_all(&closing(&pass_on()?))
         }
     }
 }

@@ -38,6 +38,10 @@ pub(crate) const RECIPIENT: &str = "age1gkrpmauxgpk88ynuexa4pgyrve93szkyxvpktsnx
 pub(crate) const OTHER_RECIPIENT: &str =
     "age1a34rrmmn78r8wqaa0tv5mgvdqw2948vmr0nk5u4t73nm5hu0h90supxcey";
 
+/// A third one's, of `fixtures/vectors/keys/age-C.txt`.
+pub(crate) const THIRD_RECIPIENT: &str =
+    "age105hhzcnk2j9p7cnxrjv3xwkf2k9ztxk4ea99rxlexlypwncv0atqgwhlze";
+
 /// A temporary world; it goes when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Scene {
@@ -94,6 +98,11 @@ impl Scene {
         fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
         let file = file.display().to_string();
         scene.env("SOPS_AGE_KEY_FILE", file)
+    }
+
+    /// With these throwaway identities (`A`, `B`, …) in a variable.
+    pub(crate) fn holding(names: &str) -> Self {
+        Self::new().env("SOPS_AGE_KEY", identities(names))
     }
 
     /// Makes the working directory a Git repository with an author.
@@ -229,6 +238,19 @@ impl Scene {
     fn remember(&self, line: String, output: Vec<u8>) {
         self.printed.lock().unwrap().push((line, output));
     }
+}
+
+/// The private halves of these throwaway identities, a line each.
+pub(crate) fn identities(names: &str) -> String {
+    let lines = names.chars().map(|name| {
+        let text = fs::read_to_string(fixture(&format!("vectors/keys/age-{name}.txt"))).unwrap();
+        let mut lines = text.lines();
+        lines
+            .find(|line| line.starts_with("AGE-SECRET-KEY-"))
+            .unwrap()
+            .to_owned()
+    });
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// Whether the tests run as root, which no permission stops.

@@ -13,8 +13,19 @@ use clsecrets::{Code, Error, Settings};
 pub(super) struct Recipients {
     pub(super) kms: Vec<String>,
     pub(super) age: Vec<String>,
+    /// Key groups, in place of the two lists.
+    pub(super) groups: Vec<Group>,
+    /// How many of the groups are needed.
+    pub(super) threshold: i64,
     /// Which values are sealed, where a sealed file says another than the default.
     pub(super) selection: Vec<(String, String)>,
+}
+
+/// What one of several key groups names.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Group {
+    pub(super) kms: Vec<String>,
+    pub(super) age: Vec<String>,
 }
 
 /// The identity that opens what is sealed here.
@@ -27,7 +38,7 @@ pub(super) struct Identity {
 
 impl Recipients {
     pub(super) fn is_empty(&self) -> bool {
-        self.kms.is_empty() && self.age.is_empty()
+        self.kms.is_empty() && self.age.is_empty() && self.groups.is_empty()
     }
 }
 
@@ -36,7 +47,7 @@ pub(super) fn given(kms: &[String], age: &[String]) -> Result<Recipients, Error>
     let recipients = Recipients {
         kms: trimmed(kms),
         age: trimmed(age),
-        selection: Vec::new(),
+        ..Recipients::default()
     };
     for arn in &recipients.kms {
         if !is_key_arn(arn) {
@@ -87,6 +98,7 @@ pub(super) fn of_sealed(path: &Path, name: &str) -> Option<Recipients> {
 
 fn of_branch(branch: &Fields) -> Option<Recipients> {
     let mut recipients = Recipients::default();
+    let mut flat = Vec::new();
     for (kind, field) in &branch.0 {
         if SELECTION.contains(&kind.as_str()) {
             let text = match field {
@@ -102,24 +114,57 @@ fn of_branch(branch: &Fields) -> Option<Recipients> {
             }
             continue;
         }
-        let entries = match field {
-            Field::List(entries) if !entries.is_empty() => entries,
-            _ => continue,
+        match (kind.as_str(), field) {
+            ("key_groups", Field::List(groups)) => {
+                for group in groups {
+                    let Field::Map(fields) = group else {
+                        return None;
+                    };
+                    recipients.groups.push(group_of(fields.0.iter())?);
+                }
+            }
+            ("shamir_threshold", Field::Int(threshold)) => recipients.threshold = *threshold,
+            (_, Field::List(_)) => flat.push((kind.clone(), field.clone())),
+            _ => {}
+        }
+    }
+    let alone = group_of(flat.iter())?;
+    let is_usable = |group: &Group| {
+        given(&group.kms, &group.age).is_ok_and(|recipients| !recipients.is_empty())
+    };
+    let is_sayable = match recipients.groups.as_slice() {
+        [] => is_usable(&alone),
+        groups => {
+            alone == Group::default()
+                && groups.len() > 1
+                && recipients.threshold >= 2
+                && groups.iter().all(is_usable)
+        }
+    };
+    (recipients.kms, recipients.age) = (alone.kms, alone.age);
+    is_sayable.then_some(recipients)
+}
+
+/// The members of a group, if all of them are of kinds that a rule of ours can name.
+fn group_of<'a>(lists: impl Iterator<Item = &'a (String, Field)>) -> Option<Group> {
+    let mut group = Group::default();
+    for (kind, field) in lists {
+        let Field::List(entries) = field else {
+            continue;
         };
         for entry in entries {
             let Field::Map(entry) = entry else {
                 return None;
             };
             match kind.as_str() {
-                "kms" => recipients.kms.push(key_of(entry)?),
-                "age" => recipients.age.push(entry.text("recipient")?.to_owned()),
-                // Another kind, or key groups: a rule without it would take a reader away.
+                "kms" => group.kms.push(key_of(entry)?),
+                "age" => group.age.push(entry.text("recipient")?.to_owned()),
+                // A rule without it would take a reader away.
                 _ => return None,
             }
         }
     }
-    let is_usable = !recipients.is_empty() && given(&recipients.kms, &recipients.age).is_ok();
-    is_usable.then_some(recipients)
+    Some(group)
 }
 
 /// A KMS entry as the flat field of a rule writes it, which has no context.
@@ -262,6 +307,7 @@ mod tests {
     use super::*;
 
     const ARN: &str = "arn:aws:kms:us-east-2:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
+    const AGE: &str = "age1gkrpmauxgpk88ynuexa4pgyrve93szkyxvpktsnx8phpcjn6sagssyzz4m";
 
     #[test]
     fn arns_of_keys_and_aliases_are_taken_and_others_are_not() {
@@ -318,5 +364,37 @@ mod tests {
         );
         let other = branch("hc_vault", entry(&[("vault_address", "x")]));
         assert_eq!(of_branch(&other), None);
+    }
+
+    #[test]
+    fn key_groups_are_taken_with_their_threshold_or_not_at_all() {
+        let list = |kind: &str, name: &str, text: &str| {
+            let entry = Fields::from([(name, text)]);
+            (kind.to_owned(), Field::List(vec![Field::Map(entry)]))
+        };
+        let group = |lists: Vec<(String, Field)>| Field::Map(Fields(lists));
+        let branch = |groups: Vec<Field>, threshold: i64| {
+            Fields(vec![
+                ("key_groups".to_owned(), Field::List(groups)),
+                ("shamir_threshold".to_owned(), Field::Int(threshold)),
+            ])
+        };
+        let kms = || group(vec![list("kms", "arn", ARN)]);
+        let empty = ("hc_vault".to_owned(), Field::List(Vec::new()));
+        let age = || group(vec![list("age", "recipient", AGE), empty.clone()]);
+        let found = of_branch(&branch(vec![kms(), age()], 2)).unwrap();
+        assert_eq!(found.threshold, 2);
+        assert_eq!(found.groups[0].kms, [ARN]);
+        assert_eq!(found.groups[1].age, [AGE]);
+
+        let pgp = group(vec![list("pgp", "fp", "ABCD")]);
+        for other in [
+            branch(vec![kms(), pgp], 2),
+            branch(vec![kms(), age()], 0),
+            branch(vec![kms(), Field::Map(Fields::default())], 2),
+            branch(vec![kms()], 2),
+        ] {
+            assert_eq!(of_branch(&other), None);
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use clsecrets::fs::TEMPORARY_PREFIX;
 
 use super::environments::Environment;
-use super::recipients::Recipients;
+use super::recipients::{Group, Recipients};
 
 /// `.sops.yaml`.
 pub(super) fn rules(rules: &[String]) -> String {
@@ -27,6 +27,11 @@ pub(super) fn rule(environment: &Environment, recipients: &Recipients) -> String
             let _ = writeln!(text, "    {field}: >-\n      {}", list.join(",\n      "));
         }
     }
+    if !recipients.groups.is_empty() {
+        let _ = writeln!(text, "    shamir_threshold: {}", recipients.threshold);
+        text.push_str("    key_groups:\n");
+        text.extend(recipients.groups.iter().map(group));
+    }
     for (field, argument) in &recipients.selection {
         if field == "mac_only_encrypted" {
             let _ = writeln!(text, "    {field}: {argument}");
@@ -38,6 +43,26 @@ pub(super) fn rule(environment: &Environment, recipients: &Recipients) -> String
         text.push_str("    age: RECIPIENT\n");
     }
     text
+}
+
+/// One key group, as an item of a list of maps.
+fn group(group: &Group) -> String {
+    let mut lines = Vec::new();
+    for (field, list) in [("kms", &group.kms), ("age", &group.age)] {
+        if !list.is_empty() {
+            lines.push(format!("{field}:"));
+        }
+        for entry in list {
+            match entry.split_once('+').filter(|_| field == "kms") {
+                None if field == "kms" => lines.push(format!("  - arn: {entry}")),
+                None => lines.push(format!("  - {entry}")),
+                Some((arn, role)) => {
+                    lines.extend([format!("  - arn: {arn}"), format!("    role: {role}")]);
+                }
+            }
+        }
+    }
+    format!("      - {}\n", lines.join("\n        "))
 }
 
 /// Matches exactly the sealed and the clear name. Names of environments need no escaping.
@@ -132,6 +157,7 @@ mod tests {
             kms: vec!["arn:a".to_owned(), "arn:b".to_owned()],
             age: vec!["age1x".to_owned()],
             selection: vec![("encrypted_regex".to_owned(), "it's".to_owned())],
+            ..Recipients::default()
         };
         assert_eq!(
             rule(&dev(), &recipients),
@@ -172,15 +198,54 @@ mod tests {
             ],
             age: vec!["age1jatpu8f7dgccuvwm0aacalahxl4vvpvmqmedgy9ssvlkhy9pevqsp0k9rx".to_owned()],
             selection: vec![("mac_only_encrypted".to_owned(), "true".to_owned())],
+            ..Recipients::default()
         };
         let blocks: Vec<_> = both.iter().map(|one| rule(one, &recipients)).collect();
         let read = RulesFile::parse(Path::new("/r/.sops.yaml"), &rules(&blocks)).unwrap();
         for one in &both {
             for path in [&one.sealed, &one.clear] {
                 let rule = read.rule_for(&Path::new("/r").join(path)).unwrap();
-                assert_eq!(rule.map(|rule| rule.recipients.len()), Some(3), "{path}");
+                assert_eq!(rule.map(|rule| rule.groups[0].len()), Some(3), "{path}");
             }
         }
+    }
+
+    #[test]
+    fn key_groups_are_written_as_the_tool_reads_them() {
+        use clsecrets::config::RulesFile;
+        use std::path::Path;
+
+        const AGE: &str = "age1jatpu8f7dgccuvwm0aacalahxl4vvpvmqmedgy9ssvlkhy9pevqsp0k9rx";
+        let arn = "arn:aws:kms:us-east-2:111122223333:key/a";
+        let role = format!("{arn}+arn:aws:iam::111122223333:role/sealer");
+        let recipients = Recipients {
+            groups: vec![
+                Group {
+                    kms: vec![arn.to_owned(), role],
+                    age: vec![AGE.to_owned()],
+                },
+                Group {
+                    kms: Vec::new(),
+                    age: vec![AGE.to_owned()],
+                },
+            ],
+            threshold: 2,
+            ..Recipients::default()
+        };
+        let text = rules(&[rule(&dev(), &recipients)]);
+        let read = RulesFile::parse(Path::new("/r/.sops.yaml"), &text).unwrap();
+        let found = read.rule_for(&Path::new("/r").join(dev().sealed)).unwrap();
+        let groups = found.unwrap().seal_for(&read).unwrap();
+        let sizes: Vec<usize> = groups
+            .groups()
+            .iter()
+            .map(|one| one.recipients.len())
+            .collect();
+        assert_eq!((sizes, groups.threshold()), (vec![3, 1], 2));
+        let roles = groups
+            .recipients()
+            .filter(|one| one.fields.text("role").is_some());
+        assert_eq!(roles.count(), 1);
     }
 
     #[test]

@@ -9,8 +9,9 @@ fn rules(text: &str) -> RulesFile {
 }
 
 fn names(rule: &Rule) -> Vec<&str> {
-    rule.recipients
+    rule.groups
         .iter()
+        .flatten()
         .map(|recipient| {
             let fields = &recipient.fields;
             fields.text("recipient").or(fields.text("arn")).unwrap()
@@ -69,7 +70,7 @@ fn a_flat_kms_entry_takes_the_profile_of_the_rule() {
         "creation_rules:\n- kms: {ARN}+arn:aws:iam::1:role/r\n  aws_profile: dev\n"
     ))
     .unwrap();
-    let fields = &rule.recipients[0].fields;
+    let fields = &rule.groups[0][0].fields;
     assert_eq!(fields.text("aws_profile"), Some("dev"));
     assert_eq!(fields.text("role"), Some("arn:aws:iam::1:role/r"));
 }
@@ -83,20 +84,74 @@ fn one_key_group_with_what_it_merges_replaces_the_flat_fields() {
     ))
     .unwrap();
     assert_eq!(names(&rule), [ARN, A]);
-    let fields = &rule.recipients[0].fields;
+    let fields = &rule.groups[0][0].fields;
     assert_eq!(fields.text("aws_profile"), Some("dev"));
     assert!(fields.get("context").is_some());
 }
 
 #[test]
-fn several_key_groups_are_refused() {
-    let error = only_rule(&format!(
-        "creation_rules:\n- key_groups:\n  - age: [{A}]\n  - age: [{B}]\n"
+fn several_key_groups_keep_their_order_and_what_they_merge_comes_first() {
+    let rule = only_rule(&format!(
+        "creation_rules:\n- age: {A}\n  shamir_threshold: 2\n  key_groups:\n  \
+         - age: ['{A},{B}', {A}]\n    merge:\n    - kms: [{{ arn: {ARN} }}]\n      \
+         merge: [{{ age: [{B}] }}, null]\n  \
+         - age: [{A}]\n  - null\n  - {{}}\n"
     ))
-    .unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "/repo/.sops.yaml: rule 1: key groups are not supported yet"
+    .unwrap();
+    let groups: Vec<usize> = rule.groups.iter().map(Vec::len).collect();
+    assert_eq!(groups, [3, 1, 0]);
+    assert_eq!(names(&rule), [B, ARN, A, A]);
+    assert_eq!(rule.shamir_threshold, 2);
+}
+
+#[test]
+fn without_a_threshold_all_groups_are_needed() {
+    let rules = rules(&format!(
+        "creation_rules:\n- key_groups:\n  - age: [{A}]\n  - age: [{B}]\n"
+    ));
+    let rule = rules.rule_for(Path::new("/repo/a")).unwrap().unwrap();
+    let groups = rule.seal_for(&rules).unwrap();
+    assert!(groups.are_shared());
+    assert_eq!(groups.threshold(), 2);
+}
+
+#[test]
+fn the_flat_fields_count_where_there_are_no_groups() {
+    for groups in ["[]", "null", "[null]"] {
+        let text = format!("creation_rules:\n- age: {B}\n  key_groups: {groups}\n");
+        assert_eq!(names(&only_rule(&text).unwrap()), [B], "{groups}");
+    }
+    for groups in ["[{}]", "[{age: []}]"] {
+        let text = format!("creation_rules:\n- age: {B}\n  key_groups: {groups}\n");
+        assert_eq!(names(&only_rule(&text).unwrap()), [""; 0], "{groups}");
+    }
+}
+
+#[test]
+fn a_group_is_a_map_of_lists_and_a_threshold_a_number() {
+    for text in [
+        format!("- key_groups:\n  - age: {A}\n"),
+        format!("- key_groups:\n  - kms: {ARN}\n"),
+        format!("- shamir_threshold: two\n  age: {A}\n"),
+    ] {
+        let text = format!("creation_rules:\n{text}");
+        let parsed = RulesFile::parse(Path::new("/repo/.sops.yaml"), &text);
+        let error = parsed.unwrap_err().to_string();
+        assert!(error.starts_with("/repo/.sops.yaml:"), "{error}");
+    }
+}
+
+#[test]
+fn a_kind_that_only_one_group_has_is_named_with_the_group() {
+    let rules = rules(&format!(
+        "creation_rules:\n- key_groups:\n  - age: [{A}]\n  - hc_vault: ['https://v/v1/t/keys/k']\n    \
+         gcp_kms: [{{ resource_id: x }}]\n"
+    ));
+    let rule = rules.rule_for(Path::new("/repo/a")).unwrap().unwrap();
+    let error = rule.seal_for(&rules).unwrap_err().to_string();
+    assert!(
+        error.ends_with("of kind gcp_kms (key group 2), hc_vault (key group 2)"),
+        "{error}"
     );
 }
 
@@ -106,7 +161,6 @@ fn a_kind_that_this_build_does_not_have_is_refused_when_sealing() {
         "creation_rules:\n- age: {A}\n  pgp: ABCD\n  gcp_kms: projects/x\n"
     ));
     let rule = rules.rule_for(Path::new("/repo/a")).unwrap().unwrap();
-    assert_eq!(rule.unknown_kinds, ["pgp", "gcp_kms"]);
     let error = rule.seal_for(&rules).unwrap_err().to_string();
     assert!(error.contains("pgp, gcp_kms"), "{error}");
 }

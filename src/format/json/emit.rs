@@ -18,6 +18,17 @@ pub(super) struct Emitter<'a> {
 /// What JSON cannot hold.
 pub(super) type Unwritable = &'static str;
 
+/// Why JSON cannot hold a value.
+pub(super) fn refuses(value: &Value) -> Option<Unwritable> {
+    match value {
+        Value::Float(number) if !number.is_finite() => Some("a number that JSON does not have"),
+        Value::Str(bytes) if std::str::from_utf8(bytes.expose()).is_err() => {
+            Some("bytes that are no text, which JSON does not have")
+        }
+        _ => None,
+    }
+}
+
 impl<'a> Emitter<'a> {
     pub(super) fn new(manner: &'a Manner<'a>, escapes_markup: bool) -> Self {
         Self {
@@ -80,19 +91,21 @@ impl<'a> Emitter<'a> {
     }
 
     pub(super) fn value(&mut self, value: &Value) -> Result<(), Unwritable> {
+        if let Some(reason) = refuses(value) {
+            return Err(reason);
+        }
         match value {
             Value::Null => self.text.push_str("null"),
             Value::Bool(flag) => self.text.push_str(if *flag { "true" } else { "false" }),
             Value::Int(number) => self.text.push_str(&Zeroizing::new(number.to_string())),
-            Value::Float(number) => match write_float(*number).map(Zeroizing::new) {
-                Some(text) => self.text.push_str(&text),
-                None => return Err("a number that JSON does not have"),
-            },
+            Value::Float(number) => {
+                let text = Zeroizing::new(write_float(*number).unwrap_or_default());
+                self.text.push_str(&text);
+            }
             Value::Time(time) => self.string(time),
-            Value::Str(bytes) => match std::str::from_utf8(bytes.expose()) {
-                Ok(text) => self.string(text),
-                Err(_) => return Err("bytes that are no text, which JSON does not have"),
-            },
+            Value::Str(bytes) => {
+                self.string(std::str::from_utf8(bytes.expose()).unwrap_or_default());
+            }
         }
         Ok(())
     }

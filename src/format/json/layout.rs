@@ -1,8 +1,8 @@
 //! Where each site of a JSON document stands in its text: one span, whatever stands there.
 
 use std::ops::Range;
-use std::sync::OnceLock;
 
+use super::super::lines::{LineStarts, column};
 use crate::tree::Site;
 
 /// The places of a document, by site number, and those of its metadata.
@@ -13,8 +13,7 @@ pub(crate) struct Layout {
     pub(super) top: Range<usize>,
     /// The metadata entry, if there is one.
     pub(super) entry: Option<EntryPlace>,
-    /// Where each line begins: many positions are asked for at once, or none.
-    lines: OnceLock<Vec<usize>>,
+    lines: LineStarts,
 }
 
 /// The metadata entry.
@@ -51,14 +50,7 @@ impl Layout {
 
     pub(in crate::format) fn position(&self, source: &[u8], site: Site) -> (usize, usize) {
         let offset = self.place(site).map_or(0, |place| place.start);
-        let lines = self.lines.get_or_init(|| {
-            let ends = source.iter().enumerate();
-            let next = ends.filter_map(|(at, byte)| (*byte == b'\n').then_some(at + 1));
-            std::iter::once(0).chain(next).collect()
-        });
-        let line = lines.partition_point(|start| *start <= offset);
-        let start = lines.get(line.saturating_sub(1)).copied().unwrap_or(0);
-        (line, column(source, start, offset))
+        self.lines.position(source, offset)
     }
 }
 
@@ -71,14 +63,4 @@ pub(super) fn position(source: &[u8], offset: usize) -> (usize, usize) {
         .rposition(|byte| *byte == b'\n')
         .map_or(0, |at| at + 1);
     (line, column(source, start, offset))
-}
-
-fn column(source: &[u8], start: usize, offset: usize) -> usize {
-    let before = source.get(start..offset).unwrap_or_default();
-    // A byte order mark is no character of the text.
-    let before = before
-        .strip_prefix(super::BYTE_ORDER_MARK)
-        .unwrap_or(before);
-    let begins = |byte: &&u8| (**byte & 0xC0) != 0x80;
-    before.iter().filter(begins).count() + 1
 }

@@ -13,15 +13,13 @@ pub(super) mod splice;
 
 use zeroize::Zeroizing;
 
-use super::{Document, Edits, Fault, Format, FormatError};
+use super::{Document, Edits, Format, FormatError, METADATA_KEY, unrepresentable};
 use crate::tree::{Fields, Map, Node, Path, Tree, Value};
 
 pub(crate) use layout::Layout;
 
 /// May stand before the object; it is no character of the text.
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
-/// The key of the metadata.
-const METADATA_KEY: &str = "sops";
 /// Levels of nesting that are read; the walk is recursive, so this bounds its stack.
 const DEPTH_LIMIT: usize = 900;
 
@@ -90,12 +88,19 @@ impl Format for Json {
         }
     }
 
+    fn refuses(&self, value: &Value) -> Option<&'static str> {
+        emit::refuses(value)
+    }
+
     fn keeps_comments(&self) -> bool {
         false
     }
 
-    fn keeps_type(&self, value: &Value) -> bool {
-        !matches!(value, Value::Time(_))
+    fn reads_as(&self, value: &Value) -> Option<Value> {
+        match value {
+            Value::Time(time) => Some(Value::text(time)),
+            _ => None,
+        }
     }
 }
 
@@ -113,14 +118,4 @@ pub(super) fn write(
     emitter.pairs(pairs, Some("")).map_err(unrepresentable)?;
     emitter.text.push('\n');
     Ok(Zeroizing::new(emitter.text.as_bytes().to_vec()))
-}
-
-/// A fault of a text that is yet to be written.
-pub(super) fn unrepresentable(reason: &str) -> FormatError {
-    FormatError {
-        fault: Fault::Unrepresentable,
-        line: 1,
-        column: 1,
-        reason: reason.to_owned(),
-    }
 }

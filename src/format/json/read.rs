@@ -5,10 +5,10 @@
 
 use std::ops::Range;
 
-use super::super::{Fault, FormatError, Metadata};
+use super::super::{Fault, FormatError, METADATA_KEY, Metadata};
 use super::layout::{EntryPlace, Layout, position};
 use super::scalar::{Refused, number, plain_length, unescape};
-use super::{BYTE_ORDER_MARK, DEPTH_LIMIT, METADATA_KEY};
+use super::{BYTE_ORDER_MARK, DEPTH_LIMIT};
 use crate::secret::SecretBytes;
 use crate::tree::{Entry, Field, Fields, Item, Leaf, List, Map, Node, Pair, Value};
 

@@ -8,11 +8,11 @@ use std::ops::Range;
 
 use zeroize::Zeroizing;
 
-use super::super::{Change, Document, Edits, Fault, FormatError, MetadataEdit};
+use super::super::{Change, Document, Edits, Fault, FormatError, METADATA_KEY, MetadataEdit};
+use super::BYTE_ORDER_MARK;
 use super::emit::{Emitter, Unwritable};
 use super::layout::{EntryPlace, Layout, position};
 use super::manner::{Manner, before_blanks, line_indent, past_blanks};
-use super::{BYTE_ORDER_MARK, METADATA_KEY};
 use crate::tree::{Element, Fields, List, Map, Node, Path, Site, Value};
 
 /// Writes edits into the source of a document.
@@ -184,7 +184,7 @@ impl<'d, 'e> Splice<'d, 'e> {
                     let reason = "an alias, which JSON does not have";
                     return self.fail(span.start, Fault::Unrepresentable, reason);
                 }
-                Change::OpenComment(_) => self.remove_item(&span, &mut leading),
+                Change::OpenComment(_) | Change::LeaveOut => self.remove_item(&span, &mut leading),
             }
         }
         Ok(())

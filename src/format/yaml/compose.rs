@@ -14,7 +14,6 @@ use super::super::{Fault, FormatError, Metadata};
 use super::copies::Copying;
 use super::grammar::{Content, Parsed, Raw};
 use super::layout::{Layout, ListPlace, MapPlace, Place, ScalarPlace};
-use super::lines::line_start;
 use super::reach::{behind_colon, next_dash};
 use super::tokens::DEPTH_LIMIT;
 
@@ -60,6 +59,11 @@ pub(super) fn compose(text: &str, parsed: &Parsed) -> Result<Composed, FormatErr
         .filter(|span| span.len() > 1)
         .map(|span| span.start)
         .collect();
+    if composer.metadata.is_none() {
+        let hidden: Vec<usize> = composer.layout.comments_in_parted().collect();
+        composer.layout.unattached.extend(hidden);
+        composer.layout.unattached.sort_unstable();
+    }
     // What the reference cannot read is no reason to leave a sealed file unopened.
     if let Some(refusal) = composer.refusal.filter(|_| composer.metadata.is_none()) {
         return Err(refusal);
@@ -126,7 +130,7 @@ impl Composer<'_> {
         root_of: Option<usize>,
     ) -> Result<Map, FormatError> {
         let bytes = self.text.as_bytes();
-        let column = raw.span.start - line_start(bytes, raw.span.start);
+        let column = self.layout.lines.before(bytes, raw.span.start);
         let place = MapPlace {
             start: raw.span.start,
         };
@@ -246,6 +250,10 @@ impl Composer<'_> {
                 let mut map = self.map(raw, pairs, *is_flow, around, None)?;
                 map.entries.splice(0..0, heads);
                 if !comments_taken {
+                    if *is_flow && pairs.is_empty() {
+                        let hidden = self.hollow(raw, around.indent);
+                        map.entries.extend(hidden.map(Entry::Comment));
+                    }
                     for index in &raw.foot {
                         map.entries
                             .extend(self.comment(*index, false).map(Entry::Comment));
@@ -279,7 +287,7 @@ impl Composer<'_> {
                     .extend(self.comment(*index, false).map(Item::Comment));
             }
         }
-        let column = isize::try_from(raw.span.start - line_start(bytes, raw.span.start));
+        let column = isize::try_from(self.layout.lines.before(bytes, raw.span.start));
         let mut from = raw.span.start;
         let mut sites = Vec::with_capacity(items.len());
         for item in items {
@@ -329,8 +337,9 @@ impl Composer<'_> {
         let place = ScalarPlace {
             span: raw.span.clone(),
             style,
-            block,
-            tag,
+            block: block.map(Box::new),
+            tag: tag.map(Box::new),
+            is_tagged: raw.tag.is_some(),
             is_in_flow: around.is_in_flow,
             parent_indent: around.indent,
             dash: around.dash,

@@ -45,8 +45,9 @@ impl Composer<'_> {
                     let place = ScalarPlace {
                         span: raw.span.clone(),
                         style: *style,
-                        block: block.clone(),
+                        block: block.clone().map(Box::new),
                         tag: None,
+                        is_tagged: raw.tag.is_some(),
                         is_in_flow: *is_flow,
                         parent_indent: isize::try_from(column).unwrap_or(isize::MAX),
                         dash: None,
@@ -63,7 +64,18 @@ impl Composer<'_> {
             });
         }
         if let Some(place) = self.layout.documents.get_mut(document) {
-            place.entry = Some(EntryPlace { span, scalars });
+            // One that no value above has taken is the key's, too.
+            let mut behind = key
+                .line
+                .iter()
+                .filter_map(|index| self.comments.get(*index));
+            let comment = behind.find(|comment| !is_flow && span.contains(&comment.start));
+            let comment = comment.cloned();
+            place.entry = Some(EntryPlace {
+                span,
+                comment,
+                scalars,
+            });
         }
         Ok(())
     }

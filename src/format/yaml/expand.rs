@@ -111,7 +111,7 @@ fn write_node(node: &Node, is_in_flow: bool, text: &mut String) {
                 // A merge key is one without quotes only.
                 match pair.key.as_str() {
                     "<<" => text.push_str("<<"),
-                    key => text.push_str(&write_key(key, Style::Plain)),
+                    key => text.push_str(&write_key(key, Style::Plain, true)),
                 }
                 text.push_str(": ");
                 write_node(&pair.value, true, text);

@@ -197,7 +197,7 @@ impl Graft<'_> {
         };
         if is_in_flow {
             let mut emitter = self.emitter(0, 0);
-            emitter.key(name);
+            emitter.flow_key(name);
             emitter.text.push(' ');
             emitter.flow(node);
             let first = pairs.last().map(|(key, _)| key.span.start);
@@ -217,8 +217,7 @@ impl Graft<'_> {
         };
         let mut emitter = self.emitter(at, column);
         self.open_line(&mut emitter, at, column);
-        emitter.key(name);
-        emitter.behind_colon(node, column);
+        emitter.pair(name, node, column);
         self.cuts.push((at..at, emitter.text));
     }
 
@@ -258,6 +257,11 @@ impl Graft<'_> {
 
     /// `last` is where the last pair or item begins and ends.
     fn new_in_flow(&mut self, raw: &Raw, last: Option<(usize, usize)>, new: &str) {
+        if !matches!(self.bytes().get(raw.span.start), Some(b'{' | b'[')) {
+            // A pair alone in a flow list is a map without braces.
+            self.cut(raw.span.start..raw.span.start, "{".to_owned());
+            return self.cut(raw.span.end..raw.span.end, format!(", {new}}}"));
+        }
         let close = raw.span.end.saturating_sub(1);
         let Some((start, end)) = last else {
             return self.cut(close..close, new.to_owned());
@@ -337,7 +341,7 @@ impl Graft<'_> {
         };
         let comment = rest.map_or("", |at| self.comment(at)).to_owned();
         let mut emitter = self.emitter(end, stand.column);
-        emitter.comment = comment;
+        emitter.comment = Zeroizing::new(comment);
         if stand.is_item {
             emitter.behind_dash(node, stand.column);
         } else {

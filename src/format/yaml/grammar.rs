@@ -274,12 +274,16 @@ impl<'a> Parser<'a> {
                 _ => {}
             }
         }
-        if self.peek() == Next::DocumentStart {
+        let has_start = self.peek() == Next::DocumentStart;
+        if has_start {
             self.take();
         } else if is_explicit {
             return self.refuse(Fault::Syntax, "expected '---'");
         }
         let root = match self.peek() {
+            Next::DocumentEnd if !has_start => {
+                return self.refuse(Fault::Syntax, "'...' ends a document, and there is none");
+            }
             Next::Directive | Next::DocumentStart | Next::DocumentEnd | Next::End => {
                 let at = self.offset();
                 absent(at)

@@ -4,12 +4,13 @@ use std::ops::Range;
 
 use crate::tree::{Element, Item, List, Node, Path, Site, Tree};
 
+use super::super::lines::LineStarts;
 use super::extents::Block;
-use super::lines::position;
+use super::hollow::Hollow;
 use super::tokens::Style;
 
 /// The places of a document, by site number, and those of its metadata.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq)]
 pub(crate) struct Layout {
     pub(super) places: Vec<Place>,
     pub(super) documents: Vec<DocumentPlace>,
@@ -17,10 +18,13 @@ pub(crate) struct Layout {
     pub(super) has_copies: bool,
     /// Comments that no node takes: the reference does not see them either.
     pub(super) unattached: Vec<usize>,
+    /// In the order of the text.
+    pub(super) hollows: Vec<Hollow>,
+    pub(super) lines: LineStarts,
 }
 
 /// A place in the text.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(super) enum Place {
     Scalar(ScalarPlace),
     /// From `#` to the end of the line.
@@ -31,13 +35,16 @@ pub(super) enum Place {
 }
 
 /// A scalar in the text.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct ScalarPlace {
     pub(super) span: Range<usize>,
     pub(super) style: Style,
-    pub(super) block: Option<Block>,
+    /// Boxed, like the tag: few have one, and there are many scalars.
+    pub(super) block: Option<Box<Block>>,
     /// A tag that goes when the value is sealed.
-    pub(super) tag: Option<Range<usize>>,
+    pub(super) tag: Option<Box<Range<usize>>>,
+    /// Whether it has a tag, one that stays included.
+    pub(super) is_tagged: bool,
     pub(super) is_in_flow: bool,
     /// Columns of the collection around it; -1 when it is the whole document.
     pub(super) parent_indent: isize,
@@ -53,7 +60,7 @@ impl ScalarPlace {
 }
 
 /// A place that stands in the text once more than its own: an alias repeats it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct CopyPlace {
     /// The alias, from `*` to the end of its name.
     pub(super) alias: Range<usize>,
@@ -64,13 +71,13 @@ pub(super) struct CopyPlace {
 }
 
 /// A map in the text.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(super) struct MapPlace {
     pub(super) start: usize,
 }
 
 /// A list in the text.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(super) struct ListPlace {
     pub(super) start: usize,
     /// Behind the `:` or `-` that it stands behind.
@@ -80,7 +87,7 @@ pub(super) struct ListPlace {
 }
 
 /// One document of the text.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(super) struct DocumentPlace {
     pub(super) root: RootPlace,
     /// The metadata entry, if there is one.
@@ -90,7 +97,7 @@ pub(super) struct DocumentPlace {
 }
 
 /// How the top level of a document is written.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(super) enum RootPlace {
     /// Block pairs at this column; a new entry goes to this byte.
     Block { indent: usize, end: usize },
@@ -99,12 +106,37 @@ pub(super) enum RootPlace {
 }
 
 /// The metadata entry of a document.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(super) struct EntryPlace {
     /// What goes when the entry is removed.
     pub(super) span: Range<usize>,
+    /// A comment behind its key, which is none of the metadata: the reference writes one there that
+    /// stood behind an alias.
+    pub(super) comment: Option<Range<usize>>,
     /// Its scalars by name.
     pub(super) scalars: Vec<(String, ScalarPlace)>,
+}
+
+impl EntryPlace {
+    /// The same entry in a text that has so many bytes before it.
+    pub(super) fn below(mut self, bytes: usize) -> Self {
+        let down = |range: &mut Range<usize>| {
+            range.start += bytes;
+            range.end += bytes;
+        };
+        down(&mut self.span);
+        for (_, place) in &mut self.scalars {
+            down(&mut place.span);
+            place.dash = place.dash.map(|dash| dash + bytes);
+            if let Some(block) = &mut place.block {
+                block.header_end += bytes;
+                block.body_start += bytes;
+                block.body_end += bytes;
+                block.scan_end += bytes;
+            }
+        }
+        self
+    }
 }
 
 impl Layout {
@@ -127,7 +159,7 @@ impl Layout {
             Some(Place::Copy(place)) => place.alias.start,
             None => 0,
         };
-        position(source, offset)
+        self.lines.position(source, offset)
     }
 
     /// Whether a plain scalar stands there that carries no mark.
@@ -138,11 +170,20 @@ impl Layout {
                 && source.get(place.span.end) != Some(&b' '))
     }
 
+    /// Whether a tag stands before a scalar, which a value of another type could not have.
+    pub(in crate::format) fn is_tagged(&self, site: Site) -> bool {
+        matches!(self.place(site), Some(Place::Scalar(place)) if place.is_tagged)
+    }
+
     /// The metadata entries that stand as blocks at the first column, with LF as line end.
     pub(super) fn metadata_blocks(&self, source: &[u8]) -> Option<Vec<String>> {
         let block = |place: &DocumentPlace| {
             let is_plain = matches!(place.root, RootPlace::Block { indent: 0, .. });
-            let span = place.entry.as_ref().filter(|_| is_plain)?.span.clone();
+            let entry = place.entry.as_ref().filter(|_| is_plain)?;
+            let span = entry.span.clone();
+            if entry.comment.is_some() {
+                return None;
+            }
             let text = std::str::from_utf8(source.get(span)?).ok()?;
             Some(text.replace("\r\n", "\n"))
         };
@@ -186,6 +227,11 @@ impl Layout {
         items
     }
 
+    /// Whether a comment stands there as an item of a list, as the reference writes those.
+    pub(in crate::format) fn is_item(&self, site: Site) -> bool {
+        matches!(self.place(site), Some(Place::Scalar(_)))
+    }
+
     pub(in crate::format) fn alias(&self, site: Site) -> Option<usize> {
         match self.place(site) {
             Some(Place::Copy(place)) => Some(place.alias.start),
@@ -198,12 +244,12 @@ impl Layout {
             .documents
             .iter()
             .filter_map(|place| place.entry.as_ref());
-        let line = |entry: &EntryPlace| position(source, entry.span.start).0;
+        let line = |entry: &EntryPlace| self.lines.position(source, entry.span.start).0;
         entries.map(line).next()
     }
 
     pub(in crate::format) fn stray_comments(&self, source: &[u8]) -> Vec<usize> {
-        let line = |at: &usize| position(source, *at).0;
+        let line = |at: &usize| self.lines.position(source, *at).0;
         self.unattached.iter().map(line).collect()
     }
 }

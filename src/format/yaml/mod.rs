@@ -1,15 +1,18 @@
 //! YAML: spans over the source text and splices into it.
 //!
-//! From text to tree: `tokens` splits, `comments` attaches, `grammar` nests, `compose`
-//! types; back: `splice` edits scalars, `graft` puts nodes, `emit` writes what is new. What is not supported yet
-//! is refused with its line.
+//! From text to tree: `tokens` splits, `comments` attaches, `grammar` nests, `compose` types; back:
+//! `splice` edits scalars, `placing` the metadata, `graft` puts nodes, `emit` writes what is new. Large
+//! texts in the common layout have a reader of their own, `quick`. What is not supported is refused
+//! with its line.
 
 mod anchors;
+mod beside;
 mod breaks;
 mod collections;
 mod comments;
 mod compose;
 mod copies;
+mod cuts;
 mod differences;
 mod emit;
 mod entry;
@@ -18,9 +21,12 @@ mod extents;
 mod graft;
 mod grammar;
 mod guard;
+mod hollow;
 mod layout;
 mod lines;
 mod manner;
+mod placing;
+mod quick;
 mod quoting;
 mod reach;
 mod resolve;
@@ -32,10 +38,11 @@ mod typed;
 
 use zeroize::Zeroizing;
 
-use super::{Document, Edits, Fault, Format, FormatError};
-use crate::tree::{Node, Path};
+use super::{Document, Edits, Fault, Format, FormatError, LARGE, Looked, Shown};
+use crate::tree::{Fields, Node, Path, Tree};
 
 pub(crate) use layout::Layout;
+pub use quick::readers_agree;
 
 /// The YAML format.
 #[derive(Debug)]
@@ -52,6 +59,10 @@ impl Format for Yaml {
 
     fn parse(&self, source: Zeroizing<Vec<u8>>) -> Result<Document, FormatError> {
         let text = checked(&source)?;
+        let quickly = (source.len() > LARGE).then(|| quick::read(text)).flatten();
+        if let Some(composed) = quickly {
+            return Ok(document(composed, source));
+        }
         let parsed = grammar::parse(text)?;
         if parsed.documents.is_empty() {
             let fault = if source.is_empty() {
@@ -70,12 +81,14 @@ impl Format for Yaml {
             let reason = "a line end that is neither LF nor CRLF";
             return Err(FormatError::at(text, at, Fault::Unsupported, reason));
         }
-        Ok(Document {
-            tree: composed.tree,
-            metadata: composed.metadata,
-            layout: super::Layout::Yaml(composed.layout),
-            source,
-        })
+        Ok(document(composed, source))
+    }
+
+    fn look(&self, text: &[u8], show: &mut dyn FnMut(Shown<'_>) -> bool) -> Option<Looked> {
+        if text.len() <= LARGE {
+            return None;
+        }
+        quick::look(checked(text).ok()?, show)
     }
 
     fn apply(&self, document: &Document, edits: &Edits) -> Result<Zeroizing<Vec<u8>>, FormatError> {
@@ -93,20 +106,40 @@ impl Format for Yaml {
         node: Node,
     ) -> Result<Zeroizing<Vec<u8>>, FormatError> {
         let text = checked(document.source())?;
-        let path = layout_of(document)?.in_text(&document.tree, path);
+        let layout = layout_of(document)?;
+        let path = layout.in_text(&document.tree, path);
+        let joined = layout.joined(text);
+        let text = joined.as_ref().map_or(text, |joined| joined.as_str());
         graft::graft(text, &grammar::parse(text)?, &path, node)
     }
 
     fn emit(&self, node: &Node) -> Result<Zeroizing<Vec<u8>>, FormatError> {
         let mut emitter = emit::Emitter::new("\n");
-        match node {
-            Node::Map(map) if !map.entries.is_empty() => emitter.map(map, 0, false),
-            Node::List(list) if !list.items.is_empty() => emitter.list(list, 0, false),
-            Node::Leaf(leaf) => emitter.scalar(&leaf.value, 0),
-            Node::Map(_) => emitter.text.push_str("{}\n"),
-            Node::List(_) => emitter.text.push_str("[]\n"),
-        }
-        Ok(Zeroizing::new(emitter.text.as_bytes().to_vec()))
+        emitter.document(node);
+        Ok(emitter.into_bytes())
+    }
+
+    fn write(
+        &self,
+        tree: &Tree,
+        metadata: Option<&Fields>,
+    ) -> Result<Zeroizing<Vec<u8>>, FormatError> {
+        let mut emitter = emit::Emitter::new("\n");
+        emitter.documents(tree, metadata);
+        Ok(emitter.into_bytes())
+    }
+
+    fn holds_documents(&self) -> bool {
+        true
+    }
+}
+
+fn document(composed: compose::Composed, source: Zeroizing<Vec<u8>>) -> Document {
+    Document {
+        tree: composed.tree,
+        metadata: composed.metadata,
+        layout: super::Layout::Yaml(composed.layout),
+        source,
     }
 }
 
@@ -135,6 +168,14 @@ fn checked(source: &[u8]) -> Result<&str, FormatError> {
     };
     let text = std::str::from_utf8(source)
         .map_err(|error| at_byte(error.valid_up_to(), Fault::Syntax, "not valid UTF-8"))?;
+    // Vectorised: most texts are ASCII without anything odd in them.
+    let is_plain = |byte: &u8| matches!(byte, b'\n' | b'\t' | b' '..=b'~');
+    if source
+        .iter()
+        .fold(true, |plain, byte| plain & is_plain(byte))
+    {
+        return Ok(text);
+    }
     for (at, c) in text.char_indices() {
         match c {
             '\n' | '\t' | ' '..='\u{7E}' => {}

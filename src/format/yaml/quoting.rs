@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use crate::tree::Value;
 
-use super::resolve::{Resolved, resolve};
+use super::resolve::{Resolved, is_surely_string, resolve};
 
 /// A way to write a string.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +25,9 @@ pub(super) enum Quoting {
 
 /// How the reference writes a string as a value in a block.
 pub(super) fn style_of(text: &str) -> Quoting {
+    if is_word(text) {
+        return Quoting::Plain;
+    }
     let shape = Shape::of(text);
     if text.contains('\n') {
         // A block that begins with a tab is written by the reference, but not read again.
@@ -45,6 +48,11 @@ pub(super) fn style_of(text: &str) -> Quoting {
         (false, true) => Quoting::Single,
         (false, false) => Quoting::Double,
     }
+}
+
+/// Letters and digits that are a string at first sight: most keys and passwords need no closer look.
+fn is_word(text: &str) -> bool {
+    is_surely_string(text) && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
 /// What the characters of a string allow.

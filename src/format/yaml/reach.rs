@@ -62,10 +62,17 @@ pub(super) fn dashes(text: &str, start: usize, items: &[Raw]) -> Vec<usize> {
 
 /// Behind the `:` of a pair; behind the key, if it has none.
 pub(super) fn behind_colon(text: &str, key: &Raw, value: &Raw) -> usize {
-    let between = text.get(key.span.end..value.span.start).unwrap_or_default();
-    between
-        .find(':')
-        .map_or(key.span.end, |at| key.span.end + at + 1)
+    let bytes = text.as_bytes();
+    let mut at = key.span.end;
+    // A comment behind an explicit key may hold colons of its own.
+    while at < value.span.start {
+        match bytes.get(at) {
+            Some(b':') => return at + 1,
+            Some(b'#') => at = next_line(bytes, at),
+            _ => at += 1,
+        }
+    }
+    key.span.end
 }
 
 /// The next dash, over blanks and comments.

@@ -21,9 +21,20 @@ pub(super) enum Resolved {
     Merge,
 }
 
+/// Whether a text is a string at first sight: longer than every word that means something, with a
+/// letter that stands in no number and no time.
+pub(super) fn is_surely_string(text: &str) -> bool {
+    let is_telling =
+        |byte: u8| matches!(byte | 0x20, b'g'..=b'n' | b'p'..=b's' | b'u'..=b'w' | b'y');
+    text.len() > "false".len() && text.bytes().any(is_telling)
+}
+
 /// Resolves a plain scalar without a tag.
 pub(super) fn resolve(text: &str) -> Resolved {
     let string = || Resolved::Value(Value::Str(SecretBytes::copy_of(text.as_bytes())));
+    if is_surely_string(text) {
+        return string();
+    }
     match text {
         "" | "~" | "null" | "Null" | "NULL" => return Resolved::Value(Value::Null),
         "true" | "True" | "TRUE" => return Resolved::Value(Value::Bool(true)),

@@ -138,20 +138,32 @@ pub(super) fn is_quoted_by_reference(text: &str) -> bool {
     quoting::style_of(text) != Quoting::Plain
 }
 
-/// Whether a new string needs quotes so that every reader takes it for that string.
+/// Whether a new string needs quotes so that every reader takes it for that string. A separator of
+/// Unicode is a line end to some of them.
 pub(super) fn is_ambiguous(text: &[u8]) -> bool {
-    std::str::from_utf8(text).is_ok_and(quoting::is_typed_elsewhere)
+    std::str::from_utf8(text).is_ok_and(|text| {
+        quoting::is_typed_elsewhere(text) || text.contains(['\u{2028}', '\u{2029}'])
+    })
+}
+
+/// Bytes of the longest key that can stand before its colon on one line.
+const LONGEST_KEY: usize = 128;
+
+/// Whether a key has to stand behind a `?`.
+pub(super) fn is_complex(key: &str) -> bool {
+    key.len() > LONGEST_KEY || key.contains(quoting::is_break)
 }
 
 /// A key that no text holds yet, in the quotes of those beside it.
-pub(super) fn write_key(key: &str, wanted: Style) -> Zeroizing<String> {
-    let wanted = match wanted {
-        Style::Plain if is_ambiguous(key.as_bytes()) => Style::DoubleQuoted,
-        wanted => wanted,
+pub(super) fn write_key(key: &str, wanted: Style, is_in_flow: bool) -> Zeroizing<String> {
+    let written = match wanted {
+        Style::Plain if is_ambiguous(key.as_bytes()) => return double_quoted(key),
+        Style::Plain if !is_in_flow => by_reference(key),
+        wanted => write(&Value::text(key), wanted, true, false),
     };
-    match write(&Value::text(key), wanted, true, false) {
+    match written {
         Written::Inline(text) => text,
-        Written::Block(_) => double_quoted(key),
+        Written::Block(_) => quoting::double_quoted(key),
     }
 }
 

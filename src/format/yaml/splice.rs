@@ -4,17 +4,17 @@
 //! plain string that the reference would write in quotes is sealed with one blank behind its token,
 //! so that opening knows that it stood there without them.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use zeroize::Zeroizing;
 
-use crate::tree::{Fields, Site, Value};
+use crate::tree::{Site, Value};
 
 use super::super::{Change, Document, Edits, Fault, FormatError, MetadataEdit};
-use super::compose::METADATA_KEY;
-use super::emit::{Emitter, flow_of, map_of};
-use super::layout::{Layout, Place, RootPlace, ScalarPlace};
-use super::lines::{line_end, next_line, position};
+use super::cuts::Cuts;
+use super::layout::{Layout, Place, ScalarPlace};
+use super::lines::{is_first_on_line, line_end, line_start, next_line, position};
 use super::manner::INDENT;
 use super::scalar::{Lines, Written, is_quoted_by_reference, write};
 use super::tokens::Style;
@@ -31,10 +31,12 @@ pub(super) fn splice(
         layout,
         source,
         end: line_end(source),
-        cuts: Vec::new(),
+        cuts: Cuts::default(),
     };
     super::guard::repeated(document, layout, edits)?;
-    splice.cuts = super::expand::aliases(document, layout, edits);
+    for (alias, text) in super::expand::aliases(document, layout, edits) {
+        splice.cuts.cut_secret(alias, text);
+    }
     for (site, change) in &edits.places {
         if matches!(layout.place(*site), Some(Place::Copy(_))) {
             continue;
@@ -42,6 +44,33 @@ pub(super) fn splice(
         splice.place(*site, change)?;
     }
     splice.lists_of_comments(edits);
+    let braces = match &edits.metadata {
+        MetadataEdit::Keep => Vec::new(),
+        MetadataEdit::Remove => layout.join(),
+        _ => layout.part(source),
+    };
+    for (range, text) in braces {
+        splice.cuts.cut_secret(range, text);
+    }
+    match &edits.metadata {
+        MetadataEdit::Keep | MetadataEdit::Update(_) => {}
+        MetadataEdit::Remove => {
+            for gap in super::beside::up(&document.tree, layout, source) {
+                splice.cut(gap, "");
+            }
+        }
+        MetadataEdit::Write(_) | MetadataEdit::Place { .. } => {
+            // Blanks that would tell what is not so.
+            for gap in super::beside::up(&document.tree, layout, source) {
+                let before = source.get(..gap.start).unwrap_or_default();
+                let blanks = before.iter().rev().take_while(|byte| **byte == b' ');
+                splice.cut(gap.start - blanks.count()..gap.start, "");
+            }
+            for (at, text) in super::beside::down(&document.tree, layout, source, edits) {
+                splice.cut(at..at, text);
+            }
+        }
+    }
     match &edits.metadata {
         MetadataEdit::Keep => {}
         MetadataEdit::Remove => splice.remove_metadata(),
@@ -58,20 +87,21 @@ pub(super) fn splice(
     splice.finish()
 }
 
-struct Splice<'a> {
-    document: &'a Document,
-    layout: &'a Layout,
-    source: &'a [u8],
-    end: &'static str,
-    cuts: Vec<(Range<usize>, Zeroizing<String>)>,
+/// A text under way to its edits.
+pub(super) struct Splice<'a> {
+    pub(super) document: &'a Document,
+    pub(super) layout: &'a Layout,
+    pub(super) source: &'a [u8],
+    pub(super) end: &'static str,
+    pub(super) cuts: Cuts<'a>,
 }
 
-impl Splice<'_> {
-    fn cut(&mut self, range: Range<usize>, text: impl Into<String>) {
-        self.cuts.push((range, Zeroizing::new(text.into())));
+impl<'a> Splice<'a> {
+    pub(super) fn cut(&mut self, range: Range<usize>, text: impl Into<Cow<'a, str>>) {
+        self.cuts.cut(range, text);
     }
 
-    fn fail<T>(&self, at: usize, fault: Fault, reason: &str) -> Result<T, FormatError> {
+    pub(super) fn fail<T>(&self, at: usize, fault: Fault, reason: &str) -> Result<T, FormatError> {
         let (line, column) = position(self.source, at);
         Err(FormatError {
             fault,
@@ -81,7 +111,7 @@ impl Splice<'_> {
         })
     }
 
-    fn place(&mut self, site: Site, change: &Change) -> Result<(), FormatError> {
+    fn place(&mut self, site: Site, change: &'a Change) -> Result<(), FormatError> {
         let layout = self.layout;
         match (layout.place(site), change) {
             (Some(Place::Scalar(place)), Change::Seal(token)) => self.seal(place, token),
@@ -92,6 +122,11 @@ impl Splice<'_> {
             (Some(Place::Scalar(place)), Change::OpenComment(text)) => {
                 return self.item_to_comment(place, &String::from_utf8_lossy(text.expose()));
             }
+            (Some(Place::Scalar(place)), Change::LeaveOut) => {
+                let start = place.dash.unwrap_or(place.span.start);
+                self.leave_out(start..place.span.end);
+            }
+            (Some(Place::Comment(span)), Change::LeaveOut) => self.leave_out(span.clone()),
             (Some(Place::Comment(span)), Change::Seal(token)) => {
                 self.cut(span.start + 1..span.end, token.as_str());
             }
@@ -104,14 +139,15 @@ impl Splice<'_> {
                         "a comment of several lines",
                     );
                 }
-                self.cut(span.start + 1..span.end, text);
+                let text = Zeroizing::new(text.into_owned());
+                self.cuts.cut_secret(span.start + 1..span.end, text);
             }
             _ => return self.fail(0, Fault::Unrepresentable, "an edit of a place that is none"),
         }
         Ok(())
     }
 
-    fn seal(&mut self, place: &ScalarPlace, token: &str) {
+    fn seal(&mut self, place: &ScalarPlace, token: &'a str) {
         if let Some(tag) = &place.tag {
             let behind = self.source.get(tag.end..).unwrap_or_default();
             let blanks = behind
@@ -129,10 +165,12 @@ impl Splice<'_> {
             self.cut(block.body_start..block.body_end, line);
             return;
         }
-        let text = match place.style {
-            Style::SingleQuoted => format!("'{token}'"),
-            Style::DoubleQuoted => format!("\"{token}\""),
-            _ if place.is_in_flow => format!("\"{token}\""),
+        let text: Cow<'a, str> = match place.style {
+            // The quotes stay.
+            Style::SingleQuoted | Style::DoubleQuoted if place.span.len() > 1 => {
+                return self.cut(place.span.start + 1..place.span.end - 1, token);
+            }
+            _ if place.is_in_flow => format!("\"{token}\"").into(),
             _ => {
                 let old = self.source.get(place.span.clone()).unwrap_or_default();
                 let is_marked = token.ends_with("type:str]")
@@ -140,7 +178,11 @@ impl Splice<'_> {
                     // Folded lines come back as one line, which says by itself what it is.
                     && !old.contains(&b'\n')
                     && std::str::from_utf8(old).is_ok_and(is_quoted_by_reference);
-                format!("{token}{}", if is_marked { " " } else { "" })
+                if is_marked {
+                    format!("{token} ").into()
+                } else {
+                    token.into()
+                }
             }
         };
         let mut span = place.span.clone();
@@ -161,14 +203,14 @@ impl Splice<'_> {
         self.cut(
             span,
             if needs_blank {
-                format!(" {text}")
+                format!(" {text}").into()
             } else {
                 text
             },
         );
     }
 
-    fn seal_bare(&mut self, place: &ScalarPlace, token: &str, value: &Value) {
+    fn seal_bare(&mut self, place: &ScalarPlace, token: &'a str, value: &Value) {
         let source = |range: Range<usize>| self.source.get(range).unwrap_or_default();
         let has_room = !place.is_in_flow && place.tag.is_none();
         match (write(value, Style::Plain, false, false), &place.block) {
@@ -208,7 +250,7 @@ impl Splice<'_> {
             && self.source.get(end + 1) != Some(&b'#')
     }
 
-    fn open(&mut self, place: &ScalarPlace, value: &Value) {
+    pub(super) fn open(&mut self, place: &ScalarPlace, value: &Value) {
         let mut span = place.span.clone();
         let marked = self.has_mark(place)
             && matches!(value, Value::Str(text) if std::str::from_utf8(text.expose()).is_ok_and(is_quoted_by_reference));
@@ -222,9 +264,10 @@ impl Splice<'_> {
             written = write(value, Style::DoubleQuoted, place.is_in_flow, marked);
         }
         match (written, &place.block) {
-            (Written::Inline(text), None) => self.cuts.push((span, text)),
+            (Written::Inline(text), None) => self.cuts.cut_secret(span, text),
             (Written::Inline(text), Some(block)) => {
-                self.cuts.push((place.span.start..block.header_end, text));
+                self.cuts
+                    .cut_secret(place.span.start..block.header_end, text);
                 self.cut(block.body_start..block.body_end, "");
             }
             (Written::Block(lines), block) => {
@@ -239,14 +282,14 @@ impl Splice<'_> {
                     if !self.header_says(place.span.start..block.header_end, &lines) {
                         self.cut(place.span.start..block.header_end, header);
                     }
-                    self.cuts.push((block.body_start..block.body_end, body));
+                    self.cuts.cut_secret(block.body_start..block.body_end, body);
                 } else {
                     self.cut(span.clone(), header);
                     let below = next_line(self.source, span.end);
                     if self.source.get(below.wrapping_sub(1)) != Some(&b'\n') {
                         body.insert_str(0, self.end);
                     }
-                    self.cuts.push((below..below, body));
+                    self.cuts.cut_secret(below..below, body);
                 }
             }
         }
@@ -292,7 +335,8 @@ impl Splice<'_> {
     fn item_to_comment(&mut self, place: &ScalarPlace, text: &str) -> Result<(), FormatError> {
         match place.dash {
             Some(dash) if !text.contains(['\n', '\r']) => {
-                self.cut(dash..place.span.end, format!("#{text}"));
+                let text = Zeroizing::new(format!("#{text}"));
+                self.cuts.cut_secret(dash..place.span.end, text);
                 Ok(())
             }
             _ => self.fail(
@@ -303,12 +347,24 @@ impl Splice<'_> {
         }
     }
 
-    /// A list whose items all become comments stays a list: an empty one.
+    /// Takes something out, up to what follows it, which then stands in its place.
+    fn leave_out(&mut self, range: Range<usize>) {
+        if is_first_on_line(self.source, range.start) {
+            let lines = line_start(self.source, range.start)..next_line(self.source, range.end);
+            return self.cut(lines, "");
+        }
+        let behind = self.source.get(range.end..).unwrap_or_default();
+        let blanks = behind.iter().take_while(|byte| byte.is_ascii_whitespace());
+        let end = range.end + blanks.count();
+        self.cut(range.start..end, "");
+    }
+
+    /// A list whose items all become comments, or go, stays a list: an empty one.
     fn lists_of_comments(&mut self, edits: &Edits) {
         let opened: std::collections::HashSet<Site> = edits
             .places
             .iter()
-            .filter(|(_, change)| matches!(change, Change::OpenComment(_)))
+            .filter(|(_, change)| matches!(change, Change::OpenComment(_) | Change::LeaveOut))
             .map(|(site, _)| *site)
             .collect();
         let layout = self.layout;
@@ -325,121 +381,16 @@ impl Splice<'_> {
         }
     }
 
-    fn remove_metadata(&mut self) {
-        let layout = self.layout;
-        for (number, place) in layout.documents.iter().enumerate() {
-            let Some(entry) = &place.entry else { continue };
-            // A document of which nothing is left would be none.
-            let is_last = self
-                .document
-                .tree
-                .documents
-                .get(number)
-                .is_some_and(|map| map.pairs().next().is_none());
-            let is_block = matches!(place.root, RootPlace::Block { .. });
-            let rest = if is_last && is_block {
-                format!("{{}}{}", self.end)
-            } else {
-                String::new()
-            };
-            self.cut(entry.span.clone(), rest);
-        }
-    }
-
-    fn write_metadata(&mut self, fields: &Fields) {
-        self.place_metadata(&[], fields);
-    }
-
-    fn place_metadata(&mut self, blocks: &[String], fields: &Fields) {
-        let layout = self.layout;
-        let count = layout.documents.len();
-        for (number, place) in layout.documents.iter().enumerate() {
-            if let Some(null) = &place.null {
-                self.cut(null.clone(), "");
+    fn finish(self) -> Result<Zeroizing<Vec<u8>>, FormatError> {
+        let Self { cuts, source, .. } = self;
+        cuts.apply(source).map_err(|at| {
+            let (line, column) = position(source, at);
+            FormatError {
+                fault: Fault::Unrepresentable,
+                line,
+                column,
+                reason: "edits overlap".to_owned(),
             }
-            match place.root {
-                RootPlace::Block { indent: 0, end } if !blocks.is_empty() => {
-                    let mut text = String::new();
-                    if self.lacks_line_end(end) {
-                        text.push_str(self.end);
-                    }
-                    let block = blocks.get(number).or(blocks.first());
-                    let block = block.map(String::as_str).unwrap_or_default();
-                    text.push_str(&block.replace('\n', self.end));
-                    if number + 1 < count && !block.ends_with('\n') {
-                        text.push_str(self.end);
-                    }
-                    self.cut(end..end, text);
-                }
-                RootPlace::Flow { start, is_empty } => {
-                    let comma = if is_empty { "" } else { "," };
-                    let entry = format!("\"{METADATA_KEY}\": {}{comma}", flow_of(fields));
-                    self.cut(start..start, entry);
-                }
-                RootPlace::Block { indent, end } => {
-                    let mut emitter = Emitter::new(self.end);
-                    if self.lacks_line_end(end) {
-                        emitter.text.push_str(self.end);
-                    }
-                    emitter.text.extend(std::iter::repeat_n(' ', indent));
-                    emitter.text.push_str(METADATA_KEY);
-                    emitter.text.push(':');
-                    emitter.behind_colon(&crate::tree::Node::Map(map_of(fields)), indent);
-                    self.cuts.push((end..end, emitter.text));
-                }
-            }
-        }
-    }
-
-    /// Whether the line before a byte has no end, in the text as it is going to be.
-    fn lacks_line_end(&self, end: usize) -> bool {
-        let is_there =
-            |(range, _): &&(Range<usize>, Zeroizing<String>)| range.end == end && !range.is_empty();
-        match self.cuts.iter().rev().find(is_there) {
-            Some((_, text)) if !text.is_empty() => !text.ends_with('\n'),
-            Some((range, _)) => range
-                .start
-                .checked_sub(1)
-                .is_some_and(|before| self.source.get(before) != Some(&b'\n')),
-            None => end > 0 && self.source.get(end - 1) != Some(&b'\n'),
-        }
-    }
-
-    fn update_metadata(&mut self, texts: &[(&'static str, String)]) -> Result<(), FormatError> {
-        let layout = self.layout;
-        for place in &layout.documents {
-            let Some(entry) = &place.entry else { continue };
-            for (name, text) in texts {
-                match entry.scalars.iter().find(|(field, _)| field == name) {
-                    // The reference's reader wants these quoted or plain as it writes them.
-                    Some((_, place)) => self.open(place, &Value::text(text)),
-                    None => {
-                        return self.fail(
-                            entry.span.start,
-                            Fault::Unsupported,
-                            "a field is missing",
-                        );
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn finish(mut self) -> Result<Zeroizing<Vec<u8>>, FormatError> {
-        self.cuts.sort_by_key(|(range, _)| (range.start, range.end));
-        let added: usize = self.cuts.iter().map(|(_, text)| text.len()).sum();
-        let mut text = Zeroizing::new(Vec::with_capacity(self.source.len() + added));
-        let mut at = 0;
-        for (range, new) in &self.cuts {
-            match self.source.get(at..range.start) {
-                Some(kept) => text.extend_from_slice(kept),
-                None => return self.fail(range.start, Fault::Unrepresentable, "edits overlap"),
-            }
-            text.extend_from_slice(new.as_bytes());
-            at = range.end;
-        }
-        text.extend_from_slice(self.source.get(at..).unwrap_or_default());
-        Ok(text)
+        })
     }
 }

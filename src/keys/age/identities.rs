@@ -93,6 +93,19 @@ impl Identities {
     }
 }
 
+impl Identities {
+    /// Offers only what needs neither a command nor a passphrase.
+    pub(super) fn offer<T>(
+        &self,
+        settings: &Settings,
+        try_open: impl FnOnce(&[&dyn age::Identity]) -> Option<T>,
+    ) -> Option<T> {
+        let mut fixed = self.fixed.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = fixed.get_or_insert_with(|| Found::of_variables_and_files(settings));
+        try_open(&found.candidates())
+    }
+}
+
 impl fmt::Debug for Identities {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Identities([redacted])")

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::keys::block_on;
-use crate::secret::Secret;
+use crate::secret::{DataKey, Secret};
 
 /// Throwaway identities, made for these tests.
 const IDENTITY: &str = "AGE-SECRET-KEY-1V74GU4CLWGUFHRRT2P0URMJSKNTFML6SD9CKXZT4M6C95629UG3QV9UXWF";
@@ -31,7 +31,8 @@ fn wrap(recipient: &str) -> (Recipient, DataKey) {
         let vars = settings(&[]);
         let connections = Connections::default();
         let key = AgeKey::new(&recipient, &vars, &connections).unwrap();
-        block_on(key.wrap(&data_key)).unwrap().unwrap()
+        let portion = Portion::Whole(data_key.duplicate());
+        block_on(key.wrap(&portion)).unwrap().unwrap()
     };
     recipient.fields.set("enc", crate::tree::Field::Text(enc));
     (recipient, data_key)
@@ -44,7 +45,28 @@ fn unwrap(
 ) -> Result<DataKey, KeyError> {
     let vars = settings(vars);
     let key = AgeKey::new(recipient, &vars, connections).unwrap();
-    block_on(key.unwrap(recipient.wrapped().unwrap())).unwrap()
+    let unwrapped = block_on(key.unwrap(recipient.wrapped().unwrap())).unwrap();
+    unwrapped.map(|portion| match portion {
+        Portion::Whole(data_key) => data_key,
+        Portion::Share(share) => panic!("{share:?}"),
+    })
+}
+
+#[test]
+fn what_is_at_hand_runs_no_command_and_asks_nobody() {
+    let (recipient, data_key) = wrap(&public());
+    let open = |vars: &[(&str, &str)]| {
+        let connections = Connections::asking(Arc::new(NeverAsk));
+        at_hand(&recipient, &settings(vars), &connections)
+    };
+    let command = format!("echo {IDENTITY}");
+    assert!(open(&[("SOPS_AGE_KEY_CMD", &command)]).is_none());
+    let opened = open(&[("SOPS_AGE_KEY", IDENTITY)]).unwrap();
+    assert!(matches!(opened, Portion::Whole(key) if key.ct_eq(&data_key)));
+    let (locked, _) = wrap(LOCKED_PUBLIC);
+    let vars = settings(&[("SOPS_AGE_KEY", LOCKED_PRIVATE)]);
+    let connections = Connections::asking(Arc::new(NeverAsk));
+    assert!(at_hand(&locked, &vars, &connections).is_none());
 }
 
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! H040 to H042: the credentials of a node, in its own files, variables and settings.
 
-use super::super::text::{Text, chance, harmless};
+use super::super::text::{Dialect, Text, chance, harmless};
 use super::super::{Finding, Rule, Subject};
 use super::claim::{self, Claim};
 use super::value;
@@ -58,9 +58,14 @@ impl Rule for Variables {
 /// Values below `[CRE.LocalSecretOverrides…]`, whose names are anybody's.
 fn overrides(rule: &dyn Rule, subject: &Subject<'_>, found: &mut Vec<Finding>) {
     let text = subject.text;
-    let Some(at) = memchr::memmem::find(text.bytes(), b"CRE.LocalSecretOverrides") else {
+    let Some(at) = memchr::memmem::find(text.bytes(), b"[CRE.LocalSecretOverrides") else {
         return;
     };
+    // A table begins its line; elsewhere it is spoken of.
+    let start = text.line(text.line_at(at)).start;
+    if !text.slice(start..at).trim_ascii().is_empty() || !is_toml(text.dialect()) {
+        return;
+    }
     for number in text.line_at(at) + 1..text.lines() {
         let range = text.line(number);
         let line = text.slice(range.clone());
@@ -82,6 +87,10 @@ fn overrides(rule: &dyn Rule, subject: &Subject<'_>, found: &mut Vec<Finding>) {
             ));
         }
     }
+}
+
+fn is_toml(dialect: Dialect) -> bool {
+    matches!(dialect, Dialect::Toml | Dialect::Yaml | Dialect::Prose)
 }
 
 impl Rule for Files {

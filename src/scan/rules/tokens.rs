@@ -65,7 +65,15 @@ impl Rule for Tokens {
 
 fn is_of_tests(path: &str) -> bool {
     let folders = [
-        "test", "tests", "testdata", "test_data", "test-data", "testing", "fixtures", "spec", "benches",
+        "test",
+        "tests",
+        "testdata",
+        "test_data",
+        "test-data",
+        "testing",
+        "fixtures",
+        "spec",
+        "benches",
     ];
     path.split('/').any(|part| folders.contains(&part))
 }

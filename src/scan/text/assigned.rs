@@ -15,6 +15,9 @@ const LONGEST_NAME: usize = 96;
 /// How far back a line is read.
 const NEAR: usize = 1024;
 
+/// Names within one value that are looked at: `token=token=token=…` has no more to tell.
+const NESTED: usize = 16;
+
 /// How far a block of an argument is read.
 const BLOCK: usize = 24;
 
@@ -56,6 +59,7 @@ pub(in crate::scan) enum Manner {
 pub(super) fn find<'a>(text: &Text<'a>) -> Vec<Assigned<'a>> {
     let mut found: Vec<Assigned<'a>> = Vec::new();
     let mut done = 0;
+    let mut nested = 0;
     for at in text.marks(Mark::Noun) {
         if at < done {
             continue;
@@ -71,6 +75,16 @@ pub(super) fn find<'a>(text: &Text<'a>) -> Vec<Assigned<'a>> {
                 .last()
                 .is_none_or(|last| last.value.span != value.span);
             if is_new {
+                let outer = found.last().map_or(0, |last| last.value.span.end);
+                nested = if value.span.start < outer {
+                    nested + 1
+                } else {
+                    0
+                };
+                if nested == NESTED {
+                    done = done.max(outer);
+                    nested = 0;
+                }
                 found.push(Assigned {
                     name: bytes,
                     kind,
@@ -199,7 +213,7 @@ impl<'a> Text<'a> {
                     .literal(at + blanks + 2, Bare::Never)
                     .map(|value| (Manner::Direct, value));
             }
-            [b'=', b'=', ..] | [b':', b':', ..] | [b'=', b'~', ..] => return None,
+            [b'=', b'=' | b'~', ..] | [b':', b':', ..] => return None,
             [b'=', ..] => {
                 let bare = self.bare_behind(name, blanks > 0);
                 return self

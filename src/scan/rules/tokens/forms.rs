@@ -162,7 +162,11 @@ pub(super) fn at(text: &Text<'_>, at: usize) -> Option<(Range<usize>, &'static s
     if rest.starts_with(b"AGE-SECRET-KEY-1") {
         let length = 16 + run(rest.get(16..)?, Of::Upper32);
         let key = rest.get(..length)?;
-        return (length == 74 && bech32(key) && !PUBLIC.contains(&key)).then_some((at..at + length, "an age identity", true));
+        return (length == 74 && bech32(key) && !PUBLIC.contains(&key)).then_some((
+            at..at + length,
+            "an age identity",
+            true,
+        ));
     }
     if rest.starts_with(b"AKIA") || rest.starts_with(b"ASIA") {
         return aws(text, at);

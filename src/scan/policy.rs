@@ -97,7 +97,7 @@ struct Rules {
     directory: String,
     is_replaced: bool,
     /// In order.
-    rules: Vec<Creation>,
+    creations: Vec<Creation>,
 }
 
 /// One creation rule.
@@ -147,7 +147,7 @@ impl Policy {
                 path: configuration.path.clone(),
                 directory: directory.to_owned(),
                 is_replaced: configuration.is_replaced,
-                rules,
+                creations: rules,
             });
         } else {
             let file: EnvironmentsFile = read(&configuration.text, ENVIRONMENTS)?;
@@ -291,7 +291,7 @@ impl Policy {
             pattern.is_none_or(|regex| regex.is_match(inside))
         };
         nearest
-            .rules
+            .creations
             .iter()
             .find(matches)
             .map(|rule| (nearest, rule))

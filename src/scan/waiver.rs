@@ -4,6 +4,8 @@
 //! survives moved lines and tells nothing of the value. The surprise: H001 to H015 cannot be waived
 //! on the line, since whoever writes a value into a sealed file could write that as well.
 
+use std::fmt::Write;
+
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
@@ -245,12 +247,14 @@ pub(super) fn fingerprint(finding: &Finding, text: &Text<'_>) -> String {
             }
         }
     }
-    let digest = digest.finalize();
     digest
+        .finalize()
         .iter()
         .take(12)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+        .fold(String::new(), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
 }
 
 /// A pattern of paths: `*` within a name, `**` across names.

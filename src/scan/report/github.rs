@@ -1,12 +1,15 @@
 //! The report as commands of a GitHub workflow, which show beside the lines of a pull request.
 
+use std::fmt::Write;
+
 use super::super::Report;
 
 /// One line for each finding, and for each file that could not be judged.
 pub fn github(report: &Report) -> String {
     let mut lines = String::new();
     for found in &report.findings {
-        lines.push_str(&format!(
+        let _ = write!(
+            lines,
             "::{} file={},line={},col={},title={}::{}%0Afix: {}\n",
             found.severity.name(),
             property(&found.path),
@@ -15,14 +18,15 @@ pub fn github(report: &Report) -> String {
             found.rule,
             data(&found.message),
             data(&found.hint),
-        ));
+        );
     }
     for one in &report.unjudged {
-        lines.push_str(&format!(
+        let _ = write!(
+            lines,
             "::error file={}::could not be checked: {}\n",
             property(&one.path),
             data(&one.reason),
-        ));
+        );
     }
     lines
 }

@@ -41,10 +41,10 @@ pub fn summary(report: &Report) -> String {
     let warnings = report.findings.len() - report.errors();
     let mut extra = String::new();
     if warnings > 0 {
-        extra.push_str(&format!(", {}", count(warnings, "warning")));
+        let _ = write!(extra, ", {}", count(warnings, "warning"));
     }
     if report.waived > 0 {
-        extra.push_str(&format!(", {} waived", report.waived));
+        let _ = write!(extra, ", {} waived", report.waived);
     }
     if report.status() == 0 {
         return format!("{files} checked, nothing to refuse{extra}");

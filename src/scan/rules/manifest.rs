@@ -111,10 +111,7 @@ fn literal(text: &Text<'_>, at: usize) -> Option<(Range<usize>, String)> {
             |quote| byte == quote,
         )
     };
-    let length = body
-        .iter()
-        .position(|byte| is_end(byte))
-        .unwrap_or(body.len());
+    let length = body.iter().position(is_end).unwrap_or(body.len());
     let secret = body.get(..length)?;
     let is_named = super::super::text::naming::kind(name).is_some();
     let start = at + 14 + from;

@@ -9,7 +9,7 @@ use zeroize::{Zeroize, Zeroizing};
 
 use super::super::text::Text;
 use super::super::{Finding, Rule, Severity, Subject};
-use super::value;
+use super::{has_ending, value};
 
 /// H053.
 #[derive(Debug)]
@@ -47,7 +47,7 @@ fn is_named(path: &str) -> bool {
         .next()
         .unwrap_or_default()
         .to_ascii_lowercase();
-    name.ends_with(".json")
+    has_ending(&name, "json")
         && ["solana", "keypair", "id.json", "wallet"]
             .iter()
             .any(|part| name.contains(part))

@@ -121,6 +121,12 @@ fn value(
     finding
 }
 
+/// Whether a name, in lower case, has this extension.
+fn has_ending(name: &str, extension: &str) -> bool {
+    name.rsplit_once('.')
+        .is_some_and(|(_, last)| last == extension)
+}
+
 /// The name of a value as messages show it: cut, and without what could steer a terminal.
 fn shown(name: &[u8]) -> String {
     let name = String::from_utf8_lossy(name);

@@ -3,7 +3,7 @@
 use super::super::text::{Dialect, Text, chance, harmless};
 use super::super::{Finding, Rule, Subject};
 use super::claim::{self, Claim};
-use super::value;
+use super::{has_ending, value};
 use crate::error::quoted;
 
 /// H040.
@@ -136,7 +136,7 @@ fn is_login(name: &str) -> bool {
             "api_login",
         ]
         .contains(&stem)
-        || stem.ends_with(".api")
+        || has_ending(stem, "api")
         || stem.ends_with("-api-credentials")
 }
 
@@ -162,11 +162,11 @@ fn is_password(name: &str) -> bool {
         "pass",
         "keystorepassword",
     ];
-    let has_data = name.ends_with(".txt")
+    let has_data = has_ending(name, "txt")
         || !stem.contains('.')
-        || stem.ends_with(".password")
-        || stem.ends_with(".vrf")
-        || stem.ends_with(".keystore");
+        || has_ending(stem, "password")
+        || has_ending(stem, "vrf")
+        || has_ending(stem, "keystore");
     !name.contains("example") && has_data && kinds.iter().any(|kind| is_named(kind))
 }
 

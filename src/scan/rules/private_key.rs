@@ -181,7 +181,7 @@ fn is_in_context(text: &Text<'_>, span: &Range<usize>) -> bool {
             .any(|word| harmless::contains(line, word.as_bytes()))
     };
     if names(&before, TAKERS) || says_so(&before) {
-        return !(names(&before, OTHERS) && !harmless::contains(&before, b"private"));
+        return !names(&before, OTHERS) || harmless::contains(&before, b"private");
     }
     let rest = before.trim_ascii();
     // `- "0x…"`, `"0x…",`: what the list is called stands above.
@@ -213,7 +213,7 @@ fn says_so(before: &[u8]) -> bool {
     let trimmed = before.trim_ascii_end();
     let end = trimmed
         .iter()
-        .rposition(|byte| byte.is_ascii_alphanumeric())
+        .rposition(u8::is_ascii_alphanumeric)
         .map_or(0, |at| at + 1);
     let head = trimmed.get(..end).unwrap_or_default();
     let head = head.strip_suffix(b"0x").unwrap_or(head).trim_ascii_end();

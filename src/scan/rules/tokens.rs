@@ -173,7 +173,7 @@ fn header(text: &Text<'_>, at: usize) -> Option<(Range<usize>, &'static str)> {
         );
         let colon = decoded.iter().position(|byte| *byte == b':')?;
         let secret = decoded.get(colon + 1..)?;
-        let is_text = decoded.iter().all(|byte| byte.is_ascii_graphic());
+        let is_text = decoded.iter().all(u8::is_ascii_graphic);
         let is_code = text.dialect() == Dialect::Code && !chance::looks_random(secret, 12);
         let is_real = length >= 12
             && colon > 0

@@ -16,7 +16,7 @@ const LONGEST_NAME: usize = 96;
 const NEAR: usize = 1024;
 
 /// Names within one value that are looked at: `token=token=token=…` has no more to tell.
-const NESTED: usize = 16;
+const NESTED: usize = 8;
 
 /// How far a block of an argument is read.
 const BLOCK: usize = 24;
@@ -97,7 +97,7 @@ pub(super) fn find<'a>(text: &Text<'a>) -> Vec<Assigned<'a>> {
     found
 }
 
-impl<'a> Text<'a> {
+impl Text<'_> {
     /// The whole name that a word is in.
     fn name_around(&self, at: usize) -> Range<usize> {
         let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
@@ -307,8 +307,8 @@ impl<'a> Text<'a> {
         let is_flow = {
             // Not the whole line: one of megabytes may have a name at every few bytes.
             let before = self.slice(line.start.max(name.start.saturating_sub(NEAR))..name.start);
-            let opens = before.iter().filter(|byte| **byte == b'{').count();
-            opens > before.iter().filter(|byte| **byte == b'}').count()
+            let opens = memchr::memchr_iter(b'{', before).count();
+            opens > memchr::memchr_iter(b'}', before).count()
         };
         let bare = match self.dialect() {
             dialect if !dialect.has_bare_values() => Bare::Never,

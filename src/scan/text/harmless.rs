@@ -269,8 +269,9 @@ fn is_reference(value: &[u8], lower: &[u8], is_quoted: bool) -> bool {
     match value {
         [b'$', rest @ ..] if is_name(rest) && !chance::looks_random(rest, 12) => return true,
         [b'%', rest @ .., b'%'] if is_name(rest) => return true,
-        [b'{', .., b'}'] | [b'[', .., b']'] | [b'(', .., b')'] => return true,
-        [b'_', b'_', .., b'_', b'_'] => return true,
+        [b'{', .., b'}'] | [b'[', .., b']'] | [b'(', .., b')'] | [b'_', b'_', .., b'_', b'_'] => {
+            return true;
+        }
         [b'&' | b'*', rest @ ..] if is_name(rest) && !is_quoted => return true,
         [b'@', rest @ ..] if is_path(rest) => return true,
         _ => {}

@@ -143,7 +143,7 @@ fn kind_of(words: &[String]) -> Option<Kind> {
             "require", "needs", "no", "get", "set", "validate", "verify", "check", "fetch",
             "generate", "random", "existing", "num", "max", "min", "csrf", "xsrf",
         ];
-        !(count > 1 && asks.contains(&first)) && !words.iter().any(|word| word == "public")
+        (count <= 1 || !asks.contains(&first)) && !words.iter().any(|word| word == "public")
     })
 }
 

@@ -14,9 +14,10 @@ mod temporary;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::OFlags;
 use rustix::io::Errno;
 use zeroize::Zeroizing;
 
@@ -176,6 +177,27 @@ pub fn remove(path: &Path) -> Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// Removes a directory that has nothing in it; another one stays.
+pub fn drop_empty_dir(path: &Path) {
+    let _ = fs::remove_dir(path);
+}
+
+/// Adds bytes at the end of a file, in one write, and waits until they are stored; makes it for the
+/// user alone. A link is not followed.
+pub fn append_private(path: &Path, bytes: &[u8]) -> Result<()> {
+    let opened = fs::OpenOptions::new()
+        .append(true)
+        .create(true)
+        .mode(0o600)
+        .custom_flags(i32::try_from(OFlags::NOFOLLOW.bits()).unwrap_or_default())
+        .open(path);
+    let written = opened.and_then(|mut file| {
+        file.write_all(bytes)?;
+        file.sync_data()
+    });
+    written.map_err(|error| cannot("write", path, &error))
 }
 
 /// Refuses what is no ordinary file with one name.

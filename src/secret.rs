@@ -1,19 +1,31 @@
 //! Cleartext in memory: zeroed on drop, never cloned, never shown.
 //!
 //! There is one way out, [`Secret::expose`], and `tests/architecture.rs` lists the files that may
-//! call it. The surprise: comparing goes through [`Secret::ct_eq`], because `==` on bytes stops at
+//! call it. The surprise: comparing goes through [`SecretBytes::ct_eq`], because `==` on bytes stops at
 //! the first difference and so tells how much of a guess was right.
 
 use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
 
 use subtle::ConstantTimeEq;
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
 /// A value that is zeroed when it goes out of scope and prints as `[redacted]`.
 pub struct Secret<T: Zeroize>(T);
 
+/// A text that is kept once, for whoever reads a part of it; zeroed when the last of them is gone.
+pub type SharedText = Arc<Zeroizing<Vec<u8>>>;
+
 /// Bytes of one value: what is sealed, and what is delivered.
-pub type SecretBytes = Secret<Vec<u8>>;
+pub struct SecretBytes(Kept);
+
+/// Who keeps the bytes.
+enum Kept {
+    Own(Secret<Vec<u8>>),
+    /// They stand in a text that is kept already: from a byte on, so many.
+    Part(SharedText, u32, u32),
+}
 
 impl<T: Zeroize> Secret<T> {
     /// Takes a value into custody; the caller keeps no copy.
@@ -29,35 +41,68 @@ impl<T: Zeroize> Secret<T> {
 }
 
 impl SecretBytes {
-    /// Gives the bytes out of custody, because they turned out to be no secret: a token, say.
-    pub fn release(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.0)
+    /// Takes bytes into custody; the caller keeps no copy.
+    pub fn new(bytes: Vec<u8>) -> Self {
+        Self(Kept::Own(Secret::new(bytes)))
     }
 
     /// Copies bytes into custody.
     pub fn copy_of(bytes: &[u8]) -> Self {
-        Self(bytes.to_vec())
+        Self::new(bytes.to_vec())
+    }
+
+    /// A part of a text that is in custody, without a copy of it.
+    pub fn part_of(text: &SharedText, range: Range<usize>) -> Self {
+        let part = (u32::try_from(range.start), u32::try_from(range.len()));
+        match (part, text.get(range.clone())) {
+            ((Ok(start), Ok(length)), Some(_)) => Self(Kept::Part(Arc::clone(text), start, length)),
+            (_, found) => Self::copy_of(found.unwrap_or_default()),
+        }
+    }
+
+    /// Lends the cleartext, under the terms of [`Secret::expose`].
+    pub fn expose(&self) -> &[u8] {
+        match &self.0 {
+            Kept::Own(bytes) => bytes.expose(),
+            Kept::Part(text, start, length) => {
+                let at = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
+                let rest = text.get(at(*start)..).unwrap_or_default();
+                rest.get(..at(*length)).unwrap_or_default()
+            }
+        }
+    }
+
+    /// Takes them out, leaving nothing.
+    #[must_use]
+    pub fn take(&mut self) -> Self {
+        std::mem::replace(self, Self::new(Vec::new()))
     }
 
     /// Number of bytes.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.expose().len()
     }
 
     /// Whether there is nothing in it.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.expose().is_empty()
     }
 
     /// Compares in a time that depends on the lengths only.
     pub fn ct_eq(&self, other: &Self) -> bool {
-        self.0.as_slice().ct_eq(other.0.as_slice()).into()
+        self.expose().ct_eq(other.expose()).into()
     }
 
     /// Makes a second custody of the same bytes; named, so that a copy is never an accident.
     #[must_use]
     pub fn duplicate(&self) -> Self {
-        Self(self.0.clone())
+        Self::copy_of(self.expose())
+    }
+}
+
+impl fmt::Debug for SecretBytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[redacted]")
     }
 }
 
@@ -227,6 +272,18 @@ mod tests {
         assert!(a.ct_eq(&SecretBytes::copy_of(b"abc")));
         assert!(!a.ct_eq(&SecretBytes::copy_of(b"abd")));
         assert!(!a.ct_eq(&SecretBytes::copy_of(b"ab")));
+    }
+
+    #[test]
+    fn a_part_of_a_text_is_what_stands_there() {
+        let text = SharedText::new(Zeroizing::new(b"a: hunter2".to_vec()));
+        let part = SecretBytes::part_of(&text, 3..10);
+        assert_eq!(part.expose(), b"hunter2");
+        assert_eq!(format!("{part:?}"), "[redacted]");
+        assert!(part.ct_eq(&SecretBytes::copy_of(b"hunter2")));
+        assert!(SecretBytes::part_of(&text, 3..11).is_empty());
+        drop(text);
+        assert_eq!(part.duplicate().len(), 7);
     }
 
     #[test]

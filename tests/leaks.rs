@@ -144,8 +144,14 @@ fn no_command_that_works_leaves_a_value_where_it_should_not_be() {
         ("sync --env dev --dry-run --json", 2),
         ("sync --env dev --check", 2),
         ("sync --env dev", 4),
-        ("sync --env dev -y", 0),
-        ("sync --env dev -y --json", 0),
+        ("sync --env dev --out plan.json", 2),
+        ("status", 2),
+        ("sync --plan plan.json --journal journal.jsonl", 0),
+        ("sync --plan plan.json", 7),
+        ("sync --env dev -y --prune", 0),
+        ("sync --all -y --json", 0),
+        ("status --json", 0),
+        ("status --html status.html", 0),
     ] {
         scene.run(line).fails(status);
     }

@@ -26,6 +26,7 @@ mod leaks;
 mod properties;
 mod readme;
 mod registries;
+mod round_trip;
 mod scan;
 mod servers;
 mod support;

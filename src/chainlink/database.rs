@@ -208,7 +208,7 @@ mod tests {
     }
 
     fn text(url: &SecretBytes) -> String {
-        String::from_utf8(url.expose().clone()).unwrap()
+        String::from_utf8(url.expose().to_vec()).unwrap()
     }
 
     fn built(database: &Database, password: &str) -> String {

@@ -67,6 +67,9 @@ pub struct Projection {
     pub skipped: Vec<Skipped>,
     /// Where the keystore password goes, whether or not this run delivers it.
     pub wallet: Vec<Place>,
+    /// Names of all objects that the profile could produce: where an object of an earlier
+    /// environment is looked for, and nowhere else.
+    pub possible: Vec<String>,
 }
 
 impl Desired {

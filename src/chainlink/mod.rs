@@ -5,6 +5,7 @@
 //! exact bytes. Errors name keys and files, never values. The surprise: a credential that YAML
 //! reads as a number is refused, because its digits may already be lost.
 
+mod adapters;
 mod credentials;
 mod database;
 mod desired;
@@ -13,7 +14,7 @@ mod trackit;
 pub use credentials::{Adapter, Credentials};
 pub use database::{Database, SSL_MODES};
 pub use desired::{Desired, Entry, Form, Place, Projection, Skipped, WHOLE};
-pub use trackit::Trackit;
+pub use trackit::{Trackit, is_field};
 
 use crate::error::{Code, Error};
 
@@ -28,6 +29,8 @@ pub struct Environment {
     pub user_email: Option<String>,
     /// Where the node's database is.
     pub database: Option<Database>,
+    /// What the database's password comes from, if not from a sealed file, for people.
+    pub password_from: Option<String>,
     /// The external adapters; `None` means those that the sealed file has.
     pub adapters: Option<Vec<String>>,
 }

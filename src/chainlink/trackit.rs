@@ -4,6 +4,7 @@
 //! No labels, annotations or tags belong to it, so that Terraform sees no drift. What has no
 //! source is left out and named.
 
+use super::adapters::KNOWN;
 use super::credentials::adapter_key;
 use super::database::check_url;
 use super::{
@@ -15,13 +16,19 @@ use crate::secret::SecretBytes;
 const API_SECRETS: &str = "api-secrets";
 const NODE_CREDENTIALS: &str = "node-credentials";
 
+/// Whether the profile could have made a field of this name in a JSON text.
+pub fn is_field(name: &str) -> bool {
+    let fixed = ["user_email", "user_password", "wallet_password"];
+    fixed.contains(&name) || name.ends_with("_api_key")
+}
+
 /// The profile over one environment: everything is checked, both projections only copy.
 #[derive(Debug)]
 pub struct Trackit<'a> {
     environment: &'a Environment,
     credentials: &'a Credentials,
     adapters: Vec<String>,
-    database_url: Option<(SecretBytes, &'static str)>,
+    database_url: Option<(SecretBytes, String)>,
     no_database: &'static str,
 }
 
@@ -65,12 +72,16 @@ impl<'a> Trackit<'a> {
             problems.push(setting("name", "is the name of another object"));
         }
         let mut no_database = "no database_password and no database_url in the sealed file";
+        let from = |key: &str| {
+            let other = environment.password_from.as_ref();
+            other.map_or_else(|| key.to_owned(), |name| format!("password_from {name}"))
+        };
         let database_url = match (&credentials.database_url, &credentials.database_password) {
             (Some(url), _) => {
                 if let Err(problem) = check_url(url) {
                     problems.push(problem);
                 }
-                Some((url.duplicate(), "database_url"))
+                Some((url.duplicate(), from("database_url")))
             }
             (None, Some(password)) => match &environment.database {
                 None => {
@@ -78,7 +89,7 @@ impl<'a> Trackit<'a> {
                     None
                 }
                 Some(database) => match database.url("postgres", password) {
-                    Ok(url) => Some((url, "database_password")),
+                    Ok(url) => Some((url, from("database_password"))),
                     Err((field, reason)) => {
                         problems.push(setting(&format!("database.{field}"), &reason));
                         None
@@ -136,6 +147,9 @@ impl<'a> Trackit<'a> {
             }
             None => projection.skip(name, Some("db-url"), self.no_database),
         }
+        let fixed = [API_SECRETS, name].into_iter().map(str::to_owned);
+        let known = KNOWN.iter().map(|name| (*name).to_owned());
+        projection.possible = fixed.chain(known).chain(self.adapters.clone()).collect();
         projection
     }
 
@@ -191,6 +205,7 @@ impl<'a> Trackit<'a> {
             }
             None => projection.skip(&url_name, None, self.no_database),
         }
+        projection.possible = vec![api_keys, node, url_name];
         projection
     }
 
@@ -260,6 +275,7 @@ mod tests {
 
     fn environment() -> Environment {
         Environment {
+            password_from: None,
             name: "dev".to_owned(),
             prefix: "chainlink".to_owned(),
             user_email: Some("ops@example.com".to_owned()),

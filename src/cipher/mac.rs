@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     fn digest(mac: Mac) -> String {
-        String::from_utf8(mac.finish().text().expose().clone()).unwrap()
+        String::from_utf8(mac.finish().text().expose().to_vec()).unwrap()
     }
 
     #[test]

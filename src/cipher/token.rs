@@ -22,9 +22,35 @@ pub struct Token {
     /// Ciphertext with the tag behind it, as the cipher wants them.
     pub sealed: Vec<u8>,
     /// Nonce.
-    pub nonce: Vec<u8>,
+    pub nonce: Nonce,
     /// The type that it says it has; not authenticated by the format.
     pub kind: Type,
+}
+
+/// The nonce of a token. Kept in place, because large files have many; the format's readers take
+/// 12 and 16 bytes, too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Nonce {
+    bytes: [u8; NONCE_LEN],
+    length: usize,
+}
+
+impl Nonce {
+    fn decode(text: &[u8]) -> Result<Self, TokenError> {
+        let mut bytes = [0; NONCE_LEN + 2];
+        let length = match LENIENT.decode_slice(text, &mut bytes) {
+            Ok(length) => length,
+            // Longer than any: to be refused for its length, if it is base64 at all.
+            Err(_) => LENIENT.decode(text).map_err(|_| TokenError::Base64)?.len(),
+        };
+        let [bytes @ .., _, _] = bytes;
+        Ok(Self { bytes, length })
+    }
+
+    /// Its bytes, or else how many it should not have.
+    pub(super) fn bytes(&self) -> Result<&[u8], usize> {
+        self.bytes.get(..self.length).ok_or(self.length)
+    }
 }
 
 /// Why a text is no token, or does not open.
@@ -78,11 +104,10 @@ impl Token {
         };
         let mut token = Self {
             sealed: Vec::with_capacity((data.len() + tag.len()) / 4 * 3 + 3),
-            nonce: Vec::new(),
+            nonce: Nonce::decode(nonce)?,
             kind: Type::Str,
         };
         decode(data, &mut token.sealed)?;
-        decode(nonce, &mut token.nonce)?;
         decode(tag, &mut token.sealed)?;
         let word = std::str::from_utf8(kind).map_err(|_| TokenError::UnknownType)?;
         token.kind = Type::of_word(word).ok_or(TokenError::UnknownType)?;
@@ -114,7 +139,8 @@ impl Token {
 
     /// Opens it into a typed value or a comment.
     pub fn open(self, cipher: &Cipher<'_>, associated: &[u8]) -> Result<Opened, TokenError> {
-        let plain = cipher.open(self.sealed, associated, &self.nonce)?;
+        let nonce = self.nonce.bytes().map_err(CipherError::NonceLength)?;
+        let plain = cipher.open(self.sealed, associated, nonce)?;
         parse(plain, self.kind).ok_or(TokenError::NotOfType(self.kind))
     }
 }

@@ -144,7 +144,7 @@ fn extract(
     let top = opened.tree().documents.first().ok_or_else(missing)?;
     let node = top.at(path).ok_or_else(missing)?;
     if let Some(Value::Str(text)) = node.as_value() {
-        return Ok(Zeroizing::new(text.expose().clone()));
+        return Ok(Zeroizing::new(text.expose().to_vec()));
     }
     let text = format.emit(node).map_err(|error| {
         let (format, reason) = (format.name(), error.reason);

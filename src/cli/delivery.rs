@@ -3,16 +3,19 @@
 use std::path::Path;
 
 use clsecrets::chainlink::{self, Credentials, Database, Projection, Trackit};
-use clsecrets::config::environments::Target;
+use clsecrets::config::environments::{self, PasswordFrom, Target};
 use clsecrets::config::{Environment, Environments};
 use clsecrets::envelope::Opened;
+use clsecrets::keys::block_on;
 use clsecrets::secret::SecretBytes;
 use clsecrets::sync::{
-    Assignment, DirectoryConfig, KubernetesConfig, Previous, SecretsManagerConfig, SourceFile,
-    TARGET_KINDS, TargetConfig, Wallet,
+    self, Assignment, DirectoryConfig, KubernetesConfig, Password, PasswordSource, Previous,
+    SecretsManagerConfig, SourceFile, TargetConfig, Wallet,
 };
 use clsecrets::tree::Tree;
 use clsecrets::{Code, Error};
+
+use super::Context;
 
 /// What objects are called after if `clsecrets.yaml` has no `name`.
 const DEFAULT_NAME: &str = "chainlink";
@@ -26,6 +29,17 @@ pub(crate) struct OpenedFile {
     pub(crate) opened: Opened,
 }
 
+/// All sealed files of an environment, opened.
+#[derive(Debug)]
+pub(crate) struct OpenedFiles {
+    /// In the order of `clsecrets.yaml`.
+    pub(crate) files: Vec<OpenedFile>,
+    /// `wallet_password` at HEAD.
+    pub(crate) previous: Previous,
+    /// The commit that the files are from, or that is checked out beside them.
+    pub(crate) commit: Option<String>,
+}
+
 /// An environment with its secrets.
 #[derive(Debug)]
 pub(crate) struct Loaded {
@@ -37,9 +51,12 @@ pub(crate) struct Loaded {
     pub(crate) files: Vec<OpenedFile>,
     /// `wallet_password` at HEAD.
     pub(crate) previous: Previous,
+    /// The commit that the files are from, or that is checked out beside them.
+    pub(crate) commit: Option<String>,
     environment: chainlink::Environment,
+    /// What somebody else keeps.
+    password: Option<Password>,
     targets: Vec<TargetConfig>,
-    restarts: Vec<String>,
 }
 
 /// What goes where.
@@ -58,53 +75,45 @@ impl Loaded {
     pub(crate) fn new(
         environments: &Environments,
         environment: &Environment,
-        files: Vec<OpenedFile>,
-        previous: Previous,
+        opened: OpenedFiles,
+        context: &Context,
     ) -> Result<Self, Error> {
         let prefix = environments.name.as_deref().unwrap_or(DEFAULT_NAME);
-        let database = match &environment.database {
-            Some(database) if database.password_from.is_some() => {
-                return Err(Error::new(
-                    Code::Failed,
-                    format!(
-                        "environment {}: database.password_from is not supported yet",
-                        environment.name
-                    ),
-                )
-                .hint("clsecrets set --prompt the password as database_password"));
-            }
-            Some(database) => Some(Database {
-                user: database.user.clone().unwrap_or_default(),
-                host: database.host.clone().unwrap_or_default(),
-                port: database.port,
-                name: database.name.clone().unwrap_or_default(),
-                sslmode: database.sslmode.clone(),
-            }),
-            None => None,
+        let database = environment.database.as_ref().map(|database| Database {
+            user: database.user.clone().unwrap_or_default(),
+            host: database.host.clone().unwrap_or_default(),
+            port: database.port,
+            name: database.name.clone().unwrap_or_default(),
+            sslmode: database.sslmode.clone(),
+        });
+        let password_from = match &environment.database {
+            Some(environments::Database {
+                password_from: Some(from),
+                ..
+            }) => Some(fetched(from, environment, context)?),
+            _ => None,
         };
         let manager = format!("clsecrets-{prefix}-{}", environment.name);
-        let mut restarts = Vec::new();
         let mut targets = Vec::new();
         for target in &environment.targets {
-            if let Target::Kubernetes { restart, .. } = target {
-                restarts.extend(restart.iter().cloned());
-            }
             targets.push(configured(target, environments.directory(), &manager));
         }
         Ok(Self {
             name: environment.name.clone(),
             is_protected: environment.is_protected,
-            files,
-            previous,
+            files: opened.files,
+            previous: opened.previous,
+            commit: opened.commit,
             environment: chainlink::Environment {
                 name: environment.name.clone(),
                 prefix: prefix.to_owned(),
                 user_email: environment.node.user_email.clone(),
                 database,
+                password_from: password_from.as_ref().map(|(name, _)| name.clone()),
                 adapters: environment.adapters.clone(),
             },
+            password: password_from.map(|(_, password)| password),
             targets,
-            restarts,
         })
     }
 
@@ -121,7 +130,16 @@ impl Loaded {
             .map(|file| (file.source.file.as_str(), file.opened.tree()))
             .collect();
         let refuse = |problems: Vec<_>| chainlink::refuse(&self.name, &problems);
-        let credentials = Credentials::read(&files).map_err(refuse)?;
+        let mut credentials = Credentials::read(&files).map_err(refuse)?;
+        if let Some(password) = &self.password {
+            self.admit_no_other(&credentials)?;
+            match password {
+                Password::Url(url) => credentials.database_url = Some(url.duplicate()),
+                Password::Plain(password) => {
+                    credentials.database_password = Some(password.duplicate());
+                }
+            }
+        }
         let trackit = Trackit::new(&self.environment, &credentials).map_err(refuse)?;
         let assignments: Vec<Assignment> = self
             .targets
@@ -129,11 +147,12 @@ impl Loaded {
             .map(|config| Assignment {
                 projection: project(&trackit, config),
                 config: config.clone(),
-                is_selected: only.is_none_or(|kind| config.kind() == kind),
+                is_selected: only.is_none_or(|word| config.is_called(word)),
             })
             .collect();
         if !assignments.iter().any(|assignment| assignment.is_selected) {
-            let kind = only.map(|kind| format!(" of kind {kind}"));
+            let kind = only.map(|word| format!(" called {word}"));
+            let labels: Vec<String> = self.targets.iter().map(TargetConfig::label).collect();
             return Err(Error::new(
                 Code::Failed,
                 format!(
@@ -142,19 +161,17 @@ impl Loaded {
                     kind.unwrap_or_default()
                 ),
             )
-            .hint("add one under targets: in clsecrets.yaml"));
+            .hint(if labels.is_empty() {
+                "add one under targets: in clsecrets.yaml".to_owned()
+            } else {
+                format!("its targets are {}", labels.join(", "))
+            }));
         }
-        let mut notes: Vec<String> = trackit
+        let notes: Vec<String> = trackit
             .unused()
             .iter()
             .map(|key| format!("{key} is not delivered: no object of profile trackit has it"))
             .collect();
-        if !self.restarts.is_empty() {
-            notes.push(format!(
-                "restart is not supported yet; restart {} after a change",
-                self.restarts.join(", ")
-            ));
-        }
         Ok(Delivery {
             assignments,
             wallet: Wallet {
@@ -167,6 +184,76 @@ impl Loaded {
             notes,
         })
     }
+}
+
+impl Loaded {
+    /// A password has one source.
+    fn admit_no_other(&self, credentials: &Credentials) -> Result<(), Error> {
+        let key = match (&credentials.database_password, &credentials.database_url) {
+            (Some(_), _) => "database_password",
+            (_, Some(_)) => "database_url",
+            (None, None) => return Ok(()),
+        };
+        let message = format!(
+            "environment {} has {key} in a sealed file and database.password_from in \
+             clsecrets.yaml; keep one of them",
+            self.name
+        );
+        Err(Error::new(Code::Other(4), message))
+    }
+}
+
+/// Reads the password that somebody else keeps, and what it is called.
+fn fetched(
+    from: &PasswordFrom,
+    environment: &Environment,
+    context: &Context,
+) -> Result<(String, Password), Error> {
+    let name = &from.secretsmanager;
+    let refuse = |why: &str| {
+        let message = format!(
+            "environment {}: database.password_from {why}",
+            environment.name
+        );
+        Error::new(Code::Failed, message)
+    };
+    let mut place = None;
+    for target in &environment.targets {
+        if let Target::SecretsManager {
+            region,
+            profile,
+            prefix,
+            ..
+        } = target
+        {
+            if *name == format!("{prefix}psql-url") {
+                let why = "names the object that is made of it";
+                return Err(refuse(why).hint("name the secret that the database's owner keeps"));
+            }
+            place = place.or(Some((region.clone(), profile.clone())));
+        }
+    }
+    let (region, profile) = match (&from.region, place) {
+        (Some(region), _) => (region.clone(), from.profile.clone()),
+        (None, Some((region, profile))) => (region, from.profile.clone().or(profile)),
+        (None, None) => return Err(refuse("needs a region").hint("add region: under it")),
+    };
+    let source = PasswordSource {
+        name: name.clone(),
+        field: from.field.clone(),
+        region,
+        profile,
+    };
+    let password = block_on(sync::password(&source, &context.settings))?;
+    let password = password.map_err(|error| {
+        let status = Code::Other(error.fault.status());
+        let refused = Error::new(status, refuse(&format!("{name}: {}", error.reason)).message);
+        match error.hint {
+            Some(hint) => refused.hint(hint),
+            None => refused,
+        }
+    })?;
+    Ok((name.clone(), password))
 }
 
 fn project(trackit: &Trackit<'_>, config: &TargetConfig) -> Projection {
@@ -191,12 +278,13 @@ fn configured(target: &Target, base: &Path, manager: &str) -> TargetConfig {
             context,
             namespace,
             expect_server,
-            ..
+            restart,
         } => TargetConfig::Kubernetes(KubernetesConfig {
             context: context.clone(),
             namespace: namespace.clone(),
             expect_server: expect_server.clone(),
             field_manager: manager.to_owned(),
+            restart: restart.clone(),
         }),
         Target::SecretsManager {
             region,
@@ -204,17 +292,14 @@ fn configured(target: &Target, base: &Path, manager: &str) -> TargetConfig {
             expect_account,
             prefix,
             kms_key,
+            replicas,
         } => TargetConfig::SecretsManager(SecretsManagerConfig {
             region: region.clone(),
             profile: profile.clone(),
             expect_account: expect_account.clone(),
             prefix: prefix.clone(),
             kms_key: kms_key.clone(),
+            replicas: replicas.clone(),
         }),
     }
-}
-
-/// The kinds of targets that `--target` takes.
-pub(crate) fn kinds() -> Vec<&'static str> {
-    TARGET_KINDS.iter().map(|kind| kind.name).collect()
 }

@@ -2,42 +2,150 @@
 //! guard has to know of HEAD.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
 
-use clsecrets::config::{Environments, find_environments};
+use clsecrets::config::{Environment, Environments, find_environments};
 use clsecrets::envelope::{OpenOptions, Opened};
 use clsecrets::sync::{Previous, SourceFile};
 use clsecrets::tree::{Node, Value};
 use clsecrets::{Code, Error, format, fs};
 use zeroize::Zeroizing;
 
-use super::delivery::{Loaded, OpenedFile};
+use super::delivery::{Loaded, OpenedFile, OpenedFiles};
+use super::git::{self, AtHead};
 use super::opening::Opener;
 use super::{Context, digest};
 
 /// The key that the wallet guard watches.
 const WALLET: &str = "wallet_password";
 
-/// What would have Git look at another repository than the one that the file is in.
-const ELSEWHERE: [&str; 6] = [
-    "GIT_DIR",
-    "GIT_WORK_TREE",
-    "GIT_INDEX_FILE",
-    "GIT_OBJECT_DIRECTORY",
-    "GIT_COMMON_DIR",
-    "GIT_NAMESPACE",
-];
-
 /// Status of the commands on environments if a sealed file does not open.
 const NOT_OPENED: Code = Code::Other(5);
 
-/// Loads the environment of this name, as seen from the working directory.
-pub(crate) fn load(name: &str, context: &Context) -> Result<Loaded, Error> {
+/// The names of all environments, as seen from the working directory.
+pub(crate) fn names(context: &Context) -> Result<Vec<String>, Error> {
     let file = find_environments(&context.settings.cwd)?;
     let environments = Environments::load(&file)?;
-    let environment = environments.environment(name)?;
-    let base = environments.directory();
+    let names = environments.all().iter().map(|one| one.name.clone());
+    Ok(names.collect())
+}
+
+/// Loads the environment of this name, as seen from the working directory.
+pub(crate) fn load(name: &str, context: &Context) -> Result<Loaded, Error> {
+    let loaded = load_all(&[name.to_owned()], false, context)?;
+    loaded
+        .into_iter()
+        .next()
+        .ok_or_else(|| Error::new(Code::Failed, format!("environment {name} was not loaded")))
+}
+
+/// Loads several, with one set of connections to key services; with `before`, their sealed files
+/// of before.
+pub(crate) fn load_all(
+    names: &[String],
+    before: bool,
+    context: &Context,
+) -> Result<Vec<Loaded>, Error> {
+    let file = find_environments(&context.settings.cwd)?;
+    let environments = Environments::load(&file)?;
     let opener = Opener::new(&context.settings, &context.ui, None)?;
+    let load = |name: &String| {
+        let environment = environments.environment(name)?;
+        if before {
+            rolled_back(&environments, environment, &opener, context)
+        } else {
+            current(&environments, environment, &opener, context)
+        }
+    };
+    names.iter().map(load).collect()
+}
+
+/// Loads several, each with its own outcome; a name that is not known is an error of all.
+pub(crate) fn load_each(
+    names: &[String],
+    context: &Context,
+) -> Result<Vec<Result<Loaded, Error>>, Error> {
+    let file = find_environments(&context.settings.cwd)?;
+    let environments = Environments::load(&file)?;
+    let opener = Opener::new(&context.settings, &context.ui, None)?;
+    let mut found = Vec::new();
+    for name in names {
+        let environment = environments.environment(name)?;
+        found.push(current(&environments, environment, &opener, context));
+    }
+    Ok(found)
+}
+
+/// The sealed files of before, from Git; those here stay as they are.
+fn rolled_back(
+    environments: &Environments,
+    environment: &Environment,
+    opener: &Opener<'_>,
+    context: &Context,
+) -> Result<Loaded, Error> {
+    let base = environments.directory();
+    let refuse = |why: &str| {
+        Error::new(
+            Code::Failed,
+            format!("environment {}: {why}", environment.name),
+        )
+        .hint("git log -- the sealed files shows what there is to go back to")
+    };
+    let Some(revision) = git::before(&environment.sealed) else {
+        return Err(refuse("no commit has the sealed files of before"));
+    };
+    let mut files = Vec::new();
+    let mut previous = Previous::Absent;
+    for path in &environment.sealed {
+        let shown = shown(path, base);
+        let AtHead::Text(text) = git::at(path, &revision) else {
+            return Err(refuse(&format!("{shown} is not in commit {revision}")));
+        };
+        let sha256 = digest::sha256(&text);
+        previous = joined(previous, at_head_wallet(opener, path, &shown));
+        let opened = open(opener, &shown, text)?;
+        let file = shown;
+        files.push(OpenedFile {
+            source: SourceFile { file, sha256 },
+            opened,
+        });
+    }
+    let shown: Vec<String> = files.iter().map(|file| file.source.file.clone()).collect();
+    let short = revision.get(..12).unwrap_or(&revision);
+    context.ui.note(&format!(
+        "note: {} goes back to commit {short}; the files here stay as they are, and the next sync \
+         delivers them again unless you run: git restore --source {short} -- {}",
+        environment.name,
+        shown.join(" ")
+    ));
+    let opened = OpenedFiles {
+        files,
+        previous,
+        commit: Some(revision),
+    };
+    Loaded::new(environments, environment, opened, context)
+}
+
+/// `wallet_password` of a sealed file at HEAD.
+fn at_head_wallet(opener: &Opener<'_>, path: &Path, shown: &str) -> Previous {
+    match git::at(path, "HEAD") {
+        AtHead::Text(text) => match open(opener, shown, text) {
+            Ok(opened) => wallet(&opened),
+            Err(_) => Previous::Unreadable(format!("{shown} at HEAD does not open")),
+        },
+        AtHead::Absent => Previous::Absent,
+        AtHead::Unknown(why) => Previous::Unreadable(why.to_owned()),
+    }
+}
+
+/// The sealed files as they are.
+fn current(
+    environments: &Environments,
+    environment: &Environment,
+    opener: &Opener<'_>,
+    context: &Context,
+) -> Result<Loaded, Error> {
+    let name = &environment.name;
+    let base = environments.directory();
     let mut files = Vec::new();
     let mut previous = Previous::Absent;
     for path in &environment.sealed {
@@ -52,14 +160,14 @@ pub(crate) fn load(name: &str, context: &Context) -> Result<Loaded, Error> {
             Error::new(Code::Failed, format!("cannot read {shown}: {reason}")).hint(hint)
         })?;
         let sha256 = digest::sha256(&sealed.bytes);
-        let before = at_head(path);
+        let before = git::at(path, "HEAD");
         let is_unchanged = matches!(&before, AtHead::Text(text) if *text == sealed.bytes);
-        let opened = open(&opener, &shown, sealed.bytes)?;
+        let opened = open(opener, &shown, sealed.bytes)?;
         previous = joined(
             previous,
             match before {
                 AtHead::Text(_) if is_unchanged => wallet(&opened),
-                AtHead::Text(text) => match open(&opener, &shown, text) {
+                AtHead::Text(text) => match open(opener, &shown, text) {
                     Ok(opened) => wallet(&opened),
                     Err(_) => Previous::Unreadable(format!("{shown} at HEAD does not open")),
                 },
@@ -75,7 +183,13 @@ pub(crate) fn load(name: &str, context: &Context) -> Result<Loaded, Error> {
             opened,
         });
     }
-    Loaded::new(&environments, environment, files, previous)
+    let commit = environment.sealed.first().and_then(|path| git::head(path));
+    let opened = OpenedFiles {
+        files,
+        previous,
+        commit,
+    };
+    Loaded::new(environments, environment, opened, context)
 }
 
 fn open(opener: &Opener<'_>, name: &str, text: Zeroizing<Vec<u8>>) -> Result<Opened, Error> {
@@ -111,52 +225,6 @@ fn joined(first: Previous, second: Previous) -> Previous {
             Previous::Unreadable(why)
         }
         (Previous::Absent, Previous::Absent) => Previous::Absent,
-    }
-}
-
-/// A file as the last commit has it.
-enum AtHead {
-    Text(Zeroizing<Vec<u8>>),
-    Absent,
-    Unknown(&'static str),
-}
-
-fn at_head(path: &Path) -> AtHead {
-    let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else {
-        return AtHead::Unknown("no Git repository");
-    };
-    let git = |arguments: &[&str]| {
-        let mut command = Command::new("git");
-        for name in ELSEWHERE {
-            command.env_remove(name);
-        }
-        let output = command
-            .arg("-C")
-            .arg(directory)
-            .args(arguments)
-            .stdin(Stdio::null())
-            .stderr(Stdio::null())
-            .output()
-            .ok()?;
-        output.status.success().then_some(output.stdout)
-    };
-    if git(&["rev-parse", "--git-dir"]).is_none() {
-        return AtHead::Unknown("no Git repository");
-    }
-    if git(&["rev-parse", "--verify", "--quiet", "HEAD"]).is_none() {
-        return AtHead::Absent;
-    }
-    let Some(name) = name.to_str() else {
-        return AtHead::Unknown("its name is no text");
-    };
-    // A name is no pattern here, whatever characters it has.
-    match git(&["--literal-pathspecs", "ls-tree", "-z", "HEAD", "--", name]) {
-        None => AtHead::Unknown("Git cannot read HEAD"),
-        Some(listed) if listed.is_empty() => AtHead::Absent,
-        Some(_) => match git(&["cat-file", "blob", &format!("HEAD:./{name}")]) {
-            Some(text) => AtHead::Text(Zeroizing::new(text)),
-            None => AtHead::Unknown("Git cannot read HEAD"),
-        },
     }
 }
 
@@ -196,12 +264,5 @@ mod tests {
             joined(Previous::Absent, Previous::Absent),
             Previous::Absent
         ));
-    }
-
-    #[test]
-    fn a_file_outside_of_a_repository_is_unknown() {
-        let folder = tempfile::tempdir().unwrap();
-        let found = at_head(&folder.path().join("a.yaml"));
-        assert!(matches!(found, AtHead::Unknown("no Git repository")));
     }
 }

@@ -10,6 +10,7 @@ mod delivery;
 mod digest;
 mod encrypt;
 mod environment;
+mod git;
 mod guarding;
 mod hardening;
 mod hook;
@@ -23,6 +24,7 @@ mod render;
 mod scan;
 mod sealing;
 mod set;
+mod status;
 mod sync;
 mod ui;
 mod usage;
@@ -55,6 +57,7 @@ Examples:
   clsecrets init --env dev          recipients, environment, ignored files, hook
   clsecrets encrypt --env dev       seal secrets/dev/clear-secrets.yaml
   clsecrets sync --env dev          deliver it, after a question
+  clsecrets status                  is everything as the sealed files say?
   clsecrets hook --all              is anything in clear that should be sealed?";
 
 #[derive(Debug, Subcommand)]
@@ -64,7 +67,8 @@ enum Command {
     Decrypt(Box<decrypt::Args>),
     Set(Box<set::Args>),
     Render(render::Args),
-    Sync(sync::Args),
+    Sync(Box<sync::Args>),
+    Status(status::Args),
     Hook(hook::Args),
     Scan(scan::Args),
     Completion(completion::Args),
@@ -127,6 +131,7 @@ fn run(command: &Command, context: &Context) -> Outcome {
         Command::Set(args) => set::run(args, context),
         Command::Render(args) => render::run(args, context),
         Command::Sync(args) => sync::run(args, context),
+        Command::Status(args) => status::run(args, context),
         Command::Hook(args) => hook::run(args, context),
         Command::Scan(args) => scan::run(args, context),
         Command::Completion(args) => completion::run(args, context),

@@ -1,9 +1,13 @@
 //! Both output streams, colour and prompts. Results go to stdout, everything else to stderr.
 
+mod working;
+
 use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 
 use clsecrets::{Code, Error};
+
+use working::Working;
 
 /// The terminal, or what stands in for it.
 #[derive(Debug)]
@@ -53,6 +57,17 @@ impl Ui {
     /// Tells something that the user should look at.
     pub(crate) fn warn(&self, line: &str) {
         self.labelled("warning", "33", line);
+    }
+
+    /// Says what is under way until the result is dropped, on a terminal only.
+    pub(crate) fn working(&self, line: impl Fn() -> String + Send + 'static) -> Working {
+        if !io::stderr().is_terminal() {
+            return Working::silent();
+        }
+        Working::shown(line, |text| {
+            let mut stderr = io::stderr().lock();
+            let _ = write!(stderr, "\r\u{1b}[K{}", visible(text)).and_then(|()| stderr.flush());
+        })
     }
 
     /// Whether a person is there to ask.

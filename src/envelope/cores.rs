@@ -14,11 +14,19 @@ pub(super) fn on_all_cores<J: Sync, R: Send>(jobs: &[J], work: impl Fn(&J) -> R 
     let own = shares.next().unwrap_or_default();
     thread::scope(|scope| {
         let others: Vec<_> = shares
-            .map(|share| scope.spawn(|| share.iter().map(&work).collect::<Vec<R>>()))
+            .map(|share| {
+                let all = || share.iter().map(&work).collect::<Vec<R>>();
+                (share, thread::Builder::new().spawn_scoped(scope, all))
+            })
             .collect();
         let mut done: Vec<R> = Vec::with_capacity(jobs.len());
         done.extend(own.iter().map(&work));
-        for other in others {
+        for (share, other) in others {
+            // Where the system refuses a thread, this one does its share, too.
+            let Ok(other) = other else {
+                done.extend(share.iter().map(&work));
+                continue;
+            };
             match other.join() {
                 Ok(made) => done.extend(made),
                 Err(panic) => std::panic::resume_unwind(panic),

@@ -86,7 +86,9 @@ fn selected(tree: &Tree, rule: &Rule) -> Vec<Place> {
             Step::Leaf(leaf) => {
                 let is_empty = match &leaf.value {
                     Value::Null => true,
-                    value => value.as_str().is_some_and(crate::secret::Secret::is_empty),
+                    value => value
+                        .as_str()
+                        .is_some_and(crate::secret::SecretBytes::is_empty),
                 };
                 found.push(Place {
                     site: leaf.site,

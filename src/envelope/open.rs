@@ -112,11 +112,8 @@ impl Pass<'_> {
     }
 
     /// Keeps the token that stood there; it is no secret.
-    fn keep(&mut self, site: Site, token: &mut SecretBytes) {
-        if let Ok(mut text) = String::from_utf8(token.release()) {
-            text.truncate(text.trim_end().len());
-            self.tokens.insert(site, text);
-        }
+    fn keep(&mut self, site: Site, token: SecretBytes) {
+        self.tokens.insert(site, token);
     }
 }
 
@@ -172,8 +169,8 @@ impl Rewrite for Pass<'_> {
         });
         match opened {
             Some(Plain::Comment(text)) => {
-                let mut sealed = std::mem::replace(&mut comment.text, text);
-                self.keep(comment.site, &mut sealed);
+                let sealed = std::mem::replace(&mut comment.text, text);
+                self.keep(comment.site, sealed);
             }
             _ => self.warn(comment.site, "a sealed comment does not open"),
         }
@@ -214,16 +211,16 @@ impl Rewrite for Pass<'_> {
             Ok(Plain::Value(value)) => {
                 with_plain(&value, |plain| self.mac.add(plain, true));
                 if let Value::Str(token) = &mut std::mem::replace(&mut leaf.value, value) {
-                    self.keep(leaf.site, token);
+                    self.keep(leaf.site, token.take());
                 }
                 self.selector.value_done();
                 Ok(None)
             }
             Ok(Plain::Comment(text)) => {
                 // A comment of a list; the reference writes it as an item.
-                let mut token = sealed.duplicate();
+                let token = sealed.duplicate();
                 self.selector.comment(token.expose());
-                self.keep(leaf.site, &mut token);
+                self.keep(leaf.site, token);
                 Ok(Some(text))
             }
             Err(TokenError::NotAToken) => {

@@ -65,7 +65,8 @@ struct Matching<'a> {
 impl Matching<'_> {
     fn take(&mut self, new: Site, old: Site) {
         if let Some(token) = self.old.tokens.get(old) {
-            self.tokens.insert(new, token.to_owned());
+            self.tokens
+                .insert(new, SecretBytes::copy_of(token.as_bytes()));
         }
     }
 

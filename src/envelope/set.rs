@@ -222,7 +222,8 @@ impl Carrying {
         let token = std::str::from_utf8(text.expose()).ok()?.trim_end();
         let known = self.known.get(token)?;
         if known.bound == bound {
-            self.tokens.insert(site, token.to_owned());
+            self.tokens
+                .insert(site, SecretBytes::copy_of(token.as_bytes()));
         }
         Some(&known.plain)
     }

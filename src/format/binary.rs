@@ -59,7 +59,7 @@ impl Format for Binary {
             },
             metadata: read.metadata,
             layout: super::Layout::Binary(Layout::Envelope(read.layout)),
-            source,
+            source: source.into(),
         })
     }
 
@@ -158,7 +158,7 @@ fn whole(source: Zeroizing<Vec<u8>>, metadata: Option<super::Metadata>) -> Docum
         },
         metadata,
         layout: super::Layout::Binary(Layout::Whole),
-        source,
+        source: source.into(),
     }
 }
 
@@ -214,7 +214,7 @@ fn data(document: &Document, edits: &Edits) -> Result<Zeroizing<Vec<u8>>, Format
         return Err(unrepresentable(NO_DATA));
     };
     let bytes = bytes_of(top, NO_DATA)?;
-    Ok(opened.map_or(bytes, |opened| Zeroizing::new(opened.expose().clone())))
+    Ok(opened.map_or(bytes, |opened| Zeroizing::new(opened.expose().to_vec())))
 }
 
 const NO_DATA: &str = "it holds something else than one string called 'data', so it was not \
@@ -224,7 +224,7 @@ const ONE_STRING: &str = "a binary file holds one string, at [\"data\"]";
 
 fn bytes_of(top: &Map, otherwise: &str) -> Result<Zeroizing<Vec<u8>>, FormatError> {
     let bytes = one_string(top).ok_or_else(|| unrepresentable(otherwise))?;
-    Ok(Zeroizing::new(bytes.expose().clone()))
+    Ok(Zeroizing::new(bytes.expose().to_vec()))
 }
 
 /// The string called `data`, if there is nothing else.

@@ -16,7 +16,7 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
-use crate::secret::SecretBytes;
+use crate::secret::{SecretBytes, SharedText};
 use crate::tree::{Fields, Node, Path, Site, Tree, Value};
 
 /// Every format, in the order of `--help`. Adding one is one line here and one file.
@@ -122,8 +122,8 @@ pub struct Document {
     pub tree: Tree,
     /// The branch called `sops` of the first document, if there is one.
     pub metadata: Option<Metadata>,
-    /// The text; cleartext for a draft.
-    pub(crate) source: Zeroizing<Vec<u8>>,
+    /// The text; cleartext for a draft. Values of large ones are parts of it.
+    pub(crate) source: SharedText,
     /// Where each site stands; only the format that made it reads it.
     pub(crate) layout: Layout,
 }
@@ -341,7 +341,9 @@ impl Document {
 
     /// The same, when nothing else of the document is wanted any more.
     pub(crate) fn into_source(self) -> Zeroizing<Vec<u8>> {
-        self.source
+        let Self { tree, source, .. } = self;
+        drop(tree);
+        SharedText::try_unwrap(source).unwrap_or_else(|source| Zeroizing::clone(&source))
     }
 }
 

@@ -188,7 +188,7 @@ fn check(
     }
     finding::settle(&mut found, &text, waivers, &mut report.waived);
     // A file that a rule refuses by its path or form needs no further judgement.
-    let is_refused = found.iter().any(|finding| finding.is_structure());
+    let is_refused = found.iter().any(Finding::is_structure);
     if let Sealing::Unknown { reason, .. } = &sealing
         && !is_refused
         && !waivers.waives_unjudged(blob.path)

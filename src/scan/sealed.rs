@@ -19,6 +19,7 @@ use super::rules::{remark, token};
 use super::text::{harmless, naming};
 use crate::format::{self, Document, Format, Metadata};
 use crate::metadata::{Rule, Selector};
+use crate::secret::SecretBytes;
 use crate::tree::{Element, Leaf as TreeLeaf, Path, Step, Trail, Value, walk};
 
 /// Whether a file is sealed.
@@ -256,7 +257,7 @@ impl Place<'_> {
     fn describe(&mut self, document: &Document, leaf: &TreeLeaf) -> Leaf {
         let (path, is_selected) = self.leaf(&leaf.value);
         let (line, column) = document.position(leaf.site);
-        let text = leaf.value.as_str().map(|text| text.expose().as_slice());
+        let text = leaf.value.as_str().map(SecretBytes::expose);
         let standing = standing(&leaf.value);
         let key = path
             .elements()
@@ -382,10 +383,9 @@ mod tests {
     const TOKEN: &str = "ENC[AES256_GCM,data:oiS/qyc=,iv:ZGVmZ2hpamtsbW5vcHFyc3R1dnd4eXp7fH1+f4CBgoM=,tag:s9jMet4pi3DzIEWdLNqE0A==,type:str]";
 
     fn look(values: &str, fields: &[(&str, &str)]) -> Sealing {
-        let fields: String = fields
-            .iter()
-            .map(|(name, text)| format!("    {name}: '{text}'\n"))
-            .collect();
+        let fields = fields.iter().fold(String::new(), |all, (name, text)| {
+            all + &format!("    {name}: '{text}'\n")
+        });
         Sealing::of("a.yaml", format!("{values}sops:\n{fields}").as_bytes(), &[])
     }
 

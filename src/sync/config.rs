@@ -3,6 +3,8 @@
 
 use std::path::PathBuf;
 
+use super::options::matches;
+
 /// One target of an environment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TargetConfig {
@@ -36,6 +38,8 @@ pub struct KubernetesConfig {
     pub expect_server: Option<String>,
     /// Who we are in `managedFields`: `clsecrets-<name>-<env>`.
     pub field_manager: String,
+    /// The workloads to restart; without a list those that use what is written.
+    pub restart: Option<Vec<String>>,
 }
 
 /// AWS Secrets Manager.
@@ -51,6 +55,8 @@ pub struct SecretsManagerConfig {
     pub prefix: String,
     /// The KMS key of objects that are made; the account's own if absent.
     pub kms_key: Option<String>,
+    /// Regions that objects that are made are replicated to.
+    pub replicas: Vec<String>,
 }
 
 impl TargetConfig {
@@ -61,6 +67,11 @@ impl TargetConfig {
             Self::Kubernetes(_) => "kubernetes",
             Self::SecretsManager(_) => "secretsmanager",
         }
+    }
+
+    /// Whether it is meant by a word: its kind, or its label, `*` for any part.
+    pub fn is_called(&self, word: &str) -> bool {
+        word == self.kind() || matches(word, &self.label())
     }
 
     /// What people know it by, before it is connected.

@@ -10,7 +10,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use super::limits::admit_data;
-use super::observed::{Content, Item, Observed, Writer};
+use super::observed::{Blocked, Content, Item, Observed, Writer};
 use super::{
     DirectoryConfig, Fault, Identity, Step, Target, TargetConfig, TargetError, TargetKind, Written,
 };
@@ -185,16 +185,20 @@ impl Directory {
             });
         }
         items.sort_by(|a, b| a.key.cmp(&b.key));
-        Ok(Some(Observed {
-            content: Content::Data(items),
-            version: String::new(),
-            blocked,
-        }))
+        let mut seen = Observed::new(Content::Data(items), "");
+        seen.blocked = blocked.map(Blocked::Refused);
+        Ok(Some(seen))
     }
 
     fn write(&self, step: &Step<'_>) -> Result<(), TargetError> {
         let root = &self.config.path;
         self.admit_root()?;
+        if !step.changes.removed.is_empty() {
+            self.remove(step)?;
+        }
+        if step.desired.entries.is_empty() {
+            return Ok(());
+        }
         fs::create_private_dir(root).map_err(local)?;
         let ignore = root.join(IGNORE_FILE);
         // Before any value: a folder that Git sees never holds one.
@@ -208,6 +212,24 @@ impl Directory {
             if is_new || step.changes.changed.contains(&entry.key) {
                 write_key(&folder.join(&entry.key), &entry.value, step, &entry.key)?;
             }
+        }
+        Ok(())
+    }
+}
+
+impl Directory {
+    /// Takes keys away, and the folder with the last of them.
+    fn remove(&self, step: &Step<'_>) -> Result<(), TargetError> {
+        let folder = self.config.path.join(&step.desired.name);
+        for key in &step.changes.removed {
+            let path = folder.join(key);
+            let _lock = fs::lock(&path).map_err(local)?;
+            as_seen(&path, step, key)?;
+            fs::remove(&path).map_err(local)?;
+        }
+        if step.desired.entries.is_empty() {
+            // What somebody else put there stays, and the folder with it.
+            fs::drop_empty_dir(&folder);
         }
         Ok(())
     }
@@ -239,6 +261,12 @@ fn write_key(
     key: &str,
 ) -> Result<(), TargetError> {
     let _lock = fs::lock(path).map_err(local)?;
+    let stamp = as_seen(path, step, key)?;
+    fs::replace(path, value.expose(), Privacy::Private, Some(&stamp)).map_err(local)
+}
+
+/// The file as it is, if that is how it was observed.
+fn as_seen(path: &Path, step: &Step<'_>, key: &str) -> Result<Stamp, TargetError> {
     let seen = match step.seen.map(|seen| &seen.content) {
         Some(Content::Data(items)) => items.iter().find(|item| item.key == key),
         _ => None,
@@ -260,8 +288,7 @@ fn write_key(
         )
         .hint("run the command again"));
     }
-    let stamp = now.as_ref().map_or(&Stamp::ABSENT, |now| &now.stamp);
-    fs::replace(path, value.expose(), Privacy::Private, Some(stamp)).map_err(local)
+    Ok(now.map_or(Stamp::ABSENT, |now| now.stamp))
 }
 
 fn read(path: &Path) -> Result<SecretBytes, TargetError> {
@@ -310,7 +337,7 @@ mod tests {
 
     use super::*;
     use crate::chainlink::{Entry, Form};
-    use crate::sync::verdict;
+    use crate::sync::{Allowed, leftover, verdict};
 
     fn target(path: &Path) -> Directory {
         Directory {
@@ -336,15 +363,16 @@ mod tests {
 
     fn apply(target: &Directory, desired: &Desired) -> Result<(), TargetError> {
         let seen = target.look(&desired.name)?;
-        let judged = verdict(desired, seen.as_ref(), false);
+        let judged = verdict(desired, seen.as_ref(), Allowed::default());
         if let Some(refusal) = judged.verdict.refusal(&desired.name) {
             return Err(refusal);
         }
         target.write(&Step {
+            verdict: &judged.verdict,
             desired,
             seen: seen.as_ref(),
             changes: &judged.changes,
-            adopts: false,
+            allowed: Allowed::default(),
         })
     }
 
@@ -432,17 +460,45 @@ mod tests {
         apply(&target, &desired("w")).unwrap();
         let desired = desired("v");
         let seen = target.look("api-secrets").unwrap();
-        let judged = verdict(&desired, seen.as_ref(), false);
+        let judged = verdict(&desired, seen.as_ref(), Allowed::default());
         let file = world.path().join("out/api-secrets/.password");
         std::fs::remove_file(&file).unwrap();
         let error = target
             .write(&Step {
+                verdict: &judged.verdict,
                 desired: &desired,
                 seen: seen.as_ref(),
                 changes: &judged.changes,
-                adopts: false,
+                allowed: Allowed::default(),
             })
             .unwrap_err();
         assert_eq!(error.fault, Fault::Conflict);
+    }
+
+    #[test]
+    fn pruned_keys_go_and_the_folder_with_the_last_of_them() {
+        let world = tempfile::tempdir().unwrap();
+        let root = world.path().join("out");
+        let target = target(&root);
+        apply(&target, &desired("w")).unwrap();
+        let prune = Allowed {
+            prune: true,
+            ..Allowed::default()
+        };
+        let seen = target.look("api-secrets").unwrap().unwrap();
+        let judged = leftover("api-secrets", &seen, prune).unwrap();
+        let mut nothing = desired("w");
+        nothing.entries.clear();
+        target
+            .write(&Step {
+                verdict: &judged.verdict,
+                desired: &nothing,
+                seen: Some(&seen),
+                changes: &judged.changes,
+                allowed: Allowed::default(),
+            })
+            .unwrap();
+        assert!(!root.join("api-secrets").exists());
+        assert!(root.join(".gitignore").exists());
     }
 }

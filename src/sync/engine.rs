@@ -7,6 +7,7 @@
 use futures_util::future::join_all;
 
 use super::guard::{self, Wallet};
+use super::options::{self, Options};
 use super::report::{Failure, Mode, Report, SCHEMA, SourceFile, Summary};
 use super::surveyed::Surveyed;
 use super::{Fault, TARGET_KINDS, TargetConfig, TargetError};
@@ -25,28 +26,20 @@ pub struct Assignment {
     pub is_selected: bool,
 }
 
-/// What the operator allows.
-#[derive(Debug, Clone, Default)]
-pub struct Options {
-    /// Objects that are taken over from other writers.
-    pub adopt: Vec<String>,
-    /// The key ring was made anew; the wallet guard stands aside.
-    pub replace_wallet: bool,
-}
-
 /// Everything that is known before the first write. Holds cleartext, zeroed on drop.
 #[derive(Debug)]
 pub struct Survey {
     targets: Vec<Surveyed>,
     failures: Vec<Failure>,
     notes: Vec<String>,
+    options: Options,
 }
 
 /// Looks at all targets and judges all objects; writes nothing.
 pub async fn survey(
     assignments: Vec<Assignment>,
     wallet: &Wallet,
-    options: &Options,
+    options: Options,
     settings: &Settings,
 ) -> Survey {
     let (selected, others): (Vec<_>, Vec<_>) = assignments
@@ -55,13 +48,16 @@ pub async fn survey(
     let mut targets: Vec<Surveyed> = selected.into_iter().map(Surveyed::new).collect();
     let mut witnesses: Vec<Surveyed> = others.into_iter().map(Surveyed::witness).collect();
     let mut notes = Vec::new();
-    let mut failures = mistakes(&targets, options);
+    let mut failures = mistakes(&targets, &options);
+    for target in &mut targets {
+        target.narrow(&options);
+    }
     if failures.is_empty() {
         let all = targets.iter_mut().map(|target| target.identify(settings));
         failures = join_all(all).await.into_iter().flatten().collect();
     }
     if failures.is_empty() {
-        let all = targets.iter_mut().map(|target| target.observe(options));
+        let all = targets.iter_mut().map(|target| target.observe(&options));
         failures = join_all(all).await.into_iter().flatten().collect();
     }
     if failures.is_empty() && !options.replace_wallet {
@@ -70,7 +66,17 @@ pub async fn survey(
     }
     if failures.is_empty() {
         failures = targets.iter().flat_map(Surveyed::refusals).collect();
-        failures.extend(wallet_refusal(&targets, &witnesses, wallet, options));
+        failures.extend(wallet_refusal(&targets, &witnesses, wallet, &options));
+    }
+    if failures.is_empty() {
+        let all = targets.iter_mut().map(|t| t.find_workloads(&options));
+        for (failed, noted) in join_all(all).await {
+            failures.extend(failed);
+            notes.extend(noted);
+        }
+    }
+    if failures.is_empty() {
+        failures.extend(too_much(&targets, &options));
     }
     if failures.is_empty() {
         let all = targets.iter().map(Surveyed::check);
@@ -80,11 +86,37 @@ pub async fn survey(
         targets,
         failures,
         notes,
+        options,
+    }
+}
+
+/// Refuses all runs of which two would write the same object.
+pub fn collisions(surveys: &mut [Survey]) {
+    let mut seen: Vec<(String, String)> = Vec::new();
+    let mut twice: Vec<(String, String)> = Vec::new();
+    let targets = surveys.iter().flat_map(|survey| &survey.targets);
+    for (place, name) in targets.flat_map(Surveyed::places) {
+        let one = (place.to_owned(), name.to_owned());
+        if !place.is_empty() && seen.contains(&one) && !twice.contains(&one) {
+            twice.push(one);
+        } else {
+            seen.push(one);
+        }
+    }
+    for (place, name) in twice {
+        let error = TargetError::new(
+            Fault::Configuration,
+            format!("two targets write {name} in {place}"),
+        )
+        .hint("give one of them another name, prefix, namespace or path in clsecrets.yaml");
+        if let Some(first) = surveys.first_mut() {
+            first.failures.push(Failure::of("", None, &error));
+        }
     }
 }
 
 impl Survey {
-    /// Whether there is nothing to write.
+    /// Whether there is nothing to do.
     pub fn is_in_sync(&self) -> bool {
         self.failures.is_empty() && !self.targets.iter().any(Surveyed::has_writes)
     }
@@ -94,22 +126,26 @@ impl Survey {
         &self.failures
     }
 
-    /// What the operator should know of targets that the run is not about.
+    /// What the operator should know, and nothing depends on.
     pub fn notes(&self) -> &[String] {
         &self.notes
     }
 
-    /// Writes, one kind of target after the other, and reads back. Does nothing if something
-    /// stops the run.
+    /// Writes, one kind of target after the other, reads back, and starts anew what uses it. Does
+    /// nothing if something stops the run.
     pub async fn apply(&mut self) {
         if !self.failures.is_empty() {
             return;
         }
+        let options = &self.options;
         for kind in TARGET_KINDS {
             let of_kind = self.targets.iter_mut().filter(|t| t.kind == kind.name);
-            let failed = join_all(of_kind.map(Surveyed::apply)).await;
+            let failed = join_all(of_kind.map(|target| target.apply(options))).await;
             self.failures.extend(failed.into_iter().flatten());
         }
+        let restarts = self.targets.iter_mut().map(|t| t.restart(options));
+        let failed = join_all(restarts).await;
+        self.failures.extend(failed.into_iter().flatten());
     }
 
     /// What was found and done.
@@ -158,6 +194,16 @@ fn stopped(failures: &[Failure], mode: Mode) -> u8 {
         .unwrap_or(8)
 }
 
+/// More than the operator lets happen.
+fn too_much(targets: &[Surveyed], options: &Options) -> Option<Failure> {
+    let scales = targets.iter().map(Surveyed::scale);
+    let (deletes, changes, existing) = scales.fold((0, 0, 0), |sum, one| {
+        (sum.0 + one.0, sum.1 + one.1, sum.2 + one.2)
+    });
+    let admitted = options.limits.admit(deletes, changes, existing);
+    admitted.err().map(|error| Failure::of("", None, &error))
+}
+
 /// The same target twice, or a name to adopt that no object has.
 fn mistakes(targets: &[Surveyed], options: &Options) -> Vec<Failure> {
     let mut failures = Vec::new();
@@ -169,6 +215,13 @@ fn mistakes(targets: &[Surveyed], options: &Options) -> Vec<Failure> {
         }
     }
     let names: Vec<&str> = targets.iter().flat_map(Surveyed::names).collect();
+    let is_idle = |pattern: &&String| !names.iter().any(|name| options::matches(pattern, name));
+    for pattern in options.only.iter().filter(is_idle) {
+        let reason = format!("--only {pattern}: no object is called so");
+        let error = TargetError::new(Fault::Configuration, reason)
+            .hint(format!("the objects are {}", names.join(", ")));
+        failures.push(Failure::of("", None, &error));
+    }
     for name in &options.adopt {
         if !names.contains(&name.as_str()) {
             let reason = format!("--adopt {name}: no object is called so");
@@ -244,7 +297,7 @@ mod tests {
             .build()
             .unwrap();
         runtime.block_on(async {
-            let mut survey = survey(assignments, &wallet, options, &settings).await;
+            let mut survey = survey(assignments, &wallet, options.clone(), &settings).await;
             survey.apply().await;
             survey
         })

@@ -63,6 +63,8 @@ pub(crate) fn find<'a>(place: &Place, seen: Option<&'a Observed>) -> Found<'a> {
             .iter()
             .find(|item| item.key == place.key)
             .map_or(Found::Absent, |item| Found::Value(&item.value)),
+        // It is guarded again when it is restored.
+        Some(Content::Hidden(_)) => Found::Unreadable,
         Some(Content::Text { value, .. }) if place.key == WHOLE => Found::Value(value),
         Some(Content::Text { value, .. }) => match json::read(value) {
             None => Found::Unreadable,

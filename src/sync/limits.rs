@@ -1,8 +1,89 @@
 //! What the targets accept: names, data keys, sizes. Checked here before the first request, so
-//! that no server ever sees an object that it would refuse and quote.
+//! that no server ever sees an object that it would refuse and quote. And how much of a run an
+//! operator lets happen.
 
 use super::{Fault, TargetError};
 use crate::chainlink::{Desired, Form};
+
+/// How much may happen in a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Objects and keys that may go, those that are deleted and made anew included.
+    pub deletes: usize,
+    /// Objects that may change; new ones are none of them.
+    pub changes: Option<ChangeLimit>,
+}
+
+/// Of how many objects that are there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChangeLimit {
+    /// So many.
+    Count(usize),
+    /// So many of a hundred.
+    Percent(usize),
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            deletes: 5,
+            changes: None,
+        }
+    }
+}
+
+impl Limits {
+    /// Refuses a run that would do more.
+    pub(crate) fn admit(
+        self,
+        deletes: usize,
+        changes: usize,
+        existing: usize,
+    ) -> Result<(), TargetError> {
+        let refuse = |what: &str, limit: String, flag: String| {
+            Err(
+                TargetError::new(Fault::Refused, format!("{what}; the limit is {limit}"))
+                    .hint(format!("review the plan; if it is meant so, add {flag}")),
+            )
+        };
+        if deletes > self.deletes {
+            return refuse(
+                &format!("{deletes} objects or keys would be deleted"),
+                self.deletes.to_string(),
+                format!("--max-deletes {deletes}"),
+            );
+        }
+        let (limit, shown) = match self.changes {
+            None => return Ok(()),
+            Some(ChangeLimit::Count(count)) => (count, count.to_string()),
+            Some(ChangeLimit::Percent(percent)) => (
+                existing.saturating_mul(percent) / 100,
+                format!("{percent}%"),
+            ),
+        };
+        if changes > limit {
+            return refuse(
+                &format!("{changes} of {existing} objects would change"),
+                shown,
+                format!("--max-changes {changes}"),
+            );
+        }
+        Ok(())
+    }
+}
+
+impl std::str::FromStr for ChangeLimit {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let read = |digits: &str| digits.parse::<usize>().ok();
+        match text.strip_suffix('%') {
+            Some(digits) => read(digits).filter(|p| *p <= 100).map(Self::Percent),
+            None => read(text).map(Self::Count),
+        }
+        .ok_or_else(|| "a number of objects, or a percentage as in 50%".to_owned())
+    }
+}
 
 /// Kubernetes: the sum of the values of a secret.
 const DATA_BYTES: usize = 1024 * 1024;
@@ -121,6 +202,25 @@ mod tests {
             form: Form::Data,
             entries: vec![Entry::of(key, &SecretBytes::new(vec![b'x'; size]), "k")],
         })
+    }
+
+    #[test]
+    fn a_run_that_would_do_more_than_it_may_is_refused() {
+        let limits = |changes: &str| Limits {
+            deletes: 1,
+            changes: Some(changes.parse().unwrap()),
+        };
+        assert_eq!(limits("50%").admit(1, 2, 4), Ok(()));
+        let error = limits("50%").admit(0, 3, 4).unwrap_err();
+        assert_eq!(
+            error.reason,
+            "3 of 4 objects would change; the limit is 50%"
+        );
+        assert!(limits("3").admit(2, 0, 4).is_err());
+        assert!(limits("0").admit(0, 1, 1).is_err());
+        for text in ["", "x", "101%", "-1", "5 %"] {
+            assert!(text.parse::<ChangeLimit>().is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -15,21 +15,32 @@ mod json;
 mod kubernetes;
 mod limits;
 mod observed;
+mod options;
+mod pace;
+mod password;
+mod plan;
+mod progress;
 mod report;
+mod restart;
 #[cfg(feature = "aws")]
 mod secrets_manager;
 mod surveyed;
 mod verdict;
 
 pub use config::{DirectoryConfig, KubernetesConfig, SecretsManagerConfig, TargetConfig};
-pub use engine::{Assignment, Options, Survey, survey};
+pub use engine::{Assignment, Survey, collisions, survey};
 pub use guard::{Previous, Wallet};
-pub use observed::{Content, Item, Observed, Writer};
+pub use limits::{ChangeLimit, Limits};
+pub use observed::{Blocked, Content, Item, Observed, Writer};
+pub use options::{Options, Restarting};
+pub use password::{Password, PasswordSource, password};
+pub use progress::Progress;
 pub use report::{
-    Failure, KeyReport, Mode, ObjectReport, Phase, Report, SCHEMA, SkippedReport, SourceFile,
-    Summary, TargetReport,
+    Failure, KeyReport, Mode, ObjectReport, Phase, Report, RestartReport, SCHEMA, SkippedReport,
+    SourceFile, Summary, TargetReport,
 };
-pub use verdict::{Changes, Judgement, Verdict, verdict};
+pub use restart::{Rollout, Workload, Workloads};
+pub use verdict::{Allowed, Changes, Judgement, Verdict, leftover, verdict};
 
 pub use crate::chainlink::{Desired, Entry, Form, Place};
 
@@ -51,11 +62,26 @@ pub trait Target: fmt::Debug + Send + Sync {
         &'a self,
         names: &'a [String],
     ) -> Task<'a, Vec<Result<Option<Observed>, TargetError>>, TargetError>;
+    /// What the caller may not do of all that is planned, asked in as few requests as possible.
+    fn permit<'a>(&'a self, _steps: &'a [Step<'a>]) -> Task<'a, (), TargetError> {
+        Box::pin(async { Ok(()) })
+    }
     /// All that can be checked of a write without writing.
     fn check<'a>(&'a self, step: &'a Step<'a>) -> Task<'a, (), TargetError>;
     /// Writes; conditional on what was observed.
     fn apply<'a>(&'a self, step: &'a Step<'a>) -> Task<'a, Written, TargetError>;
+    /// What runs there and uses the objects, if anything does.
+    fn workloads(&self) -> Option<&dyn Workloads> {
+        None
+    }
+    /// How many requests at a time.
+    fn width(&self) -> usize {
+        AT_ONCE
+    }
 }
+
+/// Requests of one target at a time.
+const AT_ONCE: usize = 16;
 
 /// Makes a target of its configuration.
 pub type Connect =
@@ -107,14 +133,16 @@ pub struct Identity {
 /// One object that is to be written.
 #[derive(Debug)]
 pub struct Step<'a> {
-    /// What shall be there.
+    /// What has to happen.
+    pub verdict: &'a Verdict,
+    /// What shall be there; without entries if it is to go.
     pub desired: &'a Desired,
     /// What is there.
     pub seen: Option<&'a Observed>,
     /// The difference.
     pub changes: &'a Changes,
-    /// Whether keys of other writers may be taken over.
-    pub adopts: bool,
+    /// What the operator allows.
+    pub allowed: Allowed,
 }
 
 /// What a write left behind.

@@ -10,8 +10,49 @@ pub struct Observed {
     pub content: Content,
     /// The version, in the words of the target; a write is conditional on it.
     pub version: String,
-    /// Why it may not be written, if so: it is immutable, or about to be deleted.
-    pub blocked: Option<TargetError>,
+    /// When we wrote it last, in seconds since 1970, where the target remembers it.
+    pub written: Option<i64>,
+    /// Why it may not simply be written, if so.
+    pub blocked: Option<Blocked>,
+}
+
+/// Why an object may not simply be written.
+#[derive(Debug)]
+pub enum Blocked {
+    /// Not at all: it is open to others, or about to be deleted.
+    Refused(TargetError),
+    /// It would have to be deleted and made anew: it is immutable, or of another type.
+    Fixed(TargetError),
+}
+
+impl Observed {
+    /// What is there under a version, and nothing that stands against a write.
+    pub fn new(content: Content, version: impl Into<String>) -> Self {
+        Self {
+            content,
+            version: version.into(),
+            written: None,
+            blocked: None,
+        }
+    }
+
+    /// Everybody who wrote a part of it, as a report names them.
+    pub fn owners(&self) -> Vec<String> {
+        let writers: Vec<&Writer> = match &self.content {
+            Content::Data(items) => items.iter().map(|item| &item.writer).collect(),
+            Content::Text { writer, .. } | Content::Hidden(writer) => vec![writer],
+        };
+        let mut owners: Vec<String> = Vec::new();
+        for writer in writers {
+            let us = writer.is_us.then(|| "clsecrets".to_owned());
+            for name in us.into_iter().chain(writer.others.iter().cloned()) {
+                if !owners.contains(&name) {
+                    owners.push(name);
+                }
+            }
+        }
+        owners
+    }
 }
 
 /// The values of an object.
@@ -26,6 +67,8 @@ pub enum Content {
         /// Who wrote it last.
         writer: Writer,
     },
+    /// It is scheduled for deletion: no value can be read until it is restored.
+    Hidden(Writer),
 }
 
 /// One data key of an object.

@@ -65,6 +65,8 @@ pub struct TargetReport {
     pub actor: Option<String>,
     /// Its objects.
     pub objects: Vec<ObjectReport>,
+    /// The workloads that have to start anew.
+    pub restarts: Vec<RestartReport>,
     /// What has no source.
     pub skipped: Vec<SkippedReport>,
 }
@@ -74,7 +76,8 @@ pub struct TargetReport {
 pub struct ObjectReport {
     /// Its name.
     pub name: String,
-    /// What has to happen or happened: `create`, `update`, `adopt`, `in sync`, `foreign`, `refuse`.
+    /// What has to happen or happened: `create`, `update`, `adopt`, `replace`, `restore`, `remove`,
+    /// `keep`, `in sync`, `foreign`, `refuse`.
     pub op: &'static str,
     /// How far it came.
     pub phase: Phase,
@@ -84,6 +87,9 @@ pub struct ObjectReport {
     pub sources: Vec<String>,
     /// Who wrote it, before.
     pub owners: Vec<String>,
+    /// When we wrote it last, where the target remembers it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub written: Option<String>,
     /// The version before.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub before: Option<String>,
@@ -98,6 +104,8 @@ pub struct ObjectReport {
 pub enum Phase {
     /// Looked at.
     Observed,
+    /// Written, and not yet read back.
+    Written,
     /// Written, and read back equal.
     Verified,
     /// Written or not: the error says it.
@@ -109,8 +117,20 @@ pub enum Phase {
 pub struct KeyReport {
     /// Its name.
     pub name: String,
-    /// `added`, `changed`, `kept` (ours, no longer desired), `foreign` (of others).
+    /// `added`, `changed`, `removed`, `kept` (ours, no longer desired), `foreign` (of others).
     pub op: &'static str,
+}
+
+/// A workload that has to start anew.
+#[derive(Debug, Clone, Serialize)]
+pub struct RestartReport {
+    /// Kind and name.
+    pub workload: String,
+    /// The objects that it is for.
+    pub objects: Vec<String>,
+    /// `pending`, `held` (an object was not written), `restarted`, `complete` (and its rollout was
+    /// followed), `failed`.
+    pub state: &'static str,
 }
 
 /// Something without a source.
@@ -134,6 +154,16 @@ pub struct Summary {
     pub update: usize,
     /// To adopt or adopted.
     pub adopt: usize,
+    /// To make anew or made anew.
+    pub replace: usize,
+    /// To restore or restored.
+    pub restore: usize,
+    /// To remove or removed.
+    pub remove: usize,
+    /// No longer desired, and left there.
+    pub keep: usize,
+    /// Workloads to restart or restarted.
+    pub restart: usize,
     /// Equal.
     pub in_sync: usize,
     /// Not touched, because of others or a guard.
@@ -208,11 +238,16 @@ impl Summary {
                 (_, "create") => &mut summary.create,
                 (_, "update") => &mut summary.update,
                 (_, "adopt") => &mut summary.adopt,
+                (_, "replace") => &mut summary.replace,
+                (_, "restore") => &mut summary.restore,
+                (_, "remove") => &mut summary.remove,
+                (_, "keep") => &mut summary.keep,
                 (_, "in sync") => &mut summary.in_sync,
                 _ => &mut summary.refused,
             };
             *count += 1;
         }
+        summary.restart = targets.iter().map(|target| target.restarts.len()).sum();
         summary
     }
 }

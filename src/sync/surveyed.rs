@@ -1,18 +1,17 @@
 //! One target in a run: what it was found to hold, what has to happen there, how far it came.
 
-use futures_util::future::join_all;
-
-use super::engine::{Assignment, Options};
+use super::engine::Assignment;
 use super::guard::{self, Evidence, Found};
-use super::observed::{Content, Observed, Writer};
-use super::report::{Failure, KeyReport, ObjectReport, Phase, SkippedReport, TargetReport};
-use super::verdict::{Changes, Judgement, Verdict, verdict};
+use super::observed::Observed;
+use super::options::Options;
+use super::pace::bounded;
+use super::plan::Plan;
+use super::report::{Failure, Phase, SkippedReport, TargetReport};
+use super::restart::Restarts;
+use super::verdict::{Verdict, leftover};
 use super::{Fault, Identity, Step, Target, TargetConfig, TargetError, connect};
-use crate::chainlink::{Desired, Place, Projection};
+use crate::chainlink::{Place, Projection};
 use crate::settings::Settings;
-
-/// Objects of one target that are worked on at a time.
-const AT_ONCE: usize = 8;
 
 /// One target, looked at.
 #[derive(Debug)]
@@ -22,23 +21,14 @@ pub(super) struct Surveyed {
     pub(super) config: TargetConfig,
     target: Option<Box<dyn Target>>,
     identity: Identity,
+    /// What shall be there; its objects move into `plans` once observed.
     projection: Projection,
-    /// One for each object of the projection, once observed.
     plans: Vec<Plan>,
+    restarts: Restarts,
     /// Where the wallet password could be besides.
     beside: Vec<(Place, Option<Observed>)>,
     /// Those of them that could not be read.
     hidden: Vec<Place>,
-}
-
-/// What has to happen to one object.
-#[derive(Debug)]
-struct Plan {
-    seen: Option<Observed>,
-    judged: Judgement,
-    adopts: bool,
-    phase: Phase,
-    after: Option<String>,
 }
 
 impl Surveyed {
@@ -51,6 +41,7 @@ impl Surveyed {
             identity: Identity::default(),
             projection: assignment.projection,
             plans: Vec::new(),
+            restarts: Restarts::default(),
             beside: Vec::new(),
             hidden: Vec::new(),
         }
@@ -60,7 +51,21 @@ impl Surveyed {
     pub(super) fn witness(mut assignment: Assignment) -> Self {
         assignment.projection.objects.clear();
         assignment.projection.skipped.clear();
+        assignment.projection.possible.clear();
         Self::new(assignment)
+    }
+
+    /// Leaves out what the run is not about.
+    pub(super) fn narrow(&mut self, options: &Options) {
+        let Projection {
+            objects,
+            skipped,
+            possible,
+            ..
+        } = &mut self.projection;
+        objects.retain(|object| options.selects(&object.name));
+        skipped.retain(|skip| options.selects(&skip.object));
+        possible.retain(|name| options.selects(name));
     }
 
     /// Reads the places of the wallet password only. What cannot be read tells nothing and stops
@@ -91,10 +96,17 @@ impl Surveyed {
         )]
     }
 
-    /// Names of the objects.
+    /// Names of the desired objects, as long as they are not observed.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         let objects = self.projection.objects.iter();
         objects.map(|object| object.name.as_str())
+    }
+
+    /// The names of all objects and of what the profile could produce, and where they are.
+    pub(super) fn places(&self) -> impl Iterator<Item = (&str, &str)> {
+        let objects = self.plans.iter().map(|plan| plan.desired.name.as_str());
+        let objects = objects.chain(self.names());
+        objects.map(|name| (self.identity.place.as_str(), name))
     }
 
     /// Connects, learns where it is, and judges what needs no request.
@@ -118,20 +130,21 @@ impl Surveyed {
         failures
     }
 
-    /// Reads all objects, and the places of the wallet password besides, and judges them.
+    /// Reads all objects, and where the wallet password or an object of before could be, and
+    /// judges them.
     pub(super) async fn observe(&mut self, options: &Options) -> Vec<Failure> {
         let mut names: Vec<String> = self.names().map(str::to_owned).collect();
         let wanted = names.len();
-        let places = self.projection.wallet.iter();
-        let besides: Vec<Place> = places
-            .filter(|place| !names.contains(&place.object))
-            .cloned()
-            .collect();
-        names.extend(besides.iter().map(|place| place.object.clone()));
+        let places = self.projection.wallet.iter().map(|place| &place.object);
+        for name in places.chain(&self.projection.possible) {
+            if !names.contains(name) {
+                names.push(name.clone());
+            }
+        }
         let Some(target) = &self.target else {
             return Vec::new();
         };
-        let answers = match target.observe(&names).await {
+        let mut answers = match target.observe(&names).await {
             Ok(answers) if answers.len() == names.len() => answers,
             Ok(_) => {
                 let error = TargetError::new(Fault::Unexpected, "answered for other objects");
@@ -139,53 +152,78 @@ impl Surveyed {
             }
             Err(error) => return vec![self.failure(None, &error)],
         };
+        let besides = answers.split_off(wanted);
         let mut failures = Vec::new();
-        let mut answers = answers.into_iter();
-        for (object, answer) in self
-            .projection
-            .objects
-            .iter()
-            .zip(answers.by_ref().take(wanted))
-        {
+        for (object, answer) in self.projection.objects.drain(..).zip(answers) {
             match answer {
                 Ok(seen) => {
-                    let adopts = options.adopt.contains(&object.name);
-                    let judged = verdict(object, seen.as_ref(), adopts);
-                    self.plans.push(Plan {
-                        seen,
-                        judged,
-                        adopts,
-                        phase: Phase::Observed,
-                        after: None,
-                    });
+                    let allowed = options.allowed(&object.name);
+                    self.plans.push(Plan::of(object, seen, allowed));
                 }
                 Err(error) => failures.push(Failure::of(&self.label, Some(&object.name), &error)),
             }
         }
-        if !failures.is_empty() {
-            // Plans are matched with objects by position; with a gap they would tell lies.
-            self.plans.clear();
-        }
-        for (place, answer) in besides.into_iter().zip(answers) {
-            match answer {
-                Ok(seen) => self.beside.push((place, seen)),
+        let beside = names.into_iter().skip(wanted).zip(besides);
+        for (name, answer) in beside {
+            let places = self.projection.wallet.iter();
+            let place = places.clone().find(|place| place.object == name).cloned();
+            let is_possible = self.projection.possible.contains(&name);
+            match (place, answer) {
                 // Nothing is to be written there, so it only tells nothing.
-                Err(_) => self.hidden.push(place),
+                (place, Err(_)) => self.hidden.extend(place),
+                (place, Ok(Some(seen))) if is_possible => {
+                    let allowed = options.allowed(&name);
+                    match leftover(&name, &seen, allowed) {
+                        Some(judged) => {
+                            let plan = Plan::leftover(&name, seen, judged, allowed);
+                            self.plans.push(plan);
+                        }
+                        None => self.beside.extend(place.map(|place| (place, Some(seen)))),
+                    }
+                }
+                (place, Ok(seen)) => self.beside.extend(place.map(|place| (place, seen))),
             }
         }
         failures
     }
 
+    /// Looks for workloads that have to start anew; what the operator should know of them.
+    pub(super) async fn find_workloads(
+        &mut self,
+        options: &Options,
+    ) -> (Vec<Failure>, Vec<String>) {
+        let Some(target) = self.target.as_deref() else {
+            return (Vec::new(), Vec::new());
+        };
+        match Restarts::find(target, &self.config, &self.plans, options).await {
+            Ok((restarts, note)) => {
+                self.restarts = restarts;
+                let note = note.map(|note| format!("{}: {note}", self.label));
+                (Vec::new(), note.into_iter().collect())
+            }
+            Err(error) => (vec![self.failure(None, &error)], Vec::new()),
+        }
+    }
+
     /// Objects that may not be written.
     pub(super) fn refusals(&self) -> Vec<Failure> {
-        self.each()
-            .filter_map(|(object, plan)| {
-                let error = plan.judged.verdict.refusal(&object.name)?;
-                let mut failure = self.failure(Some(&object.name), &error);
-                failure.drift = matches!(plan.judged.verdict, Verdict::Foreign { .. });
-                Some(failure)
-            })
-            .collect()
+        let refusals = self.plans.iter().filter_map(|plan| {
+            let verdict = &plan.judged.verdict;
+            let error = verdict.refusal(&plan.desired.name)?;
+            let mut failure = self.failure(Some(&plan.desired.name), &error);
+            failure.drift = matches!(verdict, Verdict::Foreign { .. });
+            Some(failure)
+        });
+        refusals.collect()
+    }
+
+    /// How many objects and keys go, how many objects change, and how many are there.
+    pub(super) fn scale(&self) -> (usize, usize, usize) {
+        let plans = self.plans.iter();
+        let deletes = plans.clone().map(Plan::deletes).sum();
+        let changes = plans.clone().filter(|plan| plan.changes()).count();
+        let existing = plans.filter(|plan| plan.seen.is_some()).count();
+        (deletes, changes, existing)
     }
 
     /// What was found where the wallet password belongs.
@@ -205,66 +243,106 @@ impl Surveyed {
         evidence.collect()
     }
 
-    /// Whether the wallet password is to be here.
+    /// Whether the wallet password is to be here; what is restored first is guarded then.
     pub(super) fn delivers_wallet(&self) -> bool {
-        let mut objects = self.projection.objects.iter();
-        objects.any(|object| self.holds_wallet(object))
+        let is_restored = |plan: &&Plan| plan.judged.verdict == Verdict::Restore;
+        let mut plans = self.plans.iter().filter(|plan| !is_restored(plan));
+        plans.any(|plan| plan.holds(&self.projection.wallet))
     }
 
     /// Asks the target about each write, without writing.
     pub(super) async fn check(&self) -> Vec<Failure> {
-        let Some(target) = &self.target else {
-            return Vec::new();
-        };
-        let mut failures = Vec::new();
-        let writes: Vec<_> = self.each().filter(|(_, plan)| plan.is_write()).collect();
-        for some in writes.chunks(AT_ONCE) {
-            let checks = some.iter().map(|(object, plan)| async {
-                let step = plan.step(object);
-                let error = target.check(&step).await.err()?;
-                Some(self.failure(Some(&object.name), &error))
-            });
-            failures.extend(join_all(checks).await.into_iter().flatten());
-        }
-        failures
-    }
-
-    /// Writes what differs, and reads it back.
-    pub(super) async fn apply(&mut self) -> Vec<Failure> {
         let Some(target) = self.target.as_deref() else {
             return Vec::new();
         };
-        let places = &self.projection.wallet;
-        let holds = |object: &Desired| {
-            let mut places = places.iter();
-            places.any(|place| place.object == object.name && object.entry(&place.key).is_some())
-        };
-        let mut failures = Vec::new();
-        let all = self.projection.objects.iter().zip(&mut self.plans);
-        let mut writes: Vec<_> = all.filter(|(_, plan)| plan.is_write()).collect();
-        for some in writes.chunks_mut(AT_ONCE) {
-            let label = &self.label;
-            let done = some.iter_mut().map(|(object, plan)| async {
-                let error = plan.write(target, object, holds(object)).await.err()?;
-                Some(Failure::of(label, Some(&object.name), &error))
-            });
-            failures.extend(join_all(done).await.into_iter().flatten());
+        let writes = || self.plans.iter().filter(|plan| plan.is_write());
+        let steps: Vec<Step<'_>> = writes().map(Plan::step).collect();
+        if let Err(error) = target.permit(&steps).await {
+            return vec![self.failure(None, &error)];
         }
+        if let Err(error) = self.restarts.permit(target).await {
+            return vec![self.failure(None, &error)];
+        }
+        let checks = steps.iter().map(|step| async {
+            let error = target.check(step).await.err()?;
+            Some(self.failure(Some(&step.desired.name), &error))
+        });
+        let checked = bounded(target.width(), checks.collect()).await;
+        checked.into_iter().flatten().collect()
+    }
+
+    /// Writes what differs, and reads it back.
+    pub(super) async fn apply(&mut self, options: &Options) -> Vec<Failure> {
+        let Some(target) = self.target.as_deref() else {
+            return Vec::new();
+        };
+        let label = &self.label;
+        let guarded: &[Place] = if options.replace_wallet {
+            &[]
+        } else {
+            &self.projection.wallet
+        };
+        let writes = self.plans.iter_mut().filter(|plan| plan.is_write());
+        let progress = &options.progress;
+        let writes = writes.map(|plan| async {
+            let written = plan.write(target, guarded).await;
+            progress.advance();
+            let error = written.err()?;
+            Some(Failure::of(label, Some(&plan.desired.name), &error))
+        });
+        let writes: Vec<_> = writes.collect();
+        progress.expect(writes.len());
+        let written = bounded(target.width(), writes).await;
+        let mut failures: Vec<Failure> = written.into_iter().flatten().collect();
+        failures.extend(self.verify().await);
         failures
     }
 
+    /// Reads back what was written, in as few requests as the target allows.
+    async fn verify(&mut self) -> Vec<Failure> {
+        let Some(target) = self.target.as_deref() else {
+            return Vec::new();
+        };
+        let is_written = |plan: &&mut Plan| plan.phase == Phase::Written;
+        let mut plans: Vec<&mut Plan> = self.plans.iter_mut().filter(is_written).collect();
+        if plans.is_empty() {
+            return Vec::new();
+        }
+        let names: Vec<String> = plans.iter().map(|p| p.desired.name.clone()).collect();
+        let answers = match target.observe(&names).await {
+            Ok(answers) => answers,
+            Err(error) => return vec![Failure::of(&self.label, None, &error)],
+        };
+        let judged = plans.iter_mut().zip(answers).filter_map(|(plan, answer)| {
+            let error = answer.and_then(|now| plan.verify(now)).err()?;
+            Some(Failure::of(&self.label, Some(&plan.desired.name), &error))
+        });
+        judged.collect()
+    }
+
+    /// Starts workloads anew, and follows them if asked to.
+    pub(super) async fn restart(&mut self, options: &Options) -> Vec<Failure> {
+        let Some(target) = self.target.as_deref() else {
+            return Vec::new();
+        };
+        let failed = self.restarts.run(target, &self.plans, options).await;
+        let failed = failed.into_iter();
+        failed
+            .map(|(id, error)| Failure::of(&self.label, Some(&id), &error))
+            .collect()
+    }
+
     pub(super) fn has_writes(&self) -> bool {
-        self.plans.iter().any(Plan::is_write)
+        self.plans.iter().any(Plan::is_write) || self.restarts.is_pending()
     }
 
     pub(super) fn has_written(&self) -> bool {
-        self.plans.iter().any(|plan| plan.after.is_some())
+        self.plans.iter().any(Plan::was_written) || self.restarts.has_begun()
     }
 
-    /// Whether something that is to be written is not.
+    /// Whether something that is to happen has not.
     pub(super) fn is_pending(&self) -> bool {
-        let mut plans = self.plans.iter();
-        plans.any(|plan| plan.is_write() && plan.phase != Phase::Verified)
+        self.plans.iter().any(Plan::is_pending) || self.restarts.is_pending()
     }
 
     pub(super) fn report(&self) -> TargetReport {
@@ -275,10 +353,8 @@ impl Surveyed {
             label: self.label.clone(),
             place: known.map(|identity| identity.place.clone()),
             actor: self.identity.actor.clone(),
-            objects: self
-                .each()
-                .map(|(object, plan)| plan.report(object))
-                .collect(),
+            objects: self.plans.iter().map(Plan::report).collect(),
+            restarts: self.restarts.report(),
             skipped: skipped
                 .map(|skip| SkippedReport {
                     object: skip.object.clone(),
@@ -289,156 +365,16 @@ impl Surveyed {
         }
     }
 
-    fn each(&self) -> impl Iterator<Item = (&Desired, &Plan)> {
-        self.projection.objects.iter().zip(&self.plans)
-    }
-
     fn seen(&self, place: &Place) -> Option<&Observed> {
-        let planned = self.each().find(|(object, _)| object.name == place.object);
-        if let Some((_, plan)) = planned {
+        let mut plans = self.plans.iter();
+        if let Some(plan) = plans.find(|plan| plan.desired.name == place.object) {
             return plan.seen.as_ref();
         }
         let (_, seen) = self.beside.iter().find(|(other, _)| other == place)?;
         seen.as_ref()
     }
 
-    fn holds_wallet(&self, object: &Desired) -> bool {
-        let mut places = self.projection.wallet.iter();
-        places.any(|place| place.object == object.name && object.entry(&place.key).is_some())
-    }
-
     fn failure(&self, object: Option<&str>, error: &TargetError) -> Failure {
         Failure::of(&self.label, object, error)
-    }
-}
-
-impl Plan {
-    fn is_write(&self) -> bool {
-        self.judged.verdict.is_write()
-    }
-
-    fn step<'a>(&'a self, desired: &'a Desired) -> Step<'a> {
-        Step {
-            desired,
-            seen: self.seen.as_ref(),
-            changes: &self.judged.changes,
-            adopts: self.adopts,
-        }
-    }
-
-    async fn write(
-        &mut self,
-        target: &dyn Target,
-        desired: &Desired,
-        holds_wallet: bool,
-    ) -> Result<(), TargetError> {
-        self.phase = Phase::Failed;
-        let written = match target.apply(&self.step(desired)).await {
-            Ok(written) => written,
-            Err(error) if error.fault == Fault::Conflict => {
-                self.look_again(target, desired).await?;
-                if let Some(refusal) = self.judged.verdict.refusal(&desired.name) {
-                    return Err(refusal);
-                }
-                if !self.is_write() {
-                    // Our own write, whose answer was lost, or the same by somebody else.
-                    self.phase = Phase::Verified;
-                    return Ok(());
-                }
-                if holds_wallet {
-                    // What the guard has compared is no longer there.
-                    return Err(error);
-                }
-                target.apply(&self.step(desired)).await?
-            }
-            Err(error) => return Err(error),
-        };
-        self.after = Some(written.version);
-        let now = one(target, &desired.name).await?;
-        if verdict(desired, now.as_ref(), false).verdict != Verdict::InSync {
-            return Err(TargetError::new(
-                Fault::Conflict,
-                "was written, but what is there now differs; somebody else wrote too",
-            )
-            .hint("run the command again"));
-        }
-        self.phase = Phase::Verified;
-        Ok(())
-    }
-
-    async fn look_again(
-        &mut self,
-        target: &dyn Target,
-        desired: &Desired,
-    ) -> Result<(), TargetError> {
-        self.seen = one(target, &desired.name).await?;
-        self.judged = verdict(desired, self.seen.as_ref(), self.adopts);
-        Ok(())
-    }
-
-    fn report(&self, desired: &Desired) -> ObjectReport {
-        let Changes {
-            added,
-            changed,
-            kept,
-            foreign,
-            ..
-        } = &self.judged.changes;
-        let lists = [
-            ("added", added),
-            ("changed", changed),
-            ("kept", kept),
-            ("foreign", foreign),
-        ];
-        let keys = lists.into_iter().flat_map(|(op, names)| {
-            names.iter().map(move |name| KeyReport {
-                name: name.clone(),
-                op,
-            })
-        });
-        let mut sources: Vec<String> = Vec::new();
-        for source in desired.entries.iter().flat_map(|entry| &entry.sources) {
-            if !sources.contains(source) {
-                sources.push(source.clone());
-            }
-        }
-        let version = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
-        ObjectReport {
-            name: desired.name.clone(),
-            op: self.judged.verdict.word(),
-            phase: self.phase,
-            keys: keys.collect(),
-            sources,
-            owners: self.seen.as_ref().map(owners).unwrap_or_default(),
-            before: self.seen.as_ref().and_then(|seen| version(&seen.version)),
-            after: self.after.as_ref().and_then(version),
-        }
-    }
-}
-
-/// Everybody who wrote a part of an object.
-fn owners(seen: &Observed) -> Vec<String> {
-    let writers: Vec<&Writer> = match &seen.content {
-        Content::Data(items) => items.iter().map(|item| &item.writer).collect(),
-        Content::Text { writer, .. } => vec![writer],
-    };
-    let mut owners: Vec<String> = Vec::new();
-    for writer in writers {
-        let us = writer.is_us.then(|| "clsecrets".to_owned());
-        for name in us.into_iter().chain(writer.others.iter().cloned()) {
-            if !owners.contains(&name) {
-                owners.push(name);
-            }
-        }
-    }
-    owners
-}
-
-/// One object, read again.
-async fn one(target: &dyn Target, name: &str) -> Result<Option<Observed>, TargetError> {
-    let names = [name.to_owned()];
-    match target.observe(&names).await?.pop() {
-        Some(answer) => answer,
-        None => Ok(None),
     }
 }

@@ -2,13 +2,27 @@
 //! none.
 //!
 //! Ownership is judged by data key: what another writer made last is in sync if the bytes are
-//! equal, and refused if not. Keys that are not desired stay.
+//! equal, and refused if not. Keys that are not desired stay, unless ours are to be pruned.
 
 use super::json;
-use super::observed::{Content, Item, Observed, Writer};
+use super::observed::{Blocked, Content, Item, Observed, Writer};
 use super::{Fault, TargetError};
-use crate::chainlink::{Desired, Form};
+use crate::chainlink::{Desired, Form, is_field};
 use crate::secret::SecretBytes;
+
+/// What the operator allows to happen to an object.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
+pub struct Allowed {
+    /// To take over keys of other writers.
+    pub adopt: bool,
+    /// To delete it and make it anew.
+    pub replace: bool,
+    /// To remove what is ours and no longer desired.
+    pub prune: bool,
+    /// To make a version of before current again.
+    pub rollback: bool,
+}
 
 /// What has to happen.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +38,14 @@ pub enum Verdict {
         /// From whom.
         from: Vec<String>,
     },
+    /// It differs and cannot be changed: it is deleted and made anew, as told.
+    Replace,
+    /// It is scheduled for deletion: it is restored, and then brought into the desired state.
+    Restore,
+    /// It is ours and no longer desired: it goes, as told.
+    Remove,
+    /// It is ours and no longer desired, and stays.
+    Keep,
     /// What differs was written by others: a drift, and not ours to end.
     Foreign {
         /// By whom.
@@ -42,6 +64,8 @@ pub struct Changes {
     pub added: Vec<String>,
     /// There with other bytes.
     pub changed: Vec<String>,
+    /// Ours, no longer desired, and removed.
+    pub removed: Vec<String>,
     /// Ours and no longer desired; they stay.
     pub kept: Vec<String>,
     /// Of others; they stay.
@@ -59,27 +83,8 @@ pub struct Judgement {
     pub changes: Changes,
 }
 
-impl Verdict {
-    /// Whether something is to be written.
-    pub fn is_write(&self) -> bool {
-        matches!(self, Self::Create | Self::Update | Self::Adopt { .. })
-    }
-
-    /// The word in a plan and in a report.
-    pub fn word(&self) -> &'static str {
-        match self {
-            Self::InSync => "in sync",
-            Self::Create => "create",
-            Self::Update => "update",
-            Self::Adopt { .. } => "adopt",
-            Self::Foreign { .. } => "foreign",
-            Self::Refuse(_) => "refuse",
-        }
-    }
-}
-
 /// Decides what has to happen to one object.
-pub fn verdict(desired: &Desired, seen: Option<&Observed>, adopt: bool) -> Judgement {
+pub fn verdict(desired: &Desired, seen: Option<&Observed>, allowed: Allowed) -> Judgement {
     let Some(seen) = seen else {
         let keys = desired.entries.iter().map(|entry| entry.key.clone());
         return Judgement {
@@ -92,17 +97,75 @@ pub fn verdict(desired: &Desired, seen: Option<&Observed>, adopt: bool) -> Judge
     };
     let mut comparison = Comparison::default();
     match (&seen.content, desired.form) {
-        (Content::Data(items), _) => comparison.data(desired, items),
+        (Content::Data(items), _) => comparison.data(desired, items, allowed.prune),
         (Content::Text { value, writer }, Form::Json) => {
-            comparison.json(desired, value, writer);
+            comparison.json(desired, value, writer, allowed);
         }
         (Content::Text { value, writer }, Form::Data | Form::Text) => {
             for entry in &desired.entries {
                 comparison.value(&entry.key, &entry.value, value, writer);
             }
         }
+        (Content::Hidden(writer), _) => {
+            let keys: Vec<String> = desired.entries.iter().map(|e| e.key.clone()).collect();
+            let verdict = if writer.is_us || allowed.adopt {
+                Verdict::Restore
+            } else {
+                Verdict::Refuse(scheduled(&desired.name, writer))
+            };
+            let changes = Changes {
+                added: keys,
+                ..Changes::default()
+            };
+            return Judgement { verdict, changes };
+        }
     }
-    comparison.judge(seen, adopt)
+    comparison.judge(&desired.name, seen, allowed)
+}
+
+/// Decides what has to happen to an object that the profile could produce and that is not desired;
+/// nothing if no part of it is ours.
+pub fn leftover(name: &str, seen: &Observed, allowed: Allowed) -> Option<Judgement> {
+    let mut changes = Changes::default();
+    match &seen.content {
+        Content::Hidden(_) => return None,
+        Content::Text { writer, .. } if !writer.is_us => return None,
+        Content::Text { .. } => {}
+        Content::Data(items) => {
+            let none = Desired {
+                name: name.to_owned(),
+                form: Form::Data,
+                entries: Vec::new(),
+            };
+            let mut comparison = Comparison::default();
+            comparison.data(&none, items, allowed.prune);
+            changes = comparison.changes;
+            if changes.removed.is_empty() && changes.kept.is_empty() {
+                return None;
+            }
+        }
+    }
+    let verdict = match &seen.blocked {
+        _ if !allowed.prune => Verdict::Keep,
+        // What cannot be changed can be deleted.
+        Some(Blocked::Fixed(_)) | None if changes.foreign.is_empty() => Verdict::Remove,
+        Some(Blocked::Fixed(reason) | Blocked::Refused(reason)) => Verdict::Refuse(reason.clone()),
+        None => Verdict::Update,
+    };
+    Some(Judgement { verdict, changes })
+}
+
+fn scheduled(name: &str, writer: &Writer) -> TargetError {
+    TargetError::new(
+        Fault::Refused,
+        format!(
+            "{name} is scheduled for deletion and was written last by {}",
+            writer.names().join(", ")
+        ),
+    )
+    .hint(format!(
+        "to restore it and take it over, add --adopt {name}"
+    ))
 }
 
 #[derive(Default)]
@@ -114,7 +177,7 @@ struct Comparison {
 }
 
 impl Comparison {
-    fn data(&mut self, desired: &Desired, items: &[Item]) {
+    fn data(&mut self, desired: &Desired, items: &[Item], prune: bool) {
         for entry in &desired.entries {
             match items.iter().find(|item| item.key == entry.key) {
                 Some(item) => self.value(&entry.key, &entry.value, &item.value, &item.writer),
@@ -123,17 +186,20 @@ impl Comparison {
         }
         for item in items {
             if desired.entry(&item.key).is_none() {
-                let list = if item.writer.is_us {
-                    &mut self.changes.kept
-                } else {
+                let list = if !item.writer.is_us {
                     &mut self.changes.foreign
+                } else if prune && item.writer.is_us_alone() {
+                    &mut self.changes.removed
+                } else {
+                    // What somebody else applies too would stay anyway.
+                    &mut self.changes.kept
                 };
                 list.push(item.key.clone());
             }
         }
     }
 
-    fn json(&mut self, desired: &Desired, value: &SecretBytes, writer: &Writer) {
+    fn json(&mut self, desired: &Desired, value: &SecretBytes, writer: &Writer, allowed: Allowed) {
         let Some(fields) = json::read(value) else {
             // No object of texts: all of it would be replaced.
             for entry in &desired.entries {
@@ -152,13 +218,19 @@ impl Comparison {
                 }
             }
         }
-        let extra = fields.keys().filter(|key| desired.entry(key).is_none());
-        let list = if writer.is_us {
-            &mut self.changes.kept
-        } else {
-            &mut self.changes.foreign
-        };
-        list.extend(extra.cloned());
+        // A text has one writer, who may have kept fields of others in it: only what a profile could
+        // have put there goes.
+        let becomes_ours = writer.is_us || (allowed.adopt && !self.contested.is_empty());
+        for key in fields.keys().filter(|key| desired.entry(key).is_none()) {
+            let list = if becomes_ours && allowed.prune && is_field(key) {
+                &mut self.changes.removed
+            } else if writer.is_us {
+                &mut self.changes.kept
+            } else {
+                &mut self.changes.foreign
+            };
+            list.push(key.clone());
+        }
     }
 
     fn value(&mut self, key: &str, desired: &SecretBytes, seen: &SecretBytes, writer: &Writer) {
@@ -185,31 +257,80 @@ impl Comparison {
         }
     }
 
-    fn judge(self, seen: &Observed, adopt: bool) -> Judgement {
+    fn judge(self, name: &str, seen: &Observed, allowed: Allowed) -> Judgement {
         let Self {
             changes,
             contested,
             writers,
         } = self;
-        let verdict = if changes.added.is_empty() && changes.changed.is_empty() {
-            Verdict::InSync
-        } else if let Some(reason) = &seen.blocked {
-            Verdict::Refuse(reason.clone())
-        } else if contested.is_empty() {
-            Verdict::Update
-        } else if adopt {
-            Verdict::Adopt { from: writers }
-        } else {
-            Verdict::Foreign {
+        let Changes {
+            added,
+            changed,
+            removed,
+            foreign,
+            ..
+        } = &changes;
+        let is_equal = added.is_empty() && changed.is_empty() && removed.is_empty();
+        let verdict = match &seen.blocked {
+            _ if is_equal => Verdict::InSync,
+            Some(Blocked::Refused(reason)) => Verdict::Refuse(reason.clone()),
+            _ if !contested.is_empty() && !allowed.adopt => Verdict::Foreign {
                 writers,
                 keys: contested,
+            },
+            Some(Blocked::Fixed(_)) if allowed.replace && !foreign.is_empty() && !allowed.adopt => {
+                Verdict::Refuse(shared(name, foreign))
             }
+            Some(Blocked::Fixed(_)) if allowed.replace => Verdict::Replace,
+            Some(Blocked::Fixed(reason)) => Verdict::Refuse(reason.clone()),
+            None if !contested.is_empty() => Verdict::Adopt { from: writers },
+            None => Verdict::Update,
         };
         Judgement { verdict, changes }
     }
 }
 
+fn shared(name: &str, keys: &[String]) -> TargetError {
+    TargetError::new(
+        Fault::Refused,
+        format!(
+            "{name} would have to be made anew, and {} in it belongs to others",
+            keys.join(", ")
+        ),
+    )
+    .hint(format!("to take that over as well, add --adopt {name}"))
+}
+
 impl Verdict {
+    /// Whether something is to be written.
+    pub fn is_write(&self) -> bool {
+        matches!(
+            self,
+            Self::Create
+                | Self::Update
+                | Self::Adopt { .. }
+                | Self::Replace
+                | Self::Restore
+                | Self::Remove
+        )
+    }
+
+    /// The word in a plan and in a report.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::InSync => "in sync",
+            Self::Create => "create",
+            Self::Update => "update",
+            Self::Adopt { .. } => "adopt",
+            Self::Replace => "replace",
+            Self::Restore => "restore",
+            Self::Remove => "remove",
+            Self::Keep => "keep",
+            Self::Foreign { .. } => "foreign",
+            Self::Refuse(_) => "refuse",
+        }
+    }
+
     /// Why this verdict stops a run, if it does.
     pub fn refusal(&self, object: &str) -> Option<TargetError> {
         match self {
@@ -237,6 +358,19 @@ mod tests {
     use super::*;
     use crate::chainlink::Entry;
 
+    const ADOPT: Allowed = Allowed {
+        adopt: true,
+        replace: false,
+        prune: false,
+        rollback: false,
+    };
+    const PRUNE: Allowed = Allowed {
+        adopt: false,
+        replace: false,
+        prune: true,
+        rollback: false,
+    };
+
     fn secret(text: &str) -> SecretBytes {
         SecretBytes::copy_of(text.as_bytes())
     }
@@ -258,27 +392,21 @@ mod tests {
             value: secret(value),
             writer: writer.clone(),
         });
-        Observed {
-            content: Content::Data(items.collect()),
-            version: "1".to_owned(),
-            blocked: None,
-        }
+        Observed::new(Content::Data(items.collect()), "1")
     }
 
     fn text(value: &str, writer: Writer) -> Observed {
-        Observed {
-            content: Content::Text {
-                value: secret(value),
-                writer,
-            },
-            version: "1".to_owned(),
-            blocked: None,
-        }
+        let value = secret(value);
+        Observed::new(Content::Text { value, writer }, "1")
     }
 
     #[test]
     fn an_absent_object_is_created() {
-        let judged = verdict(&desired(Form::Data, &[("a", "1")]), None, false);
+        let judged = verdict(
+            &desired(Form::Data, &[("a", "1")]),
+            None,
+            Allowed::default(),
+        );
         assert_eq!(judged.verdict, Verdict::Create);
         assert_eq!(judged.changes.added, ["a"]);
     }
@@ -287,7 +415,11 @@ mod tests {
     fn equal_bytes_are_in_sync_whoever_wrote_them() {
         for writer in [Writer::us(), Writer::other("Helm"), Writer::default()] {
             let seen = data(&[("a", "1", writer)]);
-            let judged = verdict(&desired(Form::Data, &[("a", "1")]), Some(&seen), false);
+            let judged = verdict(
+                &desired(Form::Data, &[("a", "1")]),
+                Some(&seen),
+                Allowed::default(),
+            );
             assert_eq!(judged.verdict, Verdict::InSync);
         }
     }
@@ -296,7 +428,7 @@ mod tests {
     fn our_own_other_bytes_are_updated_and_only_they_are_named() {
         let seen = data(&[("a", "1", Writer::us()), ("b", "2", Writer::us())]);
         let want = desired(Form::Data, &[("a", "1"), ("b", "3"), ("c", "4")]);
-        let judged = verdict(&want, Some(&seen), false);
+        let judged = verdict(&want, Some(&seen), Allowed::default());
         assert_eq!(judged.verdict, Verdict::Update);
         assert_eq!(judged.changes.added, ["c"]);
         assert_eq!(judged.changes.changed, ["b"]);
@@ -311,11 +443,11 @@ mod tests {
         for writer in [Writer::other("Helm"), shared] {
             let seen = data(&[("a", "1", writer)]);
             let want = desired(Form::Data, &[("a", "2")]);
-            let judged = verdict(&want, Some(&seen), false);
+            let judged = verdict(&want, Some(&seen), Allowed::default());
             let refusal = judged.verdict.refusal("o").unwrap();
             assert_eq!(refusal.reason, "a differs and was written last by Helm");
             assert!(refusal.hint.unwrap().ends_with("--adopt o"));
-            let judged = verdict(&want, Some(&seen), true);
+            let judged = verdict(&want, Some(&seen), ADOPT);
             assert_eq!(
                 judged.verdict,
                 Verdict::Adopt {
@@ -324,7 +456,11 @@ mod tests {
             );
         }
         let seen = data(&[("a", "1", Writer::default())]);
-        let judged = verdict(&desired(Form::Data, &[("a", "2")]), Some(&seen), false);
+        let judged = verdict(
+            &desired(Form::Data, &[("a", "2")]),
+            Some(&seen),
+            Allowed::default(),
+        );
         assert!(judged.verdict.refusal("o").is_some());
     }
 
@@ -335,7 +471,11 @@ mod tests {
             ("old", "2", Writer::us()),
             ("theirs", "3", Writer::other("kubectl")),
         ]);
-        let judged = verdict(&desired(Form::Data, &[("a", "1")]), Some(&seen), false);
+        let judged = verdict(
+            &desired(Form::Data, &[("a", "1")]),
+            Some(&seen),
+            Allowed::default(),
+        );
         assert_eq!(judged.verdict, Verdict::InSync);
         assert_eq!(judged.changes.kept, ["old"]);
         assert_eq!(judged.changes.foreign, ["theirs"]);
@@ -346,10 +486,13 @@ mod tests {
         let want = desired(Form::Json, &[("a", "x&y"), ("b", "2")]);
         let other = Writer::other("Terraform");
         let seen = text("{ \"b\": \"2\", \"a\": \"x\\u0026y\" }", other.clone());
-        assert_eq!(verdict(&want, Some(&seen), false).verdict, Verdict::InSync);
+        assert_eq!(
+            verdict(&want, Some(&seen), Allowed::default()).verdict,
+            Verdict::InSync
+        );
 
         let seen = text(r#"{"a":"x&y","c":"3"}"#, Writer::us());
-        let judged = verdict(&want, Some(&seen), false);
+        let judged = verdict(&want, Some(&seen), Allowed::default());
         assert_eq!(judged.verdict, Verdict::Update);
         assert_eq!(
             (judged.changes.added, judged.changes.kept),
@@ -359,7 +502,7 @@ mod tests {
         // A field more in a text of others is a change of their text.
         let seen = text(r#"{"a":"x&y"}"#, other);
         assert!(
-            verdict(&want, Some(&seen), false)
+            verdict(&want, Some(&seen), Allowed::default())
                 .verdict
                 .refusal("o")
                 .is_some()
@@ -369,10 +512,100 @@ mod tests {
     #[test]
     fn a_blocked_object_is_refused_only_if_it_would_be_written() {
         let mut seen = data(&[("a", "1", Writer::us())]);
-        seen.blocked = Some(TargetError::new(Fault::Refused, "it is immutable"));
-        let same = verdict(&desired(Form::Data, &[("a", "1")]), Some(&seen), true);
+        let why = TargetError::new(Fault::Refused, "it is immutable");
+        seen.blocked = Some(Blocked::Fixed(why));
+        let same = verdict(&desired(Form::Data, &[("a", "1")]), Some(&seen), ADOPT);
         assert_eq!(same.verdict, Verdict::InSync);
-        let other = verdict(&desired(Form::Data, &[("a", "2")]), Some(&seen), true);
+        let other = verdict(&desired(Form::Data, &[("a", "2")]), Some(&seen), ADOPT);
         assert!(matches!(other.verdict, Verdict::Refuse(_)));
+    }
+
+    #[test]
+    fn what_cannot_be_changed_is_replaced_only_if_told_and_never_with_keys_of_others() {
+        let replace = Allowed {
+            replace: true,
+            ..Allowed::default()
+        };
+        let want = desired(Form::Data, &[("a", "2")]);
+        let mut seen = data(&[("a", "1", Writer::us())]);
+        let why = TargetError::new(Fault::Refused, "it is immutable");
+        seen.blocked = Some(Blocked::Fixed(why.clone()));
+        assert_eq!(
+            verdict(&want, Some(&seen), replace).verdict,
+            Verdict::Replace
+        );
+
+        let mut seen = data(&[("a", "1", Writer::us()), ("b", "2", Writer::other("x"))]);
+        seen.blocked = Some(Blocked::Fixed(why));
+        let judged = verdict(&want, Some(&seen), replace).verdict;
+        assert!(matches!(judged, Verdict::Refuse(_)));
+        let both = Allowed {
+            adopt: true,
+            ..replace
+        };
+        assert_eq!(verdict(&want, Some(&seen), both).verdict, Verdict::Replace);
+    }
+
+    #[test]
+    fn pruning_removes_what_is_ours_alone_and_nothing_else() {
+        let shared = Writer {
+            is_us: true,
+            others: vec!["Helm".to_owned()],
+        };
+        let seen = data(&[
+            ("a", "1", Writer::us()),
+            ("old", "2", Writer::us()),
+            ("shared", "2", shared),
+            ("theirs", "3", Writer::other("kubectl")),
+        ]);
+        let judged = verdict(&desired(Form::Data, &[("a", "1")]), Some(&seen), PRUNE);
+        assert_eq!(judged.verdict, Verdict::Update);
+        assert_eq!(judged.changes.removed, ["old"]);
+        assert_eq!(judged.changes.kept, ["shared"]);
+        assert_eq!(judged.changes.foreign, ["theirs"]);
+    }
+
+    #[test]
+    fn of_a_text_only_fields_that_a_profile_could_have_made_are_pruned() {
+        let want = desired(Form::Json, &[("tiingo_api_key", "1")]);
+        let all = r#"{"tiingo_api_key":"1","bea_api_key":"2","theirs":"3"}"#;
+        let judged = verdict(&want, Some(&text(all, Writer::us())), PRUNE);
+        assert_eq!(judged.changes.removed, ["bea_api_key"]);
+        assert_eq!(judged.changes.kept, ["theirs"]);
+        let judged = verdict(&want, Some(&text(all, Writer::other("x"))), PRUNE);
+        assert_eq!(judged.verdict, Verdict::InSync);
+    }
+
+    #[test]
+    fn an_object_that_is_no_longer_desired_goes_only_if_it_is_ours_and_told() {
+        let judge = |seen: &Observed, allowed| leftover("o", seen, allowed).map(|j| j.verdict);
+        let ours = data(&[("a", "1", Writer::us())]);
+        assert_eq!(judge(&ours, Allowed::default()), Some(Verdict::Keep));
+        assert_eq!(judge(&ours, PRUNE), Some(Verdict::Remove));
+        let theirs = data(&[("a", "1", Writer::other("Helm"))]);
+        assert_eq!(judge(&theirs, PRUNE), None);
+        // Of an object of several writers only our keys go.
+        let mixed = data(&[("a", "1", Writer::us()), ("b", "1", Writer::other("Helm"))]);
+        assert_eq!(judge(&mixed, PRUNE), Some(Verdict::Update));
+        assert_eq!(
+            judge(&text("x", Writer::us()), PRUNE),
+            Some(Verdict::Remove)
+        );
+        assert_eq!(judge(&text("x", Writer::other("x")), PRUNE), None);
+        let gone = Observed::new(Content::Hidden(Writer::us()), "1");
+        assert_eq!(judge(&gone, PRUNE), None);
+    }
+
+    #[test]
+    fn what_is_scheduled_for_deletion_is_restored_if_it_was_ours() {
+        let want = desired(Form::Json, &[("a", "1")]);
+        let hidden = |writer| Observed::new(Content::Hidden(writer), "1");
+        let judge = |seen: &Observed, allowed| verdict(&want, Some(seen), allowed).verdict;
+        let ours = hidden(Writer::us());
+        assert_eq!(judge(&ours, Allowed::default()), Verdict::Restore);
+        let theirs = hidden(Writer::other("another writer"));
+        let refused = judge(&theirs, Allowed::default()).refusal("o").unwrap();
+        assert!(refused.hint.unwrap().ends_with("--adopt o"));
+        assert_eq!(judge(&theirs, ADOPT), Verdict::Restore);
     }
 }

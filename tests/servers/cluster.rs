@@ -1,5 +1,6 @@
 //! The API server with etcd inside, and users and namespaces in it.
 
+use std::fmt::Write as _;
 use std::process::Command;
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -19,8 +20,8 @@ use crate::support::peer;
 #[derive(Debug)]
 pub(crate) struct Cluster {
     admin: User,
-    _process: Process,
-    _folder: TempDir,
+    process: Option<Process>,
+    folder: TempDir,
 }
 
 /// A namespace that belongs to one test.
@@ -45,19 +46,24 @@ impl Cluster {
     /// A server of its own, for a test that stops it.
     pub(crate) fn start() -> Self {
         let folder = scratch();
-        let mut command = Command::new(peer("kube-apiserver"));
-        command
-            .arg(folder.path())
-            .env_clear()
-            .env("HOME", folder.path())
-            .env("PATH", std::env::var_os("PATH").unwrap());
-        let (process, _) = Process::start(&mut command, &folder.path().join("log"));
-        let kubeconfig = std::fs::read(folder.path().join("kubeconfig")).unwrap();
+        let (process, admin) = serve(&folder);
         Self {
-            admin: User(serde_json::from_slice(&kubeconfig).unwrap()),
-            _process: process,
-            _folder: folder,
+            admin,
+            process: Some(process),
+            folder,
         }
+    }
+
+    /// Kills the server, at once.
+    pub(crate) fn kill(&mut self) {
+        self.process = None;
+    }
+
+    /// Starts it again with all that it held, at another address.
+    pub(crate) fn start_again(&mut self) {
+        let (process, admin) = serve(&self.folder);
+        self.process = Some(process);
+        self.admin = admin;
     }
 
     /// The administrator.
@@ -75,6 +81,18 @@ impl Cluster {
             name,
         }
     }
+}
+
+fn serve(folder: &TempDir) -> (Process, User) {
+    let mut command = Command::new(peer("kube-apiserver"));
+    command
+        .arg(folder.path())
+        .env_clear()
+        .env("HOME", folder.path())
+        .env("PATH", std::env::var_os("PATH").unwrap());
+    let (process, _) = Process::start(&mut command, &folder.path().join("log"));
+    let kubeconfig = std::fs::read(folder.path().join("kubeconfig")).unwrap();
+    (process, User(serde_json::from_slice(&kubeconfig).unwrap()))
 }
 
 impl Namespace {
@@ -150,10 +168,86 @@ impl Namespace {
     }
 }
 
+/// The way from a proxy to an API server: TLS, and whoever the caller says to be.
+#[derive(Debug)]
+pub(crate) struct Upstream {
+    server: Value,
+    runtime: tokio::runtime::Handle,
+}
+
+impl Upstream {
+    /// Passes a request on; the answer as it goes over a wire.
+    pub(super) fn forward(&self, head: &str, body: &[u8]) -> std::io::Result<Vec<u8>> {
+        let mut lines = head.lines();
+        let mut words = lines.next().unwrap_or_default().split(' ');
+        let (method, path) = (words.next().unwrap(), words.next().unwrap());
+        let mut request = Request::builder().method(method).uri(path);
+        for line in lines {
+            let (name, value) = line.split_once(':').unwrap();
+            let name = name.to_ascii_lowercase();
+            if ["authorization", "content-type", "accept"].contains(&name.as_str()) {
+                request = request.header(name, value.trim());
+            }
+        }
+        let request = request.body(Body::from(body.to_vec())).unwrap();
+        let kubeconfig: Kubeconfig = serde_json::from_value(self.server.clone()).unwrap();
+        let (sender, receiver) = std::sync::mpsc::channel();
+        self.runtime.spawn(async move {
+            let answer = async {
+                let options = KubeConfigOptions::default();
+                let mut config = Config::from_custom_kubeconfig(kubeconfig, &options)
+                    .await
+                    .ok()?;
+                config.default_retry = false;
+                let client = Client::try_from(config).ok()?;
+                let answer = client.send(request).await.ok()?;
+                let (parts, body) = answer.into_parts();
+                let body = body.collect_bytes().await.ok()?;
+                let mut bytes = format!("HTTP/1.1 {}\r\nConnection: close\r\n", parts.status);
+                for name in ["content-type", "retry-after"] {
+                    if let Some(value) = parts.headers.get(name) {
+                        write!(bytes, "{name}: {}\r\n", value.to_str().ok()?).ok()?;
+                    }
+                }
+                write!(bytes, "Content-Length: {}\r\n\r\n", body.len()).ok()?;
+                let mut bytes = bytes.into_bytes();
+                bytes.extend_from_slice(&body);
+                Some(bytes)
+            };
+            sender.send(answer.await).ok();
+        });
+        let answer = receiver.recv().ok().flatten();
+        answer.ok_or_else(|| std::io::ErrorKind::ConnectionAborted.into())
+    }
+}
+
 impl User {
     /// The text of a kubeconfig; its one context is called `test`.
     pub(crate) fn kubeconfig(&self) -> String {
         self.0.to_string()
+    }
+
+    /// The same user, who comes to another address.
+    pub(crate) fn at(&self, server: &str) -> Self {
+        let mut user = self.clone();
+        user.0["clusters"][0]["cluster"] = json!({"server": server});
+        user
+    }
+
+    /// The way to the server for a proxy; the proxy's clients bring their own tokens.
+    pub(crate) fn upstream(&self) -> Upstream {
+        let mut server = self.0.clone();
+        server["users"][0]["user"] = json!({});
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        let handle = runtime.handle().clone();
+        std::thread::spawn(move || runtime.block_on(std::future::pending::<()>()));
+        Upstream {
+            server,
+            runtime: handle,
+        }
     }
 
     /// The address that the kubeconfig names.
@@ -193,9 +287,10 @@ impl User {
             .unwrap();
         runtime.block_on(async {
             let options = KubeConfigOptions::default();
-            let config = Config::from_custom_kubeconfig(kubeconfig, &options)
+            let mut config = Config::from_custom_kubeconfig(kubeconfig, &options)
                 .await
                 .unwrap();
+            config.default_retry = false;
             let client = Client::try_from(config).unwrap();
             let answer = client.send(request).await.unwrap();
             let status = answer.status().as_u16();

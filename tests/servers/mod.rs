@@ -17,7 +17,7 @@ mod process;
 mod proxy;
 
 #[cfg(feature = "kubernetes")]
-pub(crate) use cluster::{Cluster, Namespace, cluster};
+pub(crate) use cluster::{Cluster, Namespace, User, cluster};
 pub(crate) use moto::{Moto, moto};
 pub(crate) use proxy::{Fault, Proxy, closed_port, silent_port};
 
@@ -103,6 +103,115 @@ mod tests {
         let got = moto.secret("us-east-1", &name).unwrap();
         assert_eq!(got["SecretString"], "x");
         assert!(moto.secret("us-east-1", "kept-apart").is_none());
+    }
+
+    #[test]
+    fn the_rules_that_moto_does_not_keep_are_kept() {
+        let name = unique("strict-");
+        let code = |action: &str, body: &serde_json::Value| {
+            let (status, answer) =
+                moto().ask("eu-west-2", &format!("secretsmanager.{action}"), body);
+            let kind = answer["__type"].as_str().unwrap_or_default().to_owned();
+            (
+                status,
+                kind.rsplit('#').next().unwrap_or_default().to_owned(),
+            )
+        };
+        let done = (200, String::new());
+        let refused = |kind: &str| (400, kind.to_owned());
+        let value =
+            |name: &str, size: usize| json!({"Name": name, "SecretString": "x".repeat(size)});
+        assert_eq!(
+            code("CreateSecret", &value("a b", 1)),
+            refused("ValidationException")
+        );
+        assert_eq!(
+            code("CreateSecret", &value(&name, 0)),
+            refused("ValidationException")
+        );
+        assert_eq!(
+            code("CreateSecret", &value(&name, 65_537)),
+            refused("ValidationException")
+        );
+        let short = json!({"Name": name, "SecretString": "x", "ClientRequestToken": "short"});
+        assert_eq!(
+            code("CreateSecret", &short),
+            refused("InvalidParameterException")
+        );
+        assert_eq!(code("CreateSecret", &value(&name, 65_536)), done);
+
+        // A token names one value; a label is moved from the version that it is attached to.
+        let put = |token: &str, text: &str| {
+            let token = format!("{token}-0123456789abcdef0123456789abcdef");
+            code(
+                "PutSecretValue",
+                &json!({"SecretId": name, "SecretString": text, "ClientRequestToken": token}),
+            )
+        };
+        assert_eq!(
+            (put("a", "one"), put("a", "one")),
+            (done.clone(), done.clone())
+        );
+        assert_eq!(put("a", "two"), refused("ResourceExistsException"));
+        assert_eq!(put("b", "two"), done);
+        let version = |letter: &str| format!("{letter}-0123456789abcdef0123456789abcdef");
+        let mut stage = json!({"SecretId": name, "VersionStage": "AWSCURRENT", "MoveToVersionId": version("a")});
+        assert_eq!(
+            code("UpdateSecretVersionStage", &stage),
+            refused("InvalidParameterException")
+        );
+        stage["RemoveFromVersionId"] = json!(version("b"));
+        assert_eq!(code("UpdateSecretVersionStage", &stage), done);
+        assert_eq!(
+            moto().secret("eu-west-2", &name).unwrap()["SecretString"],
+            "one"
+        );
+
+        assert_eq!(code("DeleteSecret", &json!({"SecretId": name})), done);
+        assert_eq!(put("c", "three"), refused("InvalidRequestException"));
+        assert_eq!(
+            code("CreateSecret", &value(&name, 1)),
+            refused("InvalidRequestException")
+        );
+        assert_eq!(
+            code("DeleteSecret", &json!({"SecretId": name})),
+            refused("InvalidRequestException")
+        );
+
+        let many: Vec<String> = (0..21).map(|number| format!("{name}-{number}")).collect();
+        let batch = json!({"SecretIdList": many});
+        assert_eq!(
+            code("BatchGetSecretValue", &batch),
+            refused("ValidationException")
+        );
+        let tags: Vec<_> = (0..51)
+            .map(|number| json!({"Key": format!("k{number}"), "Value": "v"}))
+            .collect();
+        let tagged = json!({"Name": unique("strict-"), "SecretString": "x", "Tags": tags});
+        assert_eq!(
+            code("CreateSecret", &tagged),
+            refused("InvalidParameterException")
+        );
+    }
+
+    #[cfg(feature = "kubernetes")]
+    #[test]
+    fn a_proxy_before_the_api_server_passes_on_and_strikes() {
+        let ours = cluster().namespace();
+        let proxy = Proxy::to_cluster(ours.admin().upstream());
+        let path = ours.secret_path("wallet");
+        let user = ours.admin().at(&proxy.url());
+        ours.put_secret("wallet", &[("password", "x")], "somebody");
+        assert_eq!(user.request("GET", &path, None).0, 200);
+        proxy.after(
+            "GET secrets",
+            1,
+            1,
+            Fault::Refuse(503, "ServiceUnavailable", Some(1)),
+        );
+        let statuses = [(); 3].map(|()| user.request("GET", &path, None).0);
+        assert_eq!(statuses, [200, 503, 200]);
+        assert_eq!(proxy.calls(), ["GET secrets"; 4]);
     }
 
     #[cfg(feature = "kubernetes")]

@@ -30,12 +30,23 @@ pub(crate) fn moto() -> &'static Moto {
 impl Moto {
     /// A moto of its own, for a test that stops it or changes what all would see.
     pub(crate) fn start() -> Self {
+        Self::with(&[])
+    }
+
+    /// One that takes as many calls a second as it can.
+    pub(crate) fn without_quotas() -> Self {
+        Self::with(&[("WITHOUT_QUOTAS", "1")])
+    }
+
+    fn with(vars: &[(&str, &str)]) -> Self {
         let home = scratch();
         let mut command = Command::new(python());
         command
             .arg(project("tests/servers/moto_fixed.py"))
             .arg(home.path())
             .env_clear()
+            .env("PYTHONDONTWRITEBYTECODE", "1")
+            .envs(vars.iter().copied())
             .env("HOME", home.path())
             .env("PATH", std::env::var_os("PATH").unwrap());
         let (process, port) = Process::start(&mut command, &home.path().join("log"));
@@ -106,6 +117,19 @@ impl Moto {
             "TrentService" => "kms",
             service => service,
         };
+        let mut body = body.clone();
+        let is_write = ["CreateSecret", "PutSecretValue", "UpdateSecret"];
+        if is_write
+            .iter()
+            .any(|name| target.ends_with(&format!(".{name}")))
+        {
+            // As an SDK does, for whoever names none.
+            let token = unique("0123456789abcdef0123456789abcdef-");
+            let token = body["ClientRequestToken"]
+                .as_str()
+                .map_or(token, str::to_owned);
+            body["ClientRequestToken"] = json!(token);
+        }
         let body = body.to_string();
         // moto looks at the region in the credential, not at the signature.
         let request = format!(

@@ -1,4 +1,5 @@
-"""moto (KMS, STS, Secrets Manager and the rest of its AWS) for tests, on a free port of 127.0.0.1.
+"""moto (KMS, STS, Secrets Manager and the rest of its AWS) for tests, on a free port of 127.0.0.1,
+with the rules of `strict_secrets` before its Secrets Manager.
 
 Its first KMS keys have fixed ids and fixed key material, because recorded files need them and moto
 can neither import key material nor draw it from a seed. TEST ONLY: these keys are published.
@@ -17,6 +18,7 @@ import sys
 
 import boto3
 import moto.kms.models
+import strict_secrets
 from moto.server import ThreadedMotoServer
 
 REGIONS = ["us-east-1", "us-east-1", "eu-west-1"]
@@ -40,6 +42,7 @@ def key_material():
 
 moto.kms.models.generate_key_id = key_id
 moto.kms.models.generate_master_key = key_material
+strict_secrets.install()
 
 logging.getLogger("werkzeug").setLevel(logging.ERROR)
 server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)

@@ -164,7 +164,9 @@ fn what_has_no_source_is_skipped_and_named_and_what_is_gone_stays() {
         .stderr_has("skipped directory out/dev chainlink db-url: no database_password")
         .stderr_has("skipped directory out/dev api-secrets .api: no user_password")
         .stderr_has("extra is not delivered");
-    run.stdout_has(".api of api-secrets is no longer in the sealed file; it stays there");
+    run.stdout_has(
+        ".api of api-secrets is no longer in the sealed file; it stays there until --prune",
+    );
     assert!(world.scene.has("out/dev/api-secrets/.api"));
 }
 
@@ -212,7 +214,7 @@ fn usage_and_configuration_are_status_1() {
     world
         .sync("-y --target kubernetes")
         .fails(1)
-        .stderr_has("has no target of kind kubernetes");
+        .stderr_has("has no target called kubernetes");
     world.scene.run("sync").fails(1);
 }
 

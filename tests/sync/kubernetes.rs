@@ -13,16 +13,21 @@ use crate::servers::{Namespace, closed_port, cluster, silent_port};
 use crate::support::Scene;
 
 /// An environment whose one target is a namespace of its own.
-struct Place {
-    namespace: Namespace,
-    world: World,
+pub(super) struct Place {
+    pub(super) namespace: Namespace,
+    pub(super) world: World,
 }
 
 impl Place {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
+        Self::with("")
+    }
+
+    /// With more fields of the target.
+    pub(super) fn with(more: &str) -> Self {
         let namespace = cluster().namespace();
         let target = format!(
-            "{{ kind: kubernetes, context: test, namespace: {} }}",
+            "{{ kind: kubernetes, context: test, namespace: {}{more} }}",
             namespace.name
         );
         let scene = Scene::with_age();
@@ -36,12 +41,12 @@ impl Place {
         place
     }
 
-    fn log_in(&self, kubeconfig: &str) {
+    pub(super) fn log_in(&self, kubeconfig: &str) {
         std::fs::write(self.world.scene.home("kubeconfig"), kubeconfig).unwrap();
     }
 
     /// `name=resourceVersion` of each secret.
-    fn versions(&self) -> Vec<String> {
+    pub(super) fn versions(&self) -> Vec<String> {
         let path = format!("/api/v1/namespaces/{}/secrets", self.namespace.name);
         let list = self.namespace.admin().must("GET", &path, None);
         let items = list["items"].as_array().unwrap().iter();
@@ -57,14 +62,14 @@ impl Place {
             .collect()
     }
 
-    fn value(&self, name: &str, key: &str) -> String {
+    pub(super) fn value(&self, name: &str, key: &str) -> String {
         let secret = self.namespace.secret(name).unwrap();
         let bytes = STANDARD.decode(text(&secret["data"][key])).unwrap();
         String::from_utf8(bytes).unwrap()
     }
 
     /// Applies more of a secret as somebody else.
-    fn patch(&self, name: &str, more: &Value) {
+    pub(super) fn patch(&self, name: &str, more: &Value) {
         let mut body = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}});
         body.as_object_mut()
             .unwrap()
@@ -238,7 +243,98 @@ fn an_immutable_object_is_refused_only_if_it_would_change() {
     place.patch("tiingo", &json!({"immutable": true}));
     place.world.sync("-y").succeeds();
     place.world.set("tiingo_api_key", Some("changed-key-000"));
-    place.world.sync("-y").fails(4).stderr_has("is immutable");
+    place
+        .world
+        .sync("-y")
+        .fails(4)
+        .stderr_has("is immutable")
+        .stderr_has("--replace-immutable");
+
+    // Made anew, with what others have marked it with, and immutable as it was.
+    let label =
+        json!({"immutable": true, "metadata": {"name": "tiingo", "labels": {"by": "somebody"}}});
+    place.patch("tiingo", &label);
+    let report = place
+        .world
+        .sync("-y --replace-immutable --json")
+        .succeeds()
+        .json();
+    assert_eq!(report["summary"]["replace"], 1);
+    assert_eq!(place.value("tiingo", "api-key"), "changed-key-000");
+    let stored = place.namespace.secret("tiingo").unwrap();
+    assert_eq!(stored["metadata"]["labels"]["by"], "somebody");
+    assert_eq!(stored["immutable"], true);
+    assert_eq!(place.world.apply()["summary"]["in_sync"], 4);
+}
+
+#[test]
+fn a_secret_of_another_type_is_made_anew_only_if_told_so() {
+    let place = Place::new();
+    let body = json!({
+        "apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/basic-auth",
+        "metadata": {"name": "tiingo"}, "stringData": {"username": "u", "password": "p"},
+    });
+    let path = format!("/api/v1/namespaces/{}/secrets", place.namespace.name);
+    place.namespace.admin().must("POST", &path, Some(&body));
+    place
+        .world
+        .sync("-y")
+        .fails(4)
+        .stderr_has("is of type kubernetes.io/basic-auth and not Opaque");
+    // The keys in it are somebody else's.
+    place
+        .world
+        .sync("-y --replace-immutable")
+        .fails(4)
+        .stderr_has("password, username in it belongs to others");
+    place
+        .world
+        .sync("-y --replace-immutable --adopt tiingo")
+        .succeeds();
+    let stored = place.namespace.secret("tiingo").unwrap();
+    assert_eq!(stored["type"], "Opaque");
+    assert_eq!(place.value("tiingo", "username"), "u");
+}
+
+#[test]
+fn pruning_deletes_what_is_ours_and_leaves_what_is_not() {
+    let mut place = Place::new();
+    place.world.apply();
+    place
+        .namespace
+        .put_secret("cryptocompare", &[("theirs", "x")], "somebody");
+    let data = [("api-key", "x")];
+    place.namespace.put_secret("coingecko", &data, "helm");
+    place
+        .namespace
+        .put_secret("unknown", &data, "clsecrets-chainlink-dev");
+    for key in ["tiingo_api_key", "cryptocompare_api_key", "user_password"] {
+        place.world.set(key, None);
+    }
+    let rights: &[&str] = &["get", "list", "create", "patch"];
+    let user = place.namespace.user(&[("", "secrets", rights)]);
+    place.log_in(&user.kubeconfig());
+    let before = place.versions();
+    place
+        .world
+        .sync("-y --prune")
+        .fails(4)
+        .stderr_has("not allowed to delete secret tiingo");
+    assert_eq!(place.versions(), before);
+    place.log_in(&place.namespace.admin().kubeconfig());
+    place.world.sync("-y --prune").succeeds();
+    assert!(place.namespace.secret("tiingo").is_none());
+    let left = place.namespace.secret("cryptocompare").unwrap();
+    assert_eq!(left["data"].as_object().unwrap().len(), 1);
+    assert!(place.namespace.secret("coingecko").is_some());
+    assert!(place.namespace.secret("unknown").is_some());
+    let api = place.namespace.secret("api-secrets").unwrap();
+    assert_eq!(api["data"].as_object().unwrap().len(), 1);
+    place
+        .world
+        .sync("--prune")
+        .succeeds()
+        .stdout_has("nothing to do");
 }
 
 #[test]
@@ -386,6 +482,7 @@ fn a_write_on_the_basis_of_an_old_version_is_a_conflict() {
         namespace: place.namespace.name.clone(),
         expect_server: None,
         field_manager: "clsecrets-chainlink-dev".to_owned(),
+        restart: None,
     });
     let desired = Desired {
         name: "tiingo".to_owned(),
@@ -399,13 +496,14 @@ fn a_write_on_the_basis_of_an_old_version_is_a_conflict() {
         let names = [desired.name.clone()];
         let mut seen = runtime.block_on(target.observe(&names)).unwrap();
         let seen = seen.pop().unwrap().unwrap();
-        let judged = sync::verdict(&desired, seen.as_ref(), false);
+        let judged = sync::verdict(&desired, seen.as_ref(), sync::Allowed::default());
         happens();
         runtime.block_on(target.apply(&sync::Step {
+            verdict: &judged.verdict,
             desired: &desired,
             seen: seen.as_ref(),
             changes: &judged.changes,
-            adopts: false,
+            allowed: sync::Allowed::default(),
         }))
     };
     let label = json!({"metadata": {"name": "tiingo", "labels": {"by": "somebody"}}});
@@ -414,4 +512,57 @@ fn a_write_on_the_basis_of_an_old_version_is_a_conflict() {
     assert_eq!(place.value("tiingo", "api-key"), "tg_01&23<45\"6\\789é");
     assert!(write(&|| ()).is_ok());
     assert_eq!(place.value("tiingo", "api-key"), "new");
+}
+
+#[test]
+fn a_plugin_of_the_kubeconfig_logs_in_and_its_failure_is_told_without_its_words() {
+    let place = Place::new();
+    let scene = &place.world.scene;
+    let whole: Value = serde_json::from_str(&place.namespace.admin().kubeconfig()).unwrap();
+    let token = text(&whole["users"][0]["user"]["token"]).to_owned();
+    let credential = json!({
+        "apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential", "status": {"token": token},
+    });
+    let plugin = |script: &str| {
+        let path = scene.home("plugin");
+        std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o700))
+            .unwrap();
+        let mut kubeconfig = whole.clone();
+        kubeconfig["users"][0]["user"] = json!({"exec": {
+            "apiVersion": "client.authentication.k8s.io/v1", "command": path, "interactiveMode": "Never",
+        }});
+        place.log_in(&kubeconfig.to_string());
+    };
+    plugin(&format!("echo '{credential}'"));
+    place.world.sync("-y").succeeds();
+    plugin("echo canary-of-a-plugin >&2; exit 1");
+    let run = place.world.sync("-y").fails(4);
+    run.stderr_has("cannot log in")
+        .stderr_lacks("canary-of-a-plugin");
+}
+
+#[test]
+fn a_token_that_is_no_longer_good_stops_the_run_before_the_first_write() {
+    let place = Place::new();
+    let rights: &[&str] = &["get", "create", "patch", "list"];
+    let user = place.namespace.user(&[("", "secrets", rights)]);
+    place.log_in(&user.kubeconfig());
+    place.world.apply();
+    let accounts = format!(
+        "/api/v1/namespaces/{}/serviceaccounts",
+        place.namespace.name
+    );
+    place.namespace.admin().must("DELETE", &accounts, None);
+    let before = place.versions();
+    // The server remembers a token that was good for some seconds.
+    for _ in 0..60 {
+        if place.world.sync("--check").status == 4 {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(500));
+    }
+    let run = place.world.sync("-y").fails(4);
+    run.stderr_has("does not know the user of the context test (401 Unauthorized)");
+    assert_eq!(place.versions(), before);
 }

@@ -2,10 +2,24 @@
 //! and moto. Files are sealed by the reference tool.
 
 mod directory;
+#[cfg(all(feature = "kubernetes", feature = "aws"))]
+mod faults;
+mod flags;
+#[cfg(all(feature = "kubernetes", feature = "aws"))]
+mod histories;
 #[cfg(feature = "kubernetes")]
 mod kubernetes;
+#[cfg(feature = "kubernetes")]
+mod rights;
+#[cfg(all(feature = "kubernetes", feature = "aws"))]
+mod scale;
+mod schema;
 #[cfg(feature = "aws")]
 mod secrets_manager;
+#[cfg(feature = "kubernetes")]
+mod status;
+#[cfg(feature = "kubernetes")]
+mod workloads;
 
 use serde_json::Value;
 
@@ -88,7 +102,9 @@ environments:
     /// Delivers, and gives the report of a run that succeeds.
     #[track_caller]
     fn apply(&self) -> Value {
-        self.sync("-y --json").succeeds().json()
+        let report = self.sync("-y --json").succeeds().json();
+        schema::is_valid(&self.scene, &report);
+        report
     }
 
     /// Fails if any value of this environment, in any encoding, is where it should not be.

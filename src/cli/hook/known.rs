@@ -173,7 +173,7 @@ fn learn(known: &mut Known, key: &IndexKey, path: &str, opened: &Opened) {
                     trail.item();
                 }
                 if let (true, Some(text)) = (selector.value(), leaf.value.as_str()) {
-                    values.push((trail.path().to_string(), text.expose().as_slice()));
+                    values.push((trail.path().to_string(), text.expose()));
                 }
                 selector.value_done();
             }

@@ -12,6 +12,10 @@ use super::known;
 
 /// Options about the report.
 #[derive(Debug, clap::Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
 pub(crate) struct Reporting {
     /// How to report
     #[arg(long, value_enum, default_value_t)]
@@ -65,7 +69,7 @@ impl Reporting {
             .hint("clsecrets hook index    # opens the sealed files once"));
         }
         if self.baseline {
-            return self.write_baseline(&report, context);
+            return Self::write_baseline(&report, context);
         }
         let format = if self.json { Format::Json } else { self.format };
         let text = match format {
@@ -87,7 +91,7 @@ impl Reporting {
     }
 
     /// Adds an entry for each finding; what was there stays.
-    fn write_baseline(&self, report: &scan::Report, context: &Context) -> Outcome {
+    fn write_baseline(report: &scan::Report, context: &Context) -> Outcome {
         let top = known::top(&context.settings.cwd).unwrap_or_else(|| context.settings.cwd.clone());
         let path = top.join(".clsecrets/allow.toml");
         let day = date(context.settings.now.div_euclid(86_400));

@@ -1,54 +1,73 @@
-//! `sync`: makes the targets of an environment hold what its sealed files say.
+//! `sync`: makes the targets of environments hold what their sealed files say.
 //!
 //! Shows the plan by names of objects and keys, asks, writes what differs, reads it back. Nothing
-//! to do asks nothing and writes nothing.
+//! to do asks nothing and writes nothing. Several environments are one plan: what stops one of them
+//! stops all.
 
 mod consent;
+pub(crate) mod journal;
+mod options;
+mod outcome;
 mod plan;
+mod reviewed;
+
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::Args as Arguments;
 use clsecrets::keys::block_on;
-use clsecrets::sync::{Failure, Mode, Options, Report, Survey, survey};
+use clsecrets::sync::{Mode, Options, Progress, Report, SourceFile, Survey, collisions, survey};
 use clsecrets::{Code, Error};
+use futures_util::future::join_all;
 
-use super::delivery::{Delivery, kinds};
+use super::delivery::Delivery;
 use super::{Context, Outcome, environment};
+use journal::Journal;
+use options::Allowances;
+use outcome::{finish, json, print};
+use reviewed::Reviewed;
 
-/// Deliver the secrets of an environment to its targets.
+/// Deliver the secrets of environments to their targets.
 #[derive(Debug, Default, Arguments)]
 #[command(after_help = EXAMPLES)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct Args {
-    /// The environment, as clsecrets.yaml calls it.
-    #[arg(long, value_name = "NAME")]
-    pub(crate) env: String,
+    /// The environment, as clsecrets.yaml calls it; may be given several times.
+    #[arg(long, value_name = "NAME", required_unless_present_any = ["all", "plan"])]
+    pub(crate) env: Vec<String>,
+    /// All environments.
+    #[arg(long, conflicts_with = "env")]
+    pub(crate) all: bool,
     /// Show what would be done, and do nothing; status 2 if something would.
     #[arg(long)]
     pub(crate) dry_run: bool,
     /// Tell by the status whether something differs (2), or another writer changed it (6).
     #[arg(long, conflicts_with = "dry_run")]
     pub(crate) check: bool,
+    /// Write the plan to this file, and do nothing else; status 2 if something would be done.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["dry_run", "check"])]
+    pub(crate) out: Option<PathBuf>,
+    /// Do what this plan says, if nothing has moved since.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["dry_run", "check", "out", "env", "all"])]
+    pub(crate) plan: Option<PathBuf>,
     /// Print a report for machines.
     #[arg(long)]
     pub(crate) json: bool,
     /// How to print: text or json.
     #[arg(long, value_name = "FORMAT", value_parser = ["text", "json"], conflicts_with = "json")]
     pub(crate) format: Option<String>,
-    /// Answer the question with yes; a protected environment needs --confirm.
+    /// Add a line for each write to this file; `-` is standard output.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) journal: Option<String>,
+    /// Answer the question with yes; a protected environment needs --confirm or --plan.
     #[arg(short, long)]
     pub(crate) yes: bool,
-    /// Confirm the run for exactly this sealed file: ENV@ and the first 12 digits of its SHA-256.
+    /// Confirm the run for exactly this sealed file: ENV@ and the first 12 digits of its SHA-256;
+    /// may be given several times.
     #[arg(long, value_name = "ENV@DIGITS")]
-    pub(crate) confirm: Option<String>,
-    /// Take over what another writer made of this object; may be given several times.
-    #[arg(long, value_name = "OBJECT")]
-    pub(crate) adopt: Vec<String>,
-    /// Deliver another wallet password than the one in use: only if the key ring was made anew.
-    #[arg(long)]
-    pub(crate) replace_wallet_password: bool,
-    /// Only targets of this kind.
-    #[arg(long, value_name = "KIND", value_parser = kinds())]
-    pub(crate) target: Option<String>,
+    pub(crate) confirm: Vec<String>,
+    #[command(flatten)]
+    pub(crate) allowances: Allowances,
 }
 
 const EXAMPLES: &str = "\
@@ -56,15 +75,32 @@ Examples:
   clsecrets sync --env dev --dry-run      what would be done
   clsecrets sync --env dev                do it, after a question
   clsecrets sync --env dev -y --json      do it, for a script
-  clsecrets sync --env prod --check       is production as the sealed file says?
+  clsecrets sync --env dev --wait         and wait until what uses it runs anew
+  clsecrets sync --all --check            is everything as the sealed files say?
+  clsecrets sync --env prod --out plan    for a review, then: clsecrets sync --plan plan
 
 Status: 0 in sync or done, 1 usage or configuration, 2 differences pending, 3 done in part,
-4 refused, 5 a sealed file does not open, 6 changed by another writer, 7 the sealed file has
-changed since it was confirmed, 8 not reached: safe to repeat";
+4 refused, 5 a sealed file does not open, 6 changed by another writer, 7 something has moved since
+the plan or the confirmation, 8 not reached: safe to repeat";
+
+/// One environment in a run.
+struct Run {
+    name: String,
+    sources: Vec<SourceFile>,
+    commit: Option<String>,
+    is_protected: bool,
+}
+
+/// Everything that was found.
+struct Found {
+    runs: Vec<Run>,
+    surveys: Vec<Survey>,
+    progress: Arc<Progress>,
+}
 
 impl Args {
     fn mode(&self) -> Mode {
-        match (self.check, self.dry_run) {
+        match (self.check, self.dry_run || self.out.is_some()) {
             (true, _) => Mode::Check,
             (_, true) => Mode::DryRun,
             _ => Mode::Apply,
@@ -76,120 +112,169 @@ impl Args {
     }
 }
 
+impl Found {
+    fn reports(&self, mode: Mode) -> Vec<Report> {
+        let all = self.runs.iter().zip(&self.surveys);
+        all.map(|(run, survey)| survey.report(&run.name, mode, run.sources.clone()))
+            .collect()
+    }
+}
+
 /// Runs the command.
 pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
-    let loaded = environment::load(&args.env, context)?;
-    let (name, sources, is_protected) =
-        (loaded.name.clone(), loaded.sources(), loaded.is_protected);
-    let Delivery {
-        assignments,
-        wallet,
-        notes,
-    } = loaded.deliver(args.target.as_deref())?;
-    for note in &notes {
-        context.ui.note(&format!("note: {note}"));
+    let journal = Journal::open(args.journal.as_deref(), context);
+    if journal.is_on_stdout() && args.is_json() {
+        let message = "--json and --journal - both want standard output";
+        return Err(Error::new(Code::Failed, message).hint("give the journal a file"));
     }
-    let options = Options {
-        adopt: args.adopt.clone(),
-        replace_wallet: args.replace_wallet_password,
+    let reviewed = args.plan.as_deref().map(Reviewed::read).transpose()?;
+    if reviewed.is_some() && args.allowances != Allowances::default() {
+        let message = "a plan is carried out as it was made, without other flags";
+        return Err(Error::new(Code::Failed, message).hint("clsecrets sync --plan FILE"));
+    }
+    let (names, allowances) = match &reviewed {
+        Some(plan) => (plan.environments(), &plan.allowances),
+        None => (names(args, context)?, &args.allowances),
     };
     let mode = args.mode();
-    let surveying = survey(assignments, &wallet, &options, &context.settings);
-    let mut survey = block_on(surveying)?;
-    for note in survey.notes() {
-        context.ui.note(&format!("note: {note}"));
-    }
-    let report = |survey: &Survey| survey.report(&name, mode, sources.clone());
-    let found = report(&survey);
-    for line in plan::skipped(&found) {
+    let mut found = look(&names, allowances, context)?;
+    let reports = found.reports(mode);
+    for line in reports.iter().flat_map(plan::skipped) {
         context.ui.note(&line);
     }
-    if survey.is_in_sync() || !found.errors.is_empty() || mode != Mode::Apply {
-        return finish(args, &found, &plan::before(&found), context);
+    let lines: Vec<String> = reports.iter().flat_map(plan::before).collect();
+    let is_stopped = reports.iter().any(|report| !report.errors.is_empty());
+    if let Some(plan) = reviewed.as_ref().filter(|_| !is_stopped) {
+        plan.admit(&reports)?;
+    }
+    if let Some(path) = args.out.as_deref().filter(|_| !is_stopped) {
+        Reviewed::of(&reports, allowances).write(path, context)?;
+        let command = format!("clsecrets sync --plan {}", path.display());
+        context
+            .ui
+            .note(&format!("the plan is written; to carry it out: {command}"));
+    }
+    let is_in_sync = found.surveys.iter().all(Survey::is_in_sync);
+    if is_in_sync || is_stopped || mode != Mode::Apply {
+        return finish(args, &reports, &lines, context);
     }
     // The plan comes before the question, wherever the report goes.
-    if args.is_json() {
-        for line in plan::before(&found) {
+    if args.is_json() || journal.is_on_stdout() {
+        for line in lines {
             context.ui.note(&line);
         }
     } else {
-        print(&plan::before(&found), context)?;
+        print(&lines, context)?;
     }
-    let asked = consent::Asked {
-        environment: &name,
-        is_protected,
-        fingerprint: consent::fingerprint(&sources),
-        yes: args.yes,
-        confirm: args.confirm.as_deref(),
-    };
-    match consent::ask(&asked, &context.ui) {
-        Ok(true) => {}
-        Ok(false) => {
-            context.ui.note("nothing was written");
-            return finish(args, &found, &[], context);
+    for (run, survey) in found.runs.iter().zip(&found.surveys) {
+        if survey.is_in_sync() || reviewed.is_some() {
+            continue;
         }
-        Err(error) => {
-            if args.is_json() {
-                let mut refused = found;
-                refused.status = error.code.status();
-                json(&refused, context)?;
+        match ask(run, &names, args, context) {
+            Ok(true) => {}
+            Ok(false) => {
+                context.ui.note("nothing was written");
+                return finish(args, &reports, &[], context);
             }
-            return Err(error);
+            Err(error) => {
+                if args.is_json() {
+                    json(&reports, Some(error.code.status()), context)?;
+                }
+                return Err(error);
+            }
         }
     }
-    block_on(survey.apply())?;
-    let done = report(&survey);
-    finish(args, &done, &plan::after(&done), context)
-}
-
-/// Prints the outcome: a report for machines, or lines and the reasons.
-fn finish(args: &Args, report: &Report, lines: &[String], context: &Context) -> Outcome {
-    if args.is_json() {
-        json(report, context)?;
-        return Ok(report.status);
+    for (run, report) in found.runs.iter().zip(&reports) {
+        journal.begin(report, run.commit.as_deref())?;
     }
-    print(lines, context)?;
-    match explain(report) {
-        Some(error) => Err(error),
-        None => Ok(report.status),
+    let progress = Arc::clone(&found.progress);
+    let working = context.ui.working(move || match progress.counts() {
+        (done, total) if done < total => format!("{done} of {total} written"),
+        _ => "finishing".to_owned(),
+    });
+    block_on(join_all(found.surveys.iter_mut().map(Survey::apply)))?;
+    drop(working);
+    let done = found.reports(mode);
+    for (run, report) in found.runs.iter().zip(&done) {
+        journal.end(report, run.commit.as_deref())?;
     }
-}
-
-fn print(lines: &[String], context: &Context) -> Result<(), Error> {
-    lines.iter().try_for_each(|line| context.ui.line(line))
-}
-
-fn json(report: &Report, context: &Context) -> Result<(), Error> {
-    let text = serde_json::to_string_pretty(report).map_err(Error::internal)?;
-    context.ui.line(&text)
-}
-
-/// What went wrong, as one error.
-fn explain(report: &Report) -> Option<Error> {
-    if report.errors.is_empty() {
-        return None;
-    }
-    let environment = &report.environment;
-    let message = match (report.mode, report.status) {
-        (_, 3) => format!("environment {environment} was synced in part"),
-        (Mode::Apply, _) => {
-            format!("environment {environment} was not synced: nothing was written")
+    let lines: Vec<String> = done.iter().flat_map(plan::after).collect();
+    if journal.is_on_stdout() {
+        for line in lines {
+            context.ui.note(&line);
         }
-        (_, 6) => format!("environment {environment} was changed by another writer"),
-        _ => format!("environment {environment} cannot be synced as it is"),
+        return finish(args, &done, &[], context);
+    }
+    finish(args, &done, &lines, context)
+}
+
+/// The environments that the run is about.
+fn names(args: &Args, context: &Context) -> Result<Vec<String>, Error> {
+    if args.all {
+        return environment::names(context);
+    }
+    let mut names: Vec<String> = Vec::new();
+    for name in &args.env {
+        if !names.contains(name) {
+            names.push(name.clone());
+        }
+    }
+    Ok(names)
+}
+
+/// Opens all environments and looks at all targets.
+fn look(names: &[String], allowances: &Allowances, context: &Context) -> Result<Found, Error> {
+    let options: Options = allowances.options()?;
+    let loaded = environment::load_all(names, allowances.rollback, context)?;
+    let mut runs = Vec::new();
+    let mut deliveries = Vec::new();
+    for one in loaded {
+        runs.push(Run {
+            name: one.name.clone(),
+            sources: one.sources(),
+            commit: one.commit.clone(),
+            is_protected: one.is_protected,
+        });
+        let delivery = one.deliver(allowances.target.as_deref())?;
+        for note in &delivery.notes {
+            context.ui.note(&format!("note: {note}"));
+        }
+        deliveries.push(delivery);
+    }
+    let surveying = deliveries.into_iter().map(|delivery| async {
+        let Delivery {
+            assignments,
+            wallet,
+            ..
+        } = delivery;
+        survey(assignments, &wallet, options.clone(), &context.settings).await
+    });
+    let working = context.ui.working(|| "looking at the targets".to_owned());
+    let mut surveys = block_on(join_all(surveying))?;
+    drop(working);
+    collisions(&mut surveys);
+    for note in surveys.iter().flat_map(Survey::notes) {
+        context.ui.note(&format!("note: {note}"));
+    }
+    Ok(Found {
+        runs,
+        surveys,
+        progress: options.progress,
+    })
+}
+
+fn ask(run: &Run, names: &[String], args: &Args, context: &Context) -> Result<bool, Error> {
+    let is_other = |confirm: &&String| {
+        let environment = confirm.split('@').next().unwrap_or_default();
+        environment != run.name && names.iter().any(|name| name == environment)
     };
-    let mut error = Error::new(Code::Other(report.status), message);
-    for failure in &report.errors {
-        error = error.detail(failure.line());
-    }
-    let hints = report
-        .errors
-        .iter()
-        .filter_map(|Failure { hint, .. }| hint.as_ref());
-    for hint in hints {
-        if !error.hints.contains(hint) {
-            error = error.hint(hint.as_str());
-        }
-    }
-    Some(error)
+    let confirm = args.confirm.iter().find(|confirm| !is_other(confirm));
+    let asked = consent::Asked {
+        environment: &run.name,
+        is_protected: run.is_protected,
+        fingerprint: consent::fingerprint(&run.sources),
+        yes: args.yes,
+        confirm: confirm.map(String::as_str),
+    };
+    consent::ask(&asked, &context.ui)
 }

@@ -5,22 +5,20 @@ use clsecrets::sync::{ObjectReport, Phase, Report, TargetReport};
 /// What would be done, target by target. What is in sync is only counted.
 pub(crate) fn before(report: &Report) -> Vec<String> {
     let mut lines = Vec::new();
-    if report.errors.is_empty() && report.summary.in_sync == objects(report).count() {
+    let is_idle = |object: &ObjectReport| matches!(object.op, "in sync" | "keep");
+    let restarts = report.targets.iter().flat_map(|target| &target.restarts);
+    if report.errors.is_empty() && objects(report).all(is_idle) && restarts.count() == 0 {
         lines.push(format!(
             "environment {}: nothing to do ({})",
             report.environment,
             counted(report.summary.in_sync, "in sync")
         ));
-    } else if objects(report).any(|object| object.op != "in sync") {
+    } else if objects(report).next().is_some() {
         for target in &report.targets {
             lines.extend(target_lines(target));
         }
     }
-    for (target, object, key) in kept(report) {
-        lines.push(format!(
-            "{target}: {key} of {object} is no longer in the sealed file; it stays there"
-        ));
-    }
+    lines.extend(kept(report));
     lines
 }
 
@@ -51,6 +49,7 @@ fn objects(report: &Report) -> impl Iterator<Item = &ObjectReport> {
 
 fn target_lines(target: &TargetReport) -> Vec<String> {
     let is_in_sync = |object: &&ObjectReport| object.op == "in sync";
+    let is_shown = |object: &&ObjectReport| !matches!(object.op, "in sync" | "keep");
     let place = target.place.as_ref();
     let mut head = match place.filter(|place| !target.label.ends_with(place.as_str())) {
         Some(place) => format!("{} ({place})", target.label),
@@ -61,7 +60,7 @@ fn target_lines(target: &TargetReport) -> Vec<String> {
         head = format!("{head}: {}", counted(in_sync, "in sync"));
     }
     let mut lines = vec![head];
-    for object in target.objects.iter().filter(|object| !is_in_sync(object)) {
+    for object in target.objects.iter().filter(is_shown) {
         let keys: Vec<String> = object
             .keys
             .iter()
@@ -79,6 +78,13 @@ fn target_lines(target: &TargetReport) -> Vec<String> {
             keys.join(" ")
         ));
     }
+    for restart in &target.restarts {
+        lines.push(format!(
+            "  restart {}  (uses {})",
+            restart.workload,
+            restart.objects.join(", ")
+        ));
+    }
     lines
 }
 
@@ -93,38 +99,54 @@ fn outcome(target: &TargetReport) -> String {
         (done("create"), "created"),
         (done("update"), "updated"),
         (done("adopt"), "adopted"),
+        (done("replace"), "made anew"),
+        (done("restore"), "restored"),
+        (done("remove"), "removed"),
         (count(&|object| object.op == "in sync"), "in sync"),
         (count(&|object| object.phase == Phase::Failed), "failed"),
     ];
-    let parts: Vec<String> = parts
+    let parts = parts
         .into_iter()
         .filter(|(count, _)| *count > 0)
-        .map(|(count, word)| format!("{count} {word}"))
-        .collect();
+        .map(|(count, word)| format!("{count} {word}"));
+    let restarts = target.restarts.iter().map(|restart| match restart.state {
+        "complete" => format!("{} runs anew", restart.workload),
+        "held" => format!("{} is not restarted", restart.workload),
+        "failed" => format!("{} failed to restart", restart.workload),
+        _ => format!("{} restarted", restart.workload),
+    });
+    let parts: Vec<String> = parts.chain(restarts).collect();
     format!("{}: {}", target.label, parts.join(", "))
 }
 
-/// Our keys that are no longer desired.
-fn kept(report: &Report) -> Vec<(&str, &str, &str)> {
-    let mut kept = Vec::new();
+/// What is ours and no longer desired, one line for each.
+fn kept(report: &Report) -> Vec<String> {
+    let mut lines = Vec::new();
     for target in &report.targets {
         for object in &target.objects {
-            for key in object.keys.iter().filter(|key| key.op == "kept") {
-                kept.push((
-                    target.label.as_str(),
-                    object.name.as_str(),
-                    key.name.as_str(),
-                ));
+            let keys = object.keys.iter().filter(|key| key.op == "kept");
+            let mut what: Vec<String> = keys
+                .map(|key| format!("{} of {}", key.name, object.name))
+                .collect();
+            if object.op == "keep" && what.is_empty() {
+                what.push(object.name.clone());
             }
+            lines.extend(what.into_iter().map(|what| {
+                format!(
+                    "{}: {what} is no longer in the sealed file; it stays there until --prune",
+                    target.label
+                )
+            }));
         }
     }
-    kept
+    lines
 }
 
 fn sign(op: &str) -> Option<char> {
     match op {
         "added" => Some('+'),
         "changed" => Some('~'),
+        "removed" => Some('-'),
         // Named on a line of its own: nothing happens to it.
         _ => None,
     }
@@ -150,6 +172,7 @@ mod tests {
             place: Some("/repo/out/dev".to_owned()),
             actor: None,
             objects,
+            restarts: Vec::new(),
             skipped: vec![SkippedReport {
                 object: "chainlink".to_owned(),
                 key: Some("db-url".to_owned()),
@@ -187,6 +210,7 @@ mod tests {
                 .collect(),
             sources: Vec::new(),
             owners: vec!["Helm (helm)".to_owned()],
+            written: None,
             before: None,
             after: None,
         }
@@ -217,7 +241,7 @@ mod tests {
                 "  create  api-secrets  +.api +.password",
                 "  update  tiingo  ~api-key",
                 "  adopt   bea  ~api-key  (from Helm (helm))",
-                "directory out/dev: old of tiingo is no longer in the sealed file; it stays there",
+                "directory out/dev: old of tiingo is no longer in the sealed file; it stays there until --prune",
             ]
         );
     }

@@ -87,6 +87,10 @@ pub struct PasswordFrom {
     pub secretsmanager: String,
     /// The field in its JSON; without one the whole value.
     pub field: Option<String>,
+    /// The region; without one that of the environment's first target in Secrets Manager.
+    pub region: Option<String>,
+    /// The profile of the AWS configuration; without one that of the same target.
+    pub profile: Option<String>,
 }
 
 /// Where secrets go.
@@ -106,9 +110,9 @@ pub enum Target {
         namespace: String,
         /// The server that the context has to mean.
         expect_server: Option<String>,
-        /// Workloads to restart, as `statefulset/name`.
-        #[serde(default)]
-        restart: Vec<String>,
+        /// Workloads to restart, as `statefulset/name`; without a list those that use what is
+        /// written.
+        restart: Option<Vec<String>>,
     },
     /// Secrets in AWS Secrets Manager.
     SecretsManager {
@@ -123,6 +127,9 @@ pub enum Target {
         prefix: String,
         /// The key that Secrets Manager encrypts with.
         kms_key: Option<String>,
+        /// Regions that new secrets are replicated to.
+        #[serde(default)]
+        replicas: Vec<String>,
     },
 }
 

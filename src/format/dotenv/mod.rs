@@ -143,6 +143,6 @@ fn document(
         },
         metadata,
         layout: super::Layout::Dotenv(layout),
-        source,
+        source: source.into(),
     }
 }

@@ -157,6 +157,6 @@ fn document(
         },
         metadata,
         layout: super::Layout::Ini(layout),
-        source,
+        source: source.into(),
     }
 }

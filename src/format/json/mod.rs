@@ -44,7 +44,7 @@ impl Format for Json {
             },
             metadata: read.metadata,
             layout: super::Layout::Json(read.layout),
-            source,
+            source: source.into(),
         })
     }
 

@@ -13,7 +13,7 @@ pub(super) struct Cuts<'a>(Vec<(Range<usize>, Piece<'a>)>);
 /// What takes the place of a range.
 #[derive(Debug)]
 enum Piece<'a> {
-    /// A token, say: no secret, and large files have many of them.
+    /// A token, say, or a value that stays where it is: large files have many of them.
     Lent(&'a str),
     Own(Zeroizing<String>),
 }
@@ -28,7 +28,7 @@ impl Piece<'_> {
 }
 
 impl<'a> Cuts<'a> {
-    /// A text that is no secret.
+    /// A text that is no secret, or that is lent by its keeper.
     pub(super) fn cut(&mut self, range: Range<usize>, text: impl Into<Cow<'a, str>>) {
         let piece = match text.into() {
             Cow::Borrowed(text) => Piece::Lent(text),
@@ -42,11 +42,12 @@ impl<'a> Cuts<'a> {
         self.0.push((range, Piece::Own(text)));
     }
 
-    /// By the byte where they end, the last cuts that take something away.
-    pub(super) fn ends(&self) -> HashMap<usize, usize> {
+    /// By the byte where they end, the last cuts that take something away; of those that end at one
+    /// of these bytes, which are sorted.
+    pub(super) fn ends(&self, wanted: &[usize]) -> HashMap<usize, usize> {
         let numbered = self.0.iter().enumerate();
         numbered
-            .filter(|(_, (range, _))| !range.is_empty())
+            .filter(|(_, (range, _))| !range.is_empty() && wanted.binary_search(&range.end).is_ok())
             .map(|(at, (range, _))| (range.end, at))
             .collect()
     }

@@ -39,6 +39,7 @@ mod typed;
 use zeroize::Zeroizing;
 
 use super::{Document, Edits, Fault, Format, FormatError, LARGE, Looked, Shown};
+use crate::secret::SharedText;
 use crate::tree::{Fields, Node, Path, Tree};
 
 pub(crate) use layout::Layout;
@@ -58,8 +59,10 @@ impl Format for Yaml {
     }
 
     fn parse(&self, source: Zeroizing<Vec<u8>>) -> Result<Document, FormatError> {
+        let source = SharedText::new(source);
         let text = checked(&source)?;
-        let quickly = (source.len() > LARGE).then(|| quick::read(text)).flatten();
+        let is_large = source.len() > LARGE;
+        let quickly = is_large.then(|| quick::read(text, &source)).flatten();
         if let Some(composed) = quickly {
             return Ok(document(composed, source));
         }
@@ -134,7 +137,7 @@ impl Format for Yaml {
     }
 }
 
-fn document(composed: compose::Composed, source: Zeroizing<Vec<u8>>) -> Document {
+fn document(composed: compose::Composed, source: SharedText) -> Document {
     Document {
         tree: composed.tree,
         metadata: composed.metadata,

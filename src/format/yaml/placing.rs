@@ -44,7 +44,14 @@ impl Splice<'_> {
         let layout = self.layout;
         let count = layout.documents.len();
         // The last cut that ends at a byte, so that many documents are not searched for each.
-        let ends = self.cuts.ends();
+        let mut wanted: Vec<usize> = Vec::new();
+        for place in &layout.documents {
+            if let RootPlace::Block { end, .. } = place.root {
+                wanted.push(end);
+            }
+        }
+        wanted.sort_unstable();
+        let ends = self.cuts.ends(&wanted);
         for (number, place) in layout.documents.iter().enumerate() {
             let cut_before = |end: usize| match &place.null {
                 Some(null) if null.end == end && !null.is_empty() => Some((null.start, "")),

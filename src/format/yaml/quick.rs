@@ -49,6 +49,7 @@ fn run<'t, S: Sink<'t>>(text: &'t str, sink: S) -> Option<(S, Option<(Composed, 
         bytes,
         at: 0,
         column: 0,
+        spare: Vec::new(),
         sink,
     };
     reader.advance()?;
@@ -87,6 +88,8 @@ struct Reader<'t, S> {
     at: usize,
     /// Its column.
     column: usize,
+    /// Keys of maps that have ended; their room is used again.
+    spare: Vec<Keys<'t>>,
     sink: S,
 }
 
@@ -136,7 +139,20 @@ impl<'t, S: Sink<'t>> Reader<'t, S> {
         }
         let column = self.column;
         self.sink.enter_map(self.at)?;
-        let mut keys = Keys::default();
+        let mut keys = self.spare.pop().unwrap_or_default();
+        self.pairs(column, depth, is_root, &mut keys)?;
+        keys.clear();
+        self.spare.push(keys);
+        self.sink.leave()
+    }
+
+    fn pairs(
+        &mut self,
+        column: usize,
+        depth: usize,
+        is_root: bool,
+        keys: &mut Keys<'t>,
+    ) -> Option<()> {
         loop {
             if self.is_dash() {
                 return None;
@@ -144,7 +160,7 @@ impl<'t, S: Sink<'t>> Reader<'t, S> {
             let line = self.line()?;
             let (key, behind) = key(line)?;
             if is_root && key == METADATA_KEY {
-                return self.sink.leave();
+                return Some(());
             }
             if !keys.insert(key) {
                 return None;
@@ -152,7 +168,7 @@ impl<'t, S: Sink<'t>> Reader<'t, S> {
             self.sink.key(key)?;
             self.value(self.at + behind, self.at + line.len(), column, depth)?;
             if self.is_at_end() || self.column < column {
-                return self.sink.leave();
+                return Some(());
             }
             if self.column > column {
                 return None;

@@ -88,6 +88,13 @@ impl Lines {
     }
 }
 
+/// The text of a string that stands without quotes in a block as it is, so that no copy of it is made.
+pub(super) fn as_it_is(value: &Value, wanted: Style, is_in_flow: bool) -> Option<&str> {
+    let text = std::str::from_utf8(value.as_str()?.expose()).ok()?;
+    let is_plain = wanted == Style::Plain && !is_in_flow;
+    (is_plain && !is_quoted_by_reference(text)).then_some(text)
+}
+
 /// Writes a value in the wanted style where that can hold it, else in one that can. `keeps_plain`
 /// says that the value is known to have stood there without quotes.
 pub(super) fn write(value: &Value, wanted: Style, is_in_flow: bool, keeps_plain: bool) -> Written {

@@ -16,7 +16,7 @@ use super::cuts::Cuts;
 use super::layout::{Layout, Place, ScalarPlace};
 use super::lines::{is_first_on_line, line_end, line_start, next_line, position};
 use super::manner::INDENT;
-use super::scalar::{Lines, Written, is_quoted_by_reference, write};
+use super::scalar::{Lines, Written, as_it_is, is_quoted_by_reference, write};
 use super::tokens::Style;
 
 /// Writes edits into the source of a document.
@@ -118,7 +118,12 @@ impl<'a> Splice<'a> {
             (Some(Place::Scalar(place)), Change::SealBare(token, value)) => {
                 self.seal_bare(place, token, value);
             }
-            (Some(Place::Scalar(place)), Change::Open(value)) => self.open(place, value),
+            (Some(Place::Scalar(place)), Change::Open(value)) => {
+                match as_it_is(value, place.style, place.is_in_flow) {
+                    Some(text) if place.block.is_none() => self.cut(place.span.clone(), text),
+                    _ => self.open(place, value),
+                }
+            }
             (Some(Place::Scalar(place)), Change::OpenComment(text)) => {
                 return self.item_to_comment(place, &String::from_utf8_lossy(text.expose()));
             }

@@ -342,8 +342,7 @@ fn is_key_of(key: &age::ssh::Identity, recipient: &str) -> bool {
 
 fn open_file(content: &SecretBytes, passphrase: &Secret<String>) -> Result<Vec<Key>, String> {
     let no_file = |_| "it is no age file".to_owned();
-    let decryptor =
-        Decryptor::new(ArmoredReader::new(content.expose().as_slice())).map_err(no_file)?;
+    let decryptor = Decryptor::new(ArmoredReader::new(content.expose())).map_err(no_file)?;
     let mut identity = age::scrypt::Identity::new(secret_string(passphrase));
     identity.set_max_work_factor(MAX_WORK_FACTOR);
     let reader = decryptor
@@ -397,7 +396,7 @@ fn parse_lines(text: &str, ready: &mut Vec<Key>) -> Vec<String> {
 
 fn read(path: &Path) -> io::Result<SecretBytes> {
     let mut content = crate::fs::read(path)?;
-    Ok(Secret::new(std::mem::take(&mut *content.bytes)))
+    Ok(SecretBytes::new(std::mem::take(&mut *content.bytes)))
 }
 
 /// Runs a command without a shell; its output is the identity, its errors go to the terminal.
@@ -412,7 +411,7 @@ fn run(command: &str, recipient: &str, cwd: &Path) -> Result<SecretBytes, String
         .stderr(Stdio::inherit())
         .output()
         .map_err(|error| format!("cannot run {program}: {}", crate::fs::plain(&error)))?;
-    let content = Secret::new(output.stdout);
+    let content = SecretBytes::new(output.stdout);
     match (output.status.success(), output.status.code()) {
         (true, _) => Ok(content),
         (false, Some(status)) => Err(format!("{program} ended with status {status}")),

@@ -299,8 +299,8 @@ mod tests {
             "m",
             [("[\"a\"]".to_owned(), value.as_bytes())].into_iter(),
         );
-        let found = known.lookup(&key).find(text.as_bytes()).len();
-        found
+        let lookup = known.lookup(&key);
+        lookup.find(text.as_bytes()).len()
     }
 
     #[test]
@@ -310,7 +310,9 @@ mod tests {
         let encoded =
             percent_encoding::utf8_percent_encode(VALUE, percent_encoding::NON_ALPHANUMERIC)
                 .to_string();
-        let hex: String = VALUE.bytes().map(|byte| format!("{byte:02x}")).collect();
+        let hex = VALUE
+            .bytes()
+            .fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
         let json = serde_json::to_string(VALUE).unwrap();
         let mut texts = vec![
             format!("x: {VALUE}\n"),

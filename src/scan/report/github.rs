@@ -8,9 +8,9 @@ use super::super::Report;
 pub fn github(report: &Report) -> String {
     let mut lines = String::new();
     for found in &report.findings {
-        let _ = write!(
+        let _ = writeln!(
             lines,
-            "::{} file={},line={},col={},title={}::{}%0Afix: {}\n",
+            "::{} file={},line={},col={},title={}::{}%0Afix: {}",
             found.severity.name(),
             property(&found.path),
             found.line,
@@ -21,9 +21,9 @@ pub fn github(report: &Report) -> String {
         );
     }
     for one in &report.unjudged {
-        let _ = write!(
+        let _ = writeln!(
             lines,
-            "::error file={}::could not be checked: {}\n",
+            "::error file={}::could not be checked: {}",
             property(&one.path),
             data(&one.reason),
         );

@@ -1,8 +1,9 @@
 //! Requests: bounded in time, repeated where that is safe, refusals in our own words.
 //!
-//! Every request may be repeated: a GET changes nothing, and an apply that carries the version it
-//! was made for either has the same effect again or is a conflict. Bodies are handled here and not
-//! by the client library, which logs an answer that it cannot read.
+//! Every request may be repeated: a GET changes nothing, an apply that carries the version it was
+//! made for either has the same effect again or is a conflict, a deletion names what it deletes, and
+//! a merge says the same twice. Bodies are handled here and not by the client library, which logs an
+//! answer that it cannot read.
 
 use std::fmt;
 use std::time::Duration;
@@ -34,7 +35,29 @@ pub(super) struct Client {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verb {
     Get,
+    /// Asks with a body; nothing is made.
+    Ask,
     Apply,
+    Merge,
+    Delete,
+}
+
+/// What a request is about, in the words of `kubectl`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Subject<'a> {
+    pub(super) kind: &'a str,
+    pub(super) name: &'a str,
+}
+
+impl fmt::Display for Subject<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { kind, name } = self;
+        if name.is_empty() {
+            write!(f, "{kind}s")
+        } else {
+            write!(f, "{kind} {name}")
+        }
+    }
 }
 
 /// What the server said.
@@ -54,6 +77,8 @@ pub(super) struct Refusal {
     kind: String,
     /// Whether a quota is used up; the server calls that forbidden too.
     is_quota: bool,
+    /// The first field that it names.
+    field: Option<String>,
 }
 
 impl Client {
@@ -101,6 +126,13 @@ impl Client {
     ) -> Result<(Answer, Option<Duration>), TargetError> {
         let request = match verb {
             Verb::Get => Request::get(path),
+            Verb::Ask => Request::post(path).header("content-type", "application/json"),
+            Verb::Merge => Request::patch(path)
+                .header("content-type", "application/merge-patch+json")
+                .header("accept", NO_DATA),
+            Verb::Delete => Request::delete(path)
+                .header("content-type", "application/json")
+                .header("accept", NO_DATA),
             Verb::Apply => Request::patch(path)
                 .header("content-type", "application/apply-patch+yaml")
                 .header("accept", NO_DATA),
@@ -132,11 +164,7 @@ impl Client {
     /// length; what an operator needs is which of three things it was.
     fn explain(&self, error: &kube::Error) -> TargetError {
         if matches!(error, kube::Error::Auth(_)) {
-            return TargetError::new(
-                Fault::Denied,
-                "the kubeconfig's user cannot log in (its plugin or token failed)",
-            )
-            .hint("kubectl auth whoami");
+            return cannot_log_in();
         }
         let mut text = String::new();
         let mut cause: Option<&dyn std::error::Error> = Some(error);
@@ -169,6 +197,15 @@ impl Client {
     }
 }
 
+/// A plug-in of the kubeconfig that fails, or a token that cannot be read; its words are its own.
+pub(super) fn cannot_log_in() -> TargetError {
+    TargetError::new(
+        Fault::Denied,
+        "the kubeconfig's user cannot log in (its plugin or token failed)",
+    )
+    .hint("kubectl auth whoami")
+}
+
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client")
@@ -191,6 +228,12 @@ impl Refusal {
         #[serde(default)]
         struct Details {
             kind: String,
+            causes: Vec<Cause>,
+        }
+        #[derive(Default, serde::Deserialize)]
+        #[serde(default)]
+        struct Cause {
+            field: String,
         }
         let read: Status = serde_json::from_slice(body).unwrap_or_default();
         Self {
@@ -198,6 +241,11 @@ impl Refusal {
             reason: word(&read.reason),
             kind: word(&read.details.kind),
             is_quota: read.message.contains("exceeded quota"),
+            field: read
+                .details
+                .causes
+                .iter()
+                .find_map(|cause| field(&cause.field)),
         }
     }
 
@@ -206,7 +254,12 @@ impl Refusal {
     }
 
     /// The refusal in our words.
-    pub(super) fn explain(&self, config: &KubernetesConfig, name: &str, verb: &str) -> TargetError {
+    pub(super) fn explain(
+        &self,
+        config: &KubernetesConfig,
+        subject: Subject<'_>,
+        verb: &str,
+    ) -> TargetError {
         let KubernetesConfig {
             context, namespace, ..
         } = config;
@@ -223,21 +276,12 @@ impl Refusal {
             .hint(format!("kubectl --context {context} auth whoami")),
             403 if self.is_quota => TargetError::new(
                 Fault::Denied,
-                format!(
-                    "a quota of namespace {namespace} leaves no room for secret {name} ({code})"
-                ),
+                format!("a quota of namespace {namespace} leaves no room for {subject} ({code})"),
             )
             .hint(format!(
                 "kubectl --context {context} -n {namespace} describe quota"
             )),
-            403 => TargetError::new(
-                Fault::Denied,
-                format!("not allowed to {verb} secret {name} in namespace {namespace} ({code})"),
-            )
-            .hint(format!(
-                "grant get, create and patch on secrets in {namespace}; to see what is missing: \
-                 kubectl --context {context} -n {namespace} auth can-i {verb} secret/{name}"
-            )),
+            403 => denied(config, subject, verb, &code),
             404 if self.kind == "namespaces" => TargetError::new(
                 Fault::Configuration,
                 format!("the namespace {namespace} does not exist"),
@@ -245,32 +289,80 @@ impl Refusal {
             .hint(format!(
                 "kubectl --context {context} create namespace {namespace}"
             )),
+            404 => TargetError::new(
+                Fault::Configuration,
+                format!("there is no {subject} in namespace {namespace}"),
+            )
+            .hint("correct its name in clsecrets.yaml"),
             409 => TargetError::new(
                 Fault::Conflict,
-                format!("somebody else wrote secret {name} at the same time ({code})"),
+                format!("somebody else wrote {subject} at the same time ({code})"),
             )
             .hint("run the command again"),
             400 | 413 | 422 => TargetError::new(
                 Fault::Invalid,
-                format!("the cluster does not accept secret {name} ({code})"),
+                format!(
+                    "the cluster does not accept {subject} ({code}{})",
+                    self.field()
+                ),
             ),
             429 => TargetError::new(Fault::Unreachable, format!("the cluster is busy ({code})")),
             500.. => TargetError::new(Fault::Unreachable, format!("the cluster failed ({code})")),
             _ => TargetError::new(
                 Fault::Unexpected,
-                format!("the cluster refused to {verb} secret {name} ({code})"),
+                format!("the cluster refused to {verb} {subject} ({code})"),
             ),
+        }
+    }
+
+    fn field(&self) -> String {
+        match &self.field {
+            Some(field) => format!(", at {field}"),
+            None => String::new(),
         }
     }
 }
 
+/// What the caller may not do, and how to see it.
+pub(super) fn denied(
+    config: &KubernetesConfig,
+    subject: Subject<'_>,
+    verb: &str,
+    code: &str,
+) -> TargetError {
+    let KubernetesConfig {
+        context, namespace, ..
+    } = config;
+    let Subject { kind, name } = subject;
+    let what = if name.is_empty() {
+        format!("{kind}s")
+    } else {
+        format!("{kind}/{name}")
+    };
+    TargetError::new(
+        Fault::Denied,
+        format!("not allowed to {verb} {subject} in namespace {namespace} ({code})"),
+    )
+    .hint(format!(
+        "grant {verb} on {kind}s in {namespace}; to see what is missing: kubectl --context \
+         {context} -n {namespace} auth can-i {verb} {what}"
+    ))
+}
+
 /// One word of a server: letters only, so that nothing else can come along.
-fn word(text: &str) -> String {
+pub(super) fn word(text: &str) -> String {
     if text.len() <= 40 && text.chars().all(|c| c.is_ascii_alphabetic()) {
         printable(text)
     } else {
         String::new()
     }
+}
+
+/// The path of a field without what stands in brackets: a key in there can be anything.
+fn field(path: &str) -> Option<String> {
+    let bare = path.split('[').next().unwrap_or_default();
+    let is_path = |c: char| c.is_ascii_alphanumeric() || c == '.';
+    (!bare.is_empty() && bare.len() <= 60 && bare.chars().all(is_path)).then(|| bare.to_owned())
 }
 
 /// Between half of a pause and the whole, so that several clients do not come back together.
@@ -292,7 +384,11 @@ mod tests {
             ..KubernetesConfig::default()
         };
         let status = StatusCode::from_u16(status).unwrap();
-        Refusal::read(status, body.as_bytes()).explain(&config, "tiingo", "patch")
+        let tiingo = Subject {
+            kind: "secret",
+            name: "tiingo",
+        };
+        Refusal::read(status, body.as_bytes()).explain(&config, tiingo, "patch")
     }
 
     #[test]
@@ -317,6 +413,18 @@ mod tests {
         let error = explained(422, r#"{"reason":"Invalid value: \"canary\""}"#);
         assert!(!error.reason.contains("canary"), "{}", error.reason);
         assert!(explained(500, "<html>canary").reason.ends_with("(500)"));
+    }
+
+    #[test]
+    fn the_field_is_named_and_what_is_wrong_with_it_is_not() {
+        let body = r#"{"reason":"Invalid","details":{"causes":[
+            {"field":"data[canary]","message":"canary"}]}}"#;
+        assert_eq!(
+            explained(422, body).reason,
+            "the cluster does not accept secret tiingo (422 Invalid, at data)"
+        );
+        let body = r#"{"reason":"Invalid","details":{"causes":[{"field":"a canary"}]}}"#;
+        assert!(!explained(422, body).reason.contains("canary"));
     }
 
     #[test]

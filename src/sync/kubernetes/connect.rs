@@ -9,7 +9,7 @@ use std::time::Duration;
 use kube::Config;
 use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 
-use super::client::Client;
+use super::client::{Client, cannot_log_in};
 use crate::settings::Settings;
 use crate::sync::limits::is_label;
 use crate::sync::{Fault, KubernetesConfig, TargetError, printable};
@@ -65,7 +65,10 @@ pub(super) async fn connect(
     }
     kube.connect_timeout = Some(Duration::from_secs(5));
     kube.default_retry = false;
-    let client = kube::Client::try_from(kube).map_err(|_| {
+    let client = kube::Client::try_from(kube).map_err(|error| {
+        if matches!(error, kube::Error::Auth(_)) {
+            return cannot_log_in();
+        }
         wrong(format!(
             "the credentials of the context {} cannot be used",
             config.context

@@ -8,26 +8,23 @@
 mod client;
 mod connect;
 mod owners;
-
-use std::collections::BTreeMap;
-
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use futures_util::future::join_all;
-use k8s_openapi::api::core::v1::Secret as Stored;
-use zeroize::{Zeroize, Zeroizing};
+mod read;
+mod rollout;
+mod workloads;
+mod write;
 
 use super::limits::admit_data;
-use super::observed::{Content, Item, Observed};
+use super::observed::Observed;
+use super::restart::Workloads;
+use super::verdict::Verdict;
 use super::{
     Fault, Identity, KubernetesConfig, Step, Target, TargetConfig, TargetError, TargetKind, Written,
 };
 use crate::chainlink::Desired;
 use crate::keys::Task;
-use crate::secret::SecretBytes;
 use crate::settings::Settings;
 
-use client::{Answer, Client, Verb};
+use client::{Answer, Client, Subject, Verb, denied};
 
 /// The kind's entry in [`super::TARGET_KINDS`].
 pub(super) const KIND: TargetKind = TargetKind {
@@ -35,8 +32,8 @@ pub(super) const KIND: TargetKind = TargetKind {
     connect,
 };
 
-/// Requests at a time.
-const AT_ONCE: usize = 8;
+/// The type of every secret that we make.
+const OPAQUE: &str = "Opaque";
 
 #[derive(Debug)]
 struct Kubernetes {
@@ -71,7 +68,7 @@ impl Target for Kubernetes {
         Box::pin(async move {
             Ok(Identity {
                 place: format!("{} namespace {}", self.server, self.config.namespace),
-                actor: Some(self.config.field_manager.clone()),
+                actor: Some(self.user().await?),
             })
         })
     }
@@ -84,138 +81,123 @@ impl Target for Kubernetes {
         &'a self,
         names: &'a [String],
     ) -> Task<'a, Vec<Result<Option<Observed>, TargetError>>, TargetError> {
+        Box::pin(async move { self.read(names).await })
+    }
+
+    fn permit<'a>(&'a self, steps: &'a [Step<'a>]) -> Task<'a, (), TargetError> {
         Box::pin(async move {
-            let mut seen = Vec::with_capacity(names.len());
-            for some in names.chunks(AT_ONCE) {
-                seen.extend(join_all(some.iter().map(|name| self.look(name))).await);
+            // Whether something may be made cannot depend on its name; a dry run asks for the rest.
+            let makes =
+                |step: &&Step<'_>| matches!(step.verdict, Verdict::Create | Verdict::Replace);
+            if let Some(step) = steps.iter().find(makes) {
+                let subject = secret(&step.desired.name);
+                self.ask("", "secrets", subject, "create").await?;
             }
-            // A cluster that is not reached is one fault, not one for each object.
-            let is_reached = |fault| matches!(fault, Fault::Unreachable);
-            match seen.iter().find_map(|answer| answer.as_ref().err()) {
-                Some(error) if is_reached(error.fault) => Err(error.clone()),
-                _ => Ok(seen),
+            let goes =
+                |step: &&Step<'_>| matches!(step.verdict, Verdict::Remove | Verdict::Replace);
+            for step in steps.iter().filter(goes) {
+                let subject = secret(&step.desired.name);
+                self.ask("", "secrets", subject, "delete").await?;
             }
+            Ok(())
         })
     }
 
     fn check<'a>(&'a self, step: &'a Step<'a>) -> Task<'a, (), TargetError> {
-        Box::pin(async move { self.patch(step, true).await.map(drop) })
+        Box::pin(async move { self.rehearse(step).await })
     }
 
     fn apply<'a>(&'a self, step: &'a Step<'a>) -> Task<'a, Written, TargetError> {
-        Box::pin(async move { self.patch(step, false).await })
+        Box::pin(async move { self.write(step).await })
+    }
+
+    fn workloads(&self) -> Option<&dyn Workloads> {
+        Some(self)
     }
 }
 
 impl Kubernetes {
-    async fn look(&self, name: &str) -> Result<Option<Observed>, TargetError> {
-        let path = self.path(name);
-        match self.client.send(Verb::Get, &path, None).await? {
-            Answer::Done(body) => {
-                let stored = serde_json::from_slice(&body).map_err(|_| unreadable())?;
-                Ok(Some(self.observed(stored)))
-            }
-            Answer::Refused(refusal) if refusal.status == 404 => Ok(None),
-            Answer::Refused(refusal) => Err(refusal.explain(&self.config, name, "get")),
+    /// Whom the cluster takes us for, beside our name in `managedFields`.
+    async fn user(&self) -> Result<String, TargetError> {
+        #[derive(Default, serde::Deserialize)]
+        #[serde(default)]
+        struct Review {
+            status: Status,
         }
-    }
-
-    fn observed(&self, stored: Stored) -> Observed {
-        let metadata = stored.metadata;
-        let fields = metadata.managed_fields.unwrap_or_default();
-        let mut owners = owners::of_data(&fields, &self.config.field_manager);
-        let items = stored.data.unwrap_or_default().into_iter();
-        let items = items.map(|(key, value)| Item {
-            writer: owners.remove(&key).unwrap_or_default(),
-            key,
-            value: SecretBytes::new(value.0),
-        });
-        let blocked = if metadata.deletion_timestamp.is_some() {
-            Some("is being deleted; wait until it is gone")
-        } else if stored.immutable == Some(true) {
-            Some("is immutable; it would have to be deleted and made anew")
-        } else {
-            None
+        #[derive(Default, serde::Deserialize)]
+        #[serde(default)]
+        struct Status {
+            #[serde(rename = "userInfo")]
+            user: User,
+        }
+        #[derive(Default, serde::Deserialize)]
+        #[serde(default)]
+        struct User {
+            username: String,
+        }
+        let manager = &self.config.field_manager;
+        let path = "/apis/authentication.k8s.io/v1/selfsubjectreviews";
+        let body = br#"{"apiVersion":"authentication.k8s.io/v1","kind":"SelfSubjectReview"}"#;
+        let review: Review = match self.client.send(Verb::Ask, path, Some(body)).await? {
+            Answer::Done(body) => serde_json::from_slice(&body).unwrap_or_default(),
+            // Not every cluster tells, and nothing depends on it.
+            Answer::Refused(_) => Review::default(),
         };
-        Observed {
-            content: Content::Data(items.collect()),
-            version: metadata.resource_version.unwrap_or_default(),
-            blocked: blocked.map(|reason| TargetError::new(Fault::Refused, reason)),
-        }
+        let name = super::printable(&review.status.user.username);
+        Ok(if name.is_empty() {
+            manager.clone()
+        } else {
+            format!("{name} as {manager}")
+        })
     }
 
-    async fn patch(&self, step: &Step<'_>, is_dry: bool) -> Result<Written, TargetError> {
-        let name = &step.desired.name;
-        let mut path = format!(
-            "{}?fieldManager={}&force={}",
-            self.path(name),
-            self.config.field_manager,
-            step.adopts
-        );
-        if is_dry {
-            path.push_str("&dryRun=All");
+    /// Asks whether the caller may do something; a cluster that does not tell forbids nothing.
+    async fn ask(
+        &self,
+        group: &str,
+        resource: &str,
+        subject: Subject<'_>,
+        verb: &str,
+    ) -> Result<(), TargetError> {
+        #[derive(Default, serde::Deserialize)]
+        #[serde(default)]
+        struct Review {
+            status: Option<Status>,
         }
-        let body = self.manifest(step);
-        match self.client.send(Verb::Apply, &path, Some(&body)).await? {
+        #[derive(serde::Deserialize)]
+        struct Status {
+            allowed: bool,
+        }
+        let attributes = serde_json::json!({
+            "namespace": self.config.namespace,
+            "group": group,
+            "resource": resource,
+            "verb": verb,
+            "name": subject.name,
+        });
+        let body = serde_json::json!({
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SelfSubjectAccessReview",
+            "spec": {"resourceAttributes": attributes},
+        });
+        let path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
+        let body = body.to_string();
+        match self
+            .client
+            .send(Verb::Ask, path, Some(body.as_bytes()))
+            .await?
+        {
             Answer::Done(body) => {
-                let written: Metadata = serde_json::from_slice(&body).map_err(|_| unreadable())?;
-                Ok(Written {
-                    version: written.metadata.resource_version,
-                })
+                let review: Review = serde_json::from_slice(&body).unwrap_or_default();
+                match review.status {
+                    Some(Status { allowed: false }) => {
+                        Err(denied(&self.config, subject, verb, "asked beforehand"))
+                    }
+                    _ => Ok(()),
+                }
             }
-            Answer::Refused(refusal) => {
-                let verb = if step.seen.is_some() {
-                    "patch"
-                } else {
-                    "create"
-                };
-                Err(refusal.explain(&self.config, name, verb))
-            }
+            Answer::Refused(_) => Ok(()),
         }
-    }
-
-    /// What is applied: what is desired, but for equal keys of others, and what we keep.
-    fn manifest(&self, step: &Step<'_>) -> Zeroizing<Vec<u8>> {
-        let desired = step.desired.entries.iter();
-        let mut data: BTreeMap<&str, &SecretBytes> = desired
-            .filter(|entry| step.adopts || !step.changes.equal_of_others.contains(&entry.key))
-            .map(|entry| (entry.key.as_str(), &entry.value))
-            .collect();
-        if let Some(Content::Data(items)) = step.seen.map(|seen| &seen.content) {
-            let kept = items
-                .iter()
-                .filter(|item| step.changes.kept.contains(&item.key));
-            data.extend(kept.map(|item| (item.key.as_str(), &item.value)));
-        }
-        let room: usize = data
-            .iter()
-            .map(|(key, value)| key.len() + 2 * value.len() + 16)
-            .sum();
-        let mut body = Zeroizing::new(String::with_capacity(room + 1024));
-        // Names, keys and versions are of alphabets that need no escape.
-        body.push_str(r#"{"apiVersion":"v1","kind":"Secret","metadata":{"name":""#);
-        body.push_str(&step.desired.name);
-        body.push_str(r#"","namespace":""#);
-        body.push_str(&self.config.namespace);
-        if let Some(seen) = step.seen {
-            body.push_str(r#"","resourceVersion":""#);
-            body.push_str(&seen.version);
-        }
-        body.push_str(r#""},"data":{"#);
-        for (at, (key, value)) in data.into_iter().enumerate() {
-            if at > 0 {
-                body.push(',');
-            }
-            body.push('"');
-            body.push_str(key);
-            body.push_str("\":\"");
-            STANDARD.encode_string(value.expose(), &mut body);
-            body.push('"');
-        }
-        body.push_str("}}");
-        let bytes = Zeroizing::new(body.as_bytes().to_vec());
-        body.zeroize();
-        bytes
     }
 
     fn path(&self, name: &str) -> String {
@@ -226,18 +208,11 @@ impl Kubernetes {
     }
 }
 
-/// As much of an answer to a write as is read: it holds no data.
-#[derive(serde::Deserialize)]
-struct Metadata {
-    metadata: ObjectMeta,
-}
-
-#[derive(serde::Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ObjectMeta {
-    /// A dry run that would create has none.
-    #[serde(default)]
-    resource_version: String,
+fn secret(name: &str) -> Subject<'_> {
+    Subject {
+        kind: "secret",
+        name,
+    }
 }
 
 fn unreadable() -> TargetError {

@@ -40,6 +40,15 @@ pub(super) fn of_data(fields: &[ManagedFieldsEntry], us: &str) -> BTreeMap<Strin
     writers
 }
 
+/// When we wrote last, in seconds since 1970.
+pub(super) fn last_written(fields: &[ManagedFieldsEntry], us: &str) -> Option<i64> {
+    let ours = fields
+        .iter()
+        .filter(|entry| entry.manager.as_deref() == Some(us));
+    let times = ours.filter_map(|entry| Some(entry.time.as_ref()?.0.as_second()));
+    times.max()
+}
+
 fn keys<'a>(entry: &'a ManagedFieldsEntry, field: &str) -> impl Iterator<Item = &'a str> {
     let tree = entry.fields_v1.as_ref().and_then(|tree| tree.0.get(field));
     let keys = tree.and_then(serde_json::Value::as_object);

@@ -7,10 +7,19 @@
 mod read;
 mod write;
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use aws_sdk_secretsmanager::Client;
+use aws_sdk_secretsmanager::config::Builder;
+use aws_sdk_secretsmanager::config::retry::RetryConfig;
+use aws_sdk_secretsmanager::config::timeout::TimeoutConfig;
+use aws_sdk_secretsmanager::primitives::DateTime;
 
 use super::limits::admit_text;
 use super::observed::{Content, Observed, Writer};
+use super::pace::Pace;
+use super::verdict::{Changes, Verdict};
 use super::{
     Fault, Identity, SecretsManagerConfig, Step, Target, TargetConfig, TargetError, TargetKind,
     Written, aws, json, printable,
@@ -30,10 +39,23 @@ pub(super) const KIND: TargetKind = TargetKind {
 /// What the id of a version of ours begins with.
 const OURS: &str = "clsecrets-";
 
+/// Writes a second: less than half of what an account and region may do, for others write too.
+const WRITES_A_SECOND: u32 = 20;
+/// Batches a second, of a hundred.
+const READS_A_SECOND: u32 = 50;
+/// Tries of one call. Every call may be repeated: a write has a token or says the same twice.
+const TRIES: u32 = 5;
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+const TRY_TIME: Duration = Duration::from_secs(5);
+const CALL_TIME: Duration = Duration::from_secs(30);
+
 struct SecretsManager {
     config: SecretsManagerConfig,
     sts: aws_sdk_sts::Client,
     client: Client,
+    writes: Arc<Pace>,
+    reads: Arc<Pace>,
 }
 
 impl std::fmt::Debug for SecretsManager {
@@ -58,10 +80,26 @@ fn connect<'a>(
             role: None,
         };
         let loaded = aws::load(&account, settings).await?;
+        let retries = RetryConfig::standard()
+            .with_max_attempts(TRIES)
+            .with_initial_backoff(FIRST_PAUSE)
+            .with_max_backoff(LONGEST_PAUSE);
+        let timeouts = TimeoutConfig::builder()
+            .operation_attempt_timeout(TRY_TIME)
+            .operation_timeout(CALL_TIME)
+            .build();
+        let patient = Builder::from(&loaded)
+            .retry_config(retries)
+            .timeout_config(timeouts)
+            .build();
+        let profile = config.profile.as_deref().unwrap_or_default();
+        let quota = |what: &str| format!("secretsmanager {what} {profile} {}", config.region);
         Ok(Box::new(SecretsManager {
             config: config.clone(),
             sts: aws_sdk_sts::Client::new(&loaded),
-            client: Client::new(&loaded),
+            client: Client::from_conf(patient),
+            writes: Pace::of(&quota("writes"), WRITES_A_SECOND),
+            reads: Pace::of(&quota("reads"), READS_A_SECOND),
         }) as Box<dyn Target>)
     })
 }
@@ -94,7 +132,7 @@ impl Target for SecretsManager {
     }
 
     fn admit(&self, desired: &Desired) -> Result<(), TargetError> {
-        let payload = payload(desired, None)?;
+        let payload = payload(desired, None, &Changes::default())?;
         admit_text(&desired.name, payload.len())
     }
 
@@ -107,22 +145,40 @@ impl Target for SecretsManager {
 
     fn check<'a>(&'a self, step: &'a Step<'a>) -> Task<'a, (), TargetError> {
         Box::pin(async move {
-            let payload = payload(step.desired, step.seen)?;
-            admit_text(&step.desired.name, payload.len())?;
-            self.describe(&step.desired.name).await.map(drop)
+            let name = &step.desired.name;
+            if *step.verdict != Verdict::Remove {
+                let payload = payload(step.desired, step.seen, step.changes)?;
+                admit_text(name, payload.len())?;
+            }
+            // What is not there has nothing to tell.
+            match step.seen {
+                Some(_) => self.admit_write(name).await,
+                None => Ok(()),
+            }
         })
     }
 
     fn apply<'a>(&'a self, step: &'a Step<'a>) -> Task<'a, Written, TargetError> {
         Box::pin(async move {
-            let payload = payload(step.desired, step.seen)?;
-            self.write(step, &payload).await
+            match step.verdict {
+                Verdict::Remove => self.delete(step).await,
+                Verdict::Restore => self.restore(step).await,
+                _ => {
+                    let payload = payload(step.desired, step.seen, step.changes)?;
+                    self.write(step, &payload).await
+                }
+            }
         })
     }
 }
 
-/// The text of an object. Fields of a JSON text that are not desired stay as they are.
-fn payload(desired: &Desired, seen: Option<&Observed>) -> Result<SecretBytes, TargetError> {
+/// The text of an object. Fields of a JSON text that are not desired stay as they are, unless they
+/// are to go.
+fn payload(
+    desired: &Desired,
+    seen: Option<&Observed>,
+    changes: &Changes,
+) -> Result<SecretBytes, TargetError> {
     let unwritable = || {
         TargetError::new(
             Fault::Invalid,
@@ -136,6 +192,7 @@ fn payload(desired: &Desired, seen: Option<&Observed>) -> Result<SecretBytes, Ta
                 Some(Content::Text { value, .. }) => json::read(value).unwrap_or_default(),
                 _ => json::Fields::new(),
             };
+            fields.retain(|key, _| !changes.removed.contains(key));
             for entry in entries {
                 fields.insert(entry.key.clone(), entry.value.duplicate());
             }
@@ -154,16 +211,13 @@ fn writer(version: &str) -> Writer {
     }
 }
 
-fn observed(version: Option<&str>, value: SecretBytes) -> Observed {
+fn observed(version: Option<&str>, made: Option<&DateTime>, value: SecretBytes) -> Observed {
     let version = printable(version.unwrap_or_default());
-    Observed {
-        content: Content::Text {
-            value,
-            writer: writer(&version),
-        },
-        version,
-        blocked: None,
-    }
+    let writer = writer(&version);
+    let written = made.filter(|_| writer.is_us).map(DateTime::secs);
+    let mut seen = Observed::new(Content::Text { value, writer }, version);
+    seen.written = written;
+    seen
 }
 
 #[cfg(test)]
@@ -176,7 +230,7 @@ mod tests {
     }
 
     fn text(value: &SecretBytes) -> String {
-        String::from_utf8(value.expose().clone()).unwrap()
+        String::from_utf8(value.expose().to_vec()).unwrap()
     }
 
     #[test]
@@ -186,10 +240,24 @@ mod tests {
             form: Form::Json,
             entries: vec![Entry::of("b", &secret("2"), "b")],
         };
-        let seen = observed(Some("clsecrets-1"), secret(r#"{"c":"3","b":"0","a":"1"}"#));
-        let merged = payload(&desired, Some(&seen)).unwrap();
+        let seen = observed(
+            Some("clsecrets-1"),
+            None,
+            secret(r#"{"c":"3","b":"0","a":"1"}"#),
+        );
+        let merged = payload(&desired, Some(&seen), &Changes::default()).unwrap();
         assert_eq!(text(&merged), r#"{"a":"1","b":"2","c":"3"}"#);
-        assert_eq!(text(&payload(&desired, None).unwrap()), r#"{"b":"2"}"#);
+        let none = Changes::default();
+        assert_eq!(
+            text(&payload(&desired, None, &none).unwrap()),
+            r#"{"b":"2"}"#
+        );
+        let prune = Changes {
+            removed: vec!["c".to_owned()],
+            ..none
+        };
+        let pruned = payload(&desired, Some(&seen), &prune).unwrap();
+        assert_eq!(text(&pruned), r#"{"a":"1","b":"2"}"#);
     }
 
     #[test]
@@ -204,7 +272,7 @@ mod tests {
             )],
         };
         assert_eq!(
-            text(&payload(&desired, None).unwrap()),
+            text(&payload(&desired, None, &Changes::default()).unwrap()),
             "postgres://u:p@h/d"
         );
     }

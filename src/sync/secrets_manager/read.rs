@@ -2,15 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use futures_util::future::join_all;
+use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretOutput;
 
-use super::{SecretsManager, observed};
+use super::{SecretsManager, observed, writer};
 use crate::secret::SecretBytes;
-use crate::sync::observed::Observed;
-use crate::sync::{Fault, TargetError, aws};
+use crate::sync::observed::{Content, Observed};
+use crate::sync::pace::bounded;
+use crate::sync::{Fault, TargetError, aws, printable};
 
 /// Ids of one batch.
 const BATCH: usize = 20;
+/// Batches at a time.
+const BATCHES_AT_ONCE: usize = 4;
 /// Single reads at a time.
 const AT_ONCE: usize = 8;
 
@@ -21,33 +24,14 @@ const NOT_FOUND: &str = "ResourceNotFoundException";
 
 type Seen = Result<Option<Observed>, TargetError>;
 
-/// A secret that exists.
-pub(super) struct Described {
-    /// Whether it has a current value.
-    pub(super) has_value: bool,
-}
-
 impl SecretsManager {
     /// Reads objects, in the order of the names.
     pub(super) async fn read(&self, names: &[String]) -> Result<Vec<Seen>, TargetError> {
+        let chunks = names.chunks(BATCH).map(|some| self.read_some(some));
+        let chunks = bounded(BATCHES_AT_ONCE, chunks.collect()).await;
         let mut seen = Vec::with_capacity(names.len());
-        for some in names.chunks(BATCH) {
-            match self.read_batch(some).await? {
-                Some(mut found) => {
-                    for name in some {
-                        seen.push(match found.remove(name) {
-                            Some(answer) => answer,
-                            // An answer can be cut short by its size.
-                            None => self.read_one(name).await,
-                        });
-                    }
-                }
-                None => {
-                    for few in some.chunks(AT_ONCE) {
-                        seen.extend(join_all(few.iter().map(|name| self.read_one(name))).await);
-                    }
-                }
-            }
+        for chunk in chunks {
+            seen.extend(chunk?);
         }
         match seen.iter().find_map(|answer| answer.as_ref().err()) {
             // A service that is not reached is one fault, not one for each object.
@@ -56,11 +40,28 @@ impl SecretsManager {
         }
     }
 
+    async fn read_some(&self, names: &[String]) -> Result<Vec<Seen>, TargetError> {
+        let mut found = self.read_batch(names).await?;
+        let single = names.iter().map(|name| {
+            // An answer can be cut short by its size.
+            let known = found.as_mut().and_then(|found| found.remove(name));
+            async move {
+                match known {
+                    Some(answer) => answer,
+                    None => self.read_one(name).await,
+                }
+            }
+        });
+        let single = single.collect();
+        Ok(bounded(AT_ONCE, single).await)
+    }
+
     /// Up to twenty objects; `None` if they have to be asked for one by one.
     async fn read_batch(
         &self,
         names: &[String],
     ) -> Result<Option<BTreeMap<String, Seen>>, TargetError> {
+        self.reads.turn().await;
         let request = self.client.batch_get_secret_value();
         let answer = request
             .set_secret_id_list(Some(names.to_vec()))
@@ -79,14 +80,19 @@ impl SecretsManager {
         for mut entry in answer.secret_values.unwrap_or_default() {
             let value = custody(entry.secret_string.take(), entry.secret_binary.take());
             let name = entry.name.unwrap_or_default();
-            found.insert(name, Ok(Some(observed(entry.version_id.as_deref(), value))));
+            let seen = observed(
+                entry.version_id.as_deref(),
+                entry.created_date.as_ref(),
+                value,
+            );
+            found.insert(name, Ok(Some(seen)));
         }
         for fault in answer.errors.unwrap_or_default() {
             let name = fault.secret_id.unwrap_or_default();
             // Failures arrive inside a success; only this one means that it is not there.
             let answer = match fault.error_code.as_deref() {
                 Some(NOT_FOUND) => Ok(None),
-                code => Err(self.why(&name, code).await),
+                code => self.why(&name, code).await,
             };
             found.insert(name, answer);
         }
@@ -98,54 +104,58 @@ impl SecretsManager {
         match answer {
             Ok(mut answer) => {
                 let value = custody(answer.secret_string.take(), answer.secret_binary.take());
-                Ok(Some(observed(answer.version_id.as_deref(), value)))
+                Ok(Some(observed(
+                    answer.version_id.as_deref(),
+                    answer.created_date.as_ref(),
+                    value,
+                )))
             }
             Err(error) => match aws::code(&error) {
                 Some(NOT_FOUND) => Ok(None),
-                Some(code @ "InvalidRequestException") => Err(self.why(name, Some(code)).await),
+                Some(code @ "InvalidRequestException") => self.why(name, Some(code)).await,
                 _ => Err(aws::explain(&error, GET, name)),
             },
         }
     }
 
-    /// Why an object cannot be read.
-    async fn why(&self, name: &str, code: Option<&str>) -> TargetError {
+    /// What an object is that cannot be read: scheduled for deletion, or else an error.
+    async fn why(&self, name: &str, code: Option<&str>) -> Seen {
         if code == Some("InvalidRequestException")
-            && let Err(reason) = self.describe(name).await
+            && let Some(described) = self.describe(name).await?
+            && described.deleted_date().is_some()
         {
-            return reason;
+            let version = printable(&current(&described).unwrap_or_default());
+            let content = Content::Hidden(writer(&version));
+            return Ok(Some(Observed::new(content, version)));
         }
-        aws::by_code(code, GET, name)
+        Err(aws::by_code(code, GET, name))
     }
 
-    /// What the value does not say; an object that may not be written is an error. `None` is an
-    /// object that is not there, or that the caller may not ask about.
-    pub(super) async fn describe(&self, name: &str) -> Result<Option<Described>, TargetError> {
-        let answer = match self.client.describe_secret().secret_id(name).send().await {
-            Ok(answer) => answer,
-            Err(error) => {
-                return match aws::code(&error) {
-                    Some(NOT_FOUND | "AccessDeniedException") => Ok(None),
-                    _ => Err(aws::explain(&error, DESCRIBE, name)),
-                };
-            }
+    /// What the value does not say. `None` is an object that is not there, or that the caller may
+    /// not ask about.
+    pub(super) async fn describe(
+        &self,
+        name: &str,
+    ) -> Result<Option<DescribeSecretOutput>, TargetError> {
+        match self.client.describe_secret().secret_id(name).send().await {
+            Ok(answer) => Ok(Some(answer)),
+            Err(error) => match aws::code(&error) {
+                Some(NOT_FOUND | "AccessDeniedException") => Ok(None),
+                _ => Err(aws::explain(&error, DESCRIBE, name)),
+            },
+        }
+    }
+
+    /// Refuses what somebody else would overwrite again.
+    pub(super) async fn admit_write(&self, name: &str) -> Result<(), TargetError> {
+        let Some(described) = self.describe(name).await? else {
+            return Ok(());
         };
         let refused = |reason: String| TargetError::new(Fault::Refused, reason);
-        if answer.deleted_date().is_some() {
-            let profile = self.config.profile.as_deref();
-            let profile = profile.map(|name| format!(" --profile {name}"));
-            return Err(
-                refused(format!("{name} is scheduled for deletion")).hint(format!(
-                    "aws secretsmanager restore-secret --region {} --secret-id {name}{}",
-                    self.config.region,
-                    profile.unwrap_or_default()
-                )),
-            );
-        }
-        if answer.owning_service().is_some() {
+        if described.owning_service().is_some() {
             return Err(refused(format!("{name} belongs to another AWS service")));
         }
-        if answer.rotation_enabled() == Some(true) {
+        if described.rotation_enabled() == Some(true) {
             return Err(refused(format!(
                 "{name} is rotated by AWS, which would overwrite it again"
             ))
@@ -153,12 +163,16 @@ impl SecretsManager {
                 "aws secretsmanager cancel-rotate-secret --secret-id {name}"
             )));
         }
-        let stages = answer.version_ids_to_stages().into_iter().flatten();
-        let mut stages = stages.flat_map(|(_, stages)| stages);
-        Ok(Some(Described {
-            has_value: stages.any(|stage| stage == "AWSCURRENT"),
-        }))
+        Ok(())
     }
+}
+
+/// The id of the current version.
+pub(super) fn current(described: &DescribeSecretOutput) -> Option<String> {
+    let mut versions = described.version_ids_to_stages()?.iter();
+    let is_current = |stages: &[String]| stages.iter().any(|stage| stage == "AWSCURRENT");
+    let (version, _) = versions.find(|(_, stages)| is_current(stages))?;
+    Some(version.clone())
 }
 
 fn custody(text: Option<String>, binary: Option<aws_smithy_types::Blob>) -> SecretBytes {

@@ -2,12 +2,22 @@
 
 use std::fmt::Write as _;
 
-use super::{OURS, SecretsManager};
+use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretOutput;
+use aws_sdk_secretsmanager::types::ReplicaRegionType;
+
+use super::read::current;
+use super::{OURS, SecretsManager, observed};
 use crate::secret::SecretBytes;
+use crate::sync::observed::{Content, Observed};
 use crate::sync::{Fault, Step, TargetError, Written, aws};
 
 const CREATE: &str = "secretsmanager:CreateSecret";
 const PUT: &str = "secretsmanager:PutSecretValue";
+const DELETE: &str = "secretsmanager:DeleteSecret";
+const RESTORE: &str = "secretsmanager:RestoreSecret";
+const UNREPLICATE: &str = "secretsmanager:RemoveRegionsFromReplication";
+/// Days in which a deleted secret can be restored: the most that the service offers.
+const RECOVERY_DAYS: i64 = 30;
 
 impl SecretsManager {
     /// Makes an object, or puts a new version on top of the one that was observed.
@@ -21,20 +31,30 @@ impl SecretsManager {
         match step.seen {
             None => self.create(name, payload, &token).await?,
             Some(seen) => {
-                // There is no conditional write: what is there now is looked at once more.
-                let names = [name.to_owned()];
-                let now = self.read(&names).await?.pop().unwrap_or(Ok(None))?;
-                if now.is_none_or(|now| now.version != seen.version) {
-                    return Err(TargetError::new(
-                        Fault::Conflict,
-                        format!("somebody else wrote {name} at the same time"),
-                    )
-                    .hint("run the command again"));
+                self.still(name, seen).await?;
+                if step.allowed.rollback
+                    && let Some(version) = self.move_back(name, payload, &seen.version).await?
+                {
+                    return Ok(Written { version });
                 }
                 self.put(name, payload, &token).await?;
             }
         }
         Ok(Written { version: token })
+    }
+
+    /// There is no conditional write: what is there now is looked at once more.
+    async fn still(&self, name: &str, seen: &Observed) -> Result<(), TargetError> {
+        let names = [name.to_owned()];
+        let now = self.read(&names).await?.pop().unwrap_or(Ok(None))?;
+        if now.is_none_or(|now| now.version != seen.version) {
+            return Err(TargetError::new(
+                Fault::Conflict,
+                format!("somebody else wrote {name} at the same time"),
+            )
+            .hint("run the command again"));
+        }
+        Ok(())
     }
 
     async fn create(
@@ -43,28 +63,33 @@ impl SecretsManager {
         payload: &SecretBytes,
         token: &str,
     ) -> Result<(), TargetError> {
+        self.writes.turn().await;
+        let regions = self.config.replicas.iter();
+        let replicas: Vec<ReplicaRegionType> = regions
+            .map(|region| ReplicaRegionType::builder().region(region).build())
+            .collect();
         let request = self.client.create_secret().name(name);
         let request = request
             .secret_string(text(payload)?)
             .client_request_token(token)
-            .set_kms_key_id(self.config.kms_key.clone());
+            .set_kms_key_id(self.config.kms_key.clone())
+            .set_add_replica_regions((!replicas.is_empty()).then_some(replicas));
         let Err(error) = request.send().await else {
             return Ok(());
         };
         if aws::code(&error) == Some("ResourceExistsException")
             && let Some(described) = self.describe(name).await?
-            && !described.has_value
+            && current(&described).is_none()
         {
             // Made by somebody without a value: there is nothing to overwrite.
+            self.admit_write(name).await?;
             return self.put(name, payload, token).await;
-        }
-        if aws::code(&error) == Some("InvalidRequestException") {
-            self.describe(name).await?;
         }
         Err(aws::explain(&error, CREATE, name))
     }
 
     async fn put(&self, name: &str, payload: &SecretBytes, token: &str) -> Result<(), TargetError> {
+        self.writes.turn().await;
         let request = self.client.put_secret_value().secret_id(name);
         let request = request
             .secret_string(text(payload)?)
@@ -73,6 +98,97 @@ impl SecretsManager {
             Ok(_) => Ok(()),
             Err(error) => Err(aws::explain(&error, PUT, name)),
         }
+    }
+
+    /// Makes the previous version current again, if it is ours and has the desired bytes; `None`
+    /// if that cannot be, and a new version has to do.
+    async fn move_back(
+        &self,
+        name: &str,
+        payload: &SecretBytes,
+        from: &str,
+    ) -> Result<Option<String>, TargetError> {
+        let request = self.client.get_secret_value().secret_id(name);
+        let Ok(mut previous) = request.version_stage("AWSPREVIOUS").send().await else {
+            return Ok(None);
+        };
+        let value = previous.secret_string.take().unwrap_or_default();
+        let value = SecretBytes::new(value.into_bytes());
+        let previous = observed(previous.version_id.as_deref(), None, value);
+        let is_ours = previous.version.starts_with(OURS);
+        let Content::Text { value, .. } = &previous.content else {
+            return Ok(None);
+        };
+        if !is_ours || !value.ct_eq(payload) {
+            return Ok(None);
+        }
+        self.writes.turn().await;
+        let moved = self
+            .client
+            .update_secret_version_stage()
+            .secret_id(name)
+            .version_stage("AWSCURRENT")
+            .remove_from_version_id(from)
+            .move_to_version_id(&previous.version)
+            .send()
+            .await;
+        // A lost answer looks like a failure; what is there is read back in any case.
+        let names = [name.to_owned()];
+        let is_done = moved.is_ok() || {
+            let now = self.read(&names).await?.pop().unwrap_or(Ok(None))?;
+            now.is_some_and(|now| now.version == previous.version)
+        };
+        Ok(is_done.then_some(previous.version))
+    }
+
+    /// Schedules an object for deletion; replicas go first, as the service demands.
+    pub(super) async fn delete(&self, step: &Step<'_>) -> Result<Written, TargetError> {
+        let name = step.desired.name.as_str();
+        if let Some(seen) = step.seen {
+            self.still(name, seen).await?;
+        }
+        let described = self.describe(name).await?;
+        let replicas = described
+            .iter()
+            .flat_map(DescribeSecretOutput::replication_status);
+        let regions: Vec<String> = replicas
+            .filter_map(|replica| replica.region().map(str::to_owned))
+            .collect();
+        if !regions.is_empty() {
+            self.writes.turn().await;
+            let request = self.client.remove_regions_from_replication();
+            let request = request.secret_id(name);
+            let removed = request
+                .set_remove_replica_regions(Some(regions))
+                .send()
+                .await;
+            removed.map_err(|error| aws::explain(&error, UNREPLICATE, name))?;
+        }
+        self.writes.turn().await;
+        let request = self.client.delete_secret().secret_id(name);
+        let deleted = request.recovery_window_in_days(RECOVERY_DAYS).send().await;
+        let version = "scheduled for deletion".to_owned();
+        let Err(error) = deleted else {
+            return Ok(Written { version });
+        };
+        // Our own call, whose answer was lost.
+        let now = self.describe(name).await?;
+        if now.is_some_and(|now| now.deleted_date().is_some()) {
+            return Ok(Written { version });
+        }
+        Err(aws::explain(&error, DELETE, name))
+    }
+
+    /// Takes an object back that is scheduled for deletion.
+    pub(super) async fn restore(&self, step: &Step<'_>) -> Result<Written, TargetError> {
+        let name = step.desired.name.as_str();
+        self.writes.turn().await;
+        let restored = self.client.restore_secret().secret_id(name).send().await;
+        restored.map_err(|error| aws::explain(&error, RESTORE, name))?;
+        let seen = step.seen.map(|seen| seen.version.clone());
+        Ok(Written {
+            version: seen.unwrap_or_default(),
+        })
     }
 }
 
@@ -91,7 +207,7 @@ fn token() -> Result<String, TargetError> {
 
 /// The payload as the service's client takes it; that copy is the client's and not zeroed.
 fn text(payload: &SecretBytes) -> Result<String, TargetError> {
-    String::from_utf8(payload.expose().clone()).map_err(|error| {
+    String::from_utf8(payload.expose().to_vec()).map_err(|error| {
         drop(zeroize::Zeroizing::new(error.into_bytes()));
         TargetError::new(Fault::Invalid, "the value is no text")
     })

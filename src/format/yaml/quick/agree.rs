@@ -1,6 +1,9 @@
 //! Both readers on one text: what tests and fuzzers hold them to.
 
+use zeroize::Zeroizing;
+
 use crate::format::Shown;
+use crate::secret::SharedText;
 use crate::tree::{Step, Steps, Tree, Value};
 
 use super::super::compose::{Composed, compose};
@@ -10,8 +13,9 @@ use super::{look, read};
 /// Whether the second reader says of a text what the first one says, places included; `None` where
 /// it hands the text over.
 pub fn readers_agree(text: &[u8]) -> Option<bool> {
+    let source = SharedText::new(Zeroizing::new(text.to_vec()));
     let text = checked(text).ok()?;
-    let quick = read(text)?;
+    let quick = read(text, &source)?;
     let first = grammar::parse(text).and_then(|parsed| compose(text, &parsed));
     Some(first.is_ok_and(|first| is_same(&quick, &first) && is_shown(text, &first)))
 }

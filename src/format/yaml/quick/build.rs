@@ -1,6 +1,7 @@
 //! What the second reader finds, as a document with its places.
 
-use crate::tree::{Entry, Item, Leaf, List, Map, Node, Pair, Site, Tree};
+use crate::secret::{SecretBytes, SharedText};
+use crate::tree::{Entry, Item, Leaf, List, Map, Node, Pair, Site, Tree, Value};
 
 use super::super::compose::Composed;
 use super::super::layout::{
@@ -8,9 +9,17 @@ use super::super::layout::{
 };
 use super::{Scalar, Sink, run};
 
-/// Reads a text whose characters were checked, if it is of the common layout.
-pub(in super::super) fn read(text: &str) -> Option<Composed> {
-    let (mut builder, entry) = run(text, Builder::default())?;
+/// Reads a text whose characters were checked, if it is of the common layout. Strings are parts of
+/// `source`, which is the same text.
+pub(in super::super) fn read(text: &str, source: &SharedText) -> Option<Composed> {
+    let builder = Builder {
+        source,
+        layout: Layout::default(),
+        open: Vec::new(),
+        root: None,
+        pairs: 0,
+    };
+    let (mut builder, entry) = run(text, builder)?;
     let mut place = DocumentPlace {
         root: RootPlace::Block {
             indent: 0,
@@ -35,8 +44,8 @@ pub(in super::super) fn read(text: &str) -> Option<Composed> {
     })
 }
 
-#[derive(Default)]
-struct Builder {
+struct Builder<'s> {
+    source: &'s SharedText,
     layout: Layout,
     /// The collections around, outermost first.
     open: Vec<Open>,
@@ -58,7 +67,7 @@ enum Open {
     },
 }
 
-impl Builder {
+impl Builder<'_> {
     /// Puts a node into the innermost collection.
     fn put(&mut self, node: Node) -> Option<()> {
         match self.open.last_mut()? {
@@ -78,7 +87,7 @@ impl Builder {
     }
 }
 
-impl<'t> Sink<'t> for Builder {
+impl<'t> Sink<'t> for Builder<'_> {
     fn enter_map(&mut self, start: usize) -> Option<()> {
         let map = Map {
             entries: Vec::with_capacity(self.pairs),
@@ -136,7 +145,10 @@ impl<'t> Sink<'t> for Builder {
     }
 
     fn scalar(&mut self, scalar: Scalar<'t>) -> Option<()> {
-        let value = scalar.value()?;
+        let value = match scalar.string_span() {
+            Some(span) => Value::Str(SecretBytes::part_of(self.source, span)),
+            None => scalar.value()?,
+        };
         let site = self.layout.add(Place::Scalar(ScalarPlace {
             span: scalar.span,
             style: scalar.style,

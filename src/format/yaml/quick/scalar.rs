@@ -74,6 +74,13 @@ impl<'t> Scalar<'t> {
         }
     }
 
+    /// Where that string stands.
+    pub(super) fn string_span(&self) -> Option<Range<usize>> {
+        let quotes = usize::from(self.style != Style::Plain);
+        self.as_string()?;
+        Some(self.span.start + quotes..self.span.end - quotes)
+    }
+
     /// What it is; `None` for what the format cannot hold.
     pub(super) fn value(&self) -> Option<Value> {
         if let Some(text) = self.as_string() {
@@ -98,6 +105,12 @@ pub(super) struct Keys<'t> {
 }
 
 impl<'t> Keys<'t> {
+    /// For the next map.
+    pub(super) fn clear(&mut self) {
+        self.few.clear();
+        self.many.clear();
+    }
+
     /// Whether it is new.
     pub(super) fn insert(&mut self, key: &'t str) -> bool {
         // Keys are mostly told apart by their last letter.

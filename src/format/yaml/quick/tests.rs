@@ -2,6 +2,10 @@ use std::path::Path;
 
 use proptest::prelude::*;
 
+use zeroize::Zeroizing;
+
+use crate::secret::SharedText;
+
 use super::super::checked;
 use super::{read, readers_agree};
 
@@ -85,7 +89,8 @@ fn what_it_does_not_know_is_handed_over() {
         "a: b\nsops:\n  mac: x # y\n",
         "a: b\nsops:\n  mac: x\nsops:\n  mac: y\n",
     ] {
-        let handed_over = checked(text.as_bytes()).map_or(true, |text| read(text).is_none());
+        let source = SharedText::new(Zeroizing::new(text.as_bytes().to_vec()));
+        let handed_over = checked(&source).map_or(true, |text| read(text, &source).is_none());
         assert!(handed_over, "{text:?} was read");
     }
 }

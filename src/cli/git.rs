@@ -1,0 +1,123 @@
+//! What Git knows of a sealed file: its text in a commit, and which commit comes before.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use zeroize::Zeroizing;
+
+/// What would have Git look at another repository than the one that the file is in.
+const ELSEWHERE: [&str; 6] = [
+    "GIT_DIR",
+    "GIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_COMMON_DIR",
+    "GIT_NAMESPACE",
+];
+
+/// A file as a commit has it.
+pub(crate) enum AtHead {
+    /// This.
+    Text(Zeroizing<Vec<u8>>),
+    /// It has none.
+    Absent,
+    /// It could not be looked up; why.
+    Unknown(&'static str),
+}
+
+/// A file as a commit has it.
+pub(crate) fn at(path: &Path, revision: &str) -> AtHead {
+    let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else {
+        return AtHead::Unknown("no Git repository");
+    };
+    if git(directory, &["rev-parse", "--git-dir"]).is_none() {
+        return AtHead::Unknown("no Git repository");
+    }
+    if git(directory, &["rev-parse", "--verify", "--quiet", revision]).is_none() {
+        return AtHead::Absent;
+    }
+    let Some(name) = name.to_str() else {
+        return AtHead::Unknown("its name is no text");
+    };
+    // A name is no pattern here, whatever characters it has.
+    let list = ["--literal-pathspecs", "ls-tree", "-z", revision, "--", name];
+    match git(directory, &list) {
+        None => AtHead::Unknown("Git cannot read HEAD"),
+        Some(listed) if listed.is_empty() => AtHead::Absent,
+        Some(_) => match git(
+            directory,
+            &["cat-file", "blob", &format!("{revision}:./{name}")],
+        ) {
+            Some(text) => AtHead::Text(Zeroizing::new(text)),
+            None => AtHead::Unknown("Git cannot read HEAD"),
+        },
+    }
+}
+
+/// The commit that is checked out where a file is.
+pub(crate) fn head(path: &Path) -> Option<String> {
+    line(git(
+        path.parent()?,
+        &["rev-parse", "--verify", "--quiet", "HEAD"],
+    )?)
+}
+
+/// The commit with the files of before: the one that is checked out if they have changed since,
+/// else the one before the last that changed them.
+pub(crate) fn before(paths: &[PathBuf]) -> Option<String> {
+    let directory = paths.first()?.parent()?;
+    let mut names = Vec::new();
+    for path in paths {
+        names.push(path.to_str()?);
+    }
+    let with = |words: &[&str]| {
+        let mut line = vec!["--literal-pathspecs"];
+        line.extend(words);
+        line.push("--");
+        line.extend(&names);
+        git(directory, &line)
+    };
+    let changed = with(&["status", "--porcelain", "--untracked-files=no"])?;
+    if !changed.is_empty() {
+        return line(git(directory, &["rev-parse", "HEAD"])?);
+    }
+    let last = line(with(&["log", "-n", "1", "--format=%H"])?)?;
+    line(git(
+        directory,
+        &["rev-parse", "--verify", "--quiet", &format!("{last}^")],
+    )?)
+}
+
+fn git(directory: &Path, words: &[&str]) -> Option<Vec<u8>> {
+    let mut command = Command::new("git");
+    for name in ELSEWHERE {
+        command.env_remove(name);
+    }
+    let output = command
+        .arg("-C")
+        .arg(directory)
+        .args(words)
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .output()
+        .ok()?;
+    output.status.success().then_some(output.stdout)
+}
+
+fn line(output: Vec<u8>) -> Option<String> {
+    let text = String::from_utf8(output).ok()?;
+    let text = text.trim();
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_outside_of_a_repository_is_unknown() {
+        let folder = tempfile::tempdir().unwrap();
+        let found = at(&folder.path().join("a.yaml"), "HEAD");
+        assert!(matches!(found, AtHead::Unknown("no Git repository")));
+    }
+}

@@ -1,0 +1,230 @@
+//! What `status` finds out, as machines read it. Names, times and versions; no value.
+
+use clsecrets::keys::{block_on, label};
+use clsecrets::sync::{Failure, Mode, ObjectReport, Options, Report, survey};
+use clsecrets::{Error, fs};
+use futures_util::future::join_all;
+use serde::Serialize;
+
+use super::status_of;
+use crate::cli::delivery::{Delivery, Loaded};
+use crate::cli::sync::journal;
+use crate::cli::{Context, environment};
+
+/// The name of the schema.
+const SCHEMA: &str = "clsecrets.dev/status/v1";
+
+/// Everything.
+#[derive(Debug, Serialize)]
+pub(crate) struct Status {
+    schema: &'static str,
+    /// The exit status.
+    #[serde(rename = "status")]
+    pub(crate) exit: u8,
+    pub(crate) environments: Vec<Environment>,
+}
+
+/// One environment.
+#[derive(Debug, Serialize)]
+pub(crate) struct Environment {
+    #[serde(rename = "environment")]
+    pub(crate) name: String,
+    /// `in sync`, `behind`, `drifted`, `refused`, `not reached`, `not opened`.
+    pub(crate) state: &'static str,
+    pub(crate) protected: bool,
+    pub(crate) sources: Vec<Source>,
+    pub(crate) last_sync: Option<LastSync>,
+    pub(crate) targets: Vec<Target>,
+    pub(crate) errors: Vec<String>,
+    #[serde(skip)]
+    status: u8,
+}
+
+/// A sealed file.
+#[derive(Debug, Serialize)]
+pub(crate) struct Source {
+    pub(crate) file: String,
+    pub(crate) sha256: String,
+    /// When it was sealed last.
+    pub(crate) sealed: String,
+    /// Since when it has its data key, if its recipients tell.
+    pub(crate) data_key_since: Option<String>,
+    pub(crate) recipients: Vec<String>,
+}
+
+/// The last run on this machine that wrote or had nothing left to write.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct LastSync {
+    pub(crate) time: String,
+    pub(crate) status: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) commit: Option<String>,
+}
+
+/// One target.
+#[derive(Debug, Serialize)]
+pub(crate) struct Target {
+    pub(crate) label: String,
+    pub(crate) place: Option<String>,
+    pub(crate) actor: Option<String>,
+    pub(crate) objects: Vec<Object>,
+    /// Workloads that run with what was there before.
+    pub(crate) stale: Vec<String>,
+}
+
+/// One object.
+#[derive(Debug, Serialize)]
+pub(crate) struct Object {
+    pub(crate) name: String,
+    /// `in sync`, `behind`, `missing`, `drifted`, `foreign`, `deleted`, `left over`, `blocked`.
+    pub(crate) state: &'static str,
+    /// The keys that it is about.
+    pub(crate) keys: Vec<String>,
+    /// The other writers.
+    pub(crate) by: Vec<String>,
+    /// When we wrote it last, where the target remembers it.
+    pub(crate) written: Option<String>,
+}
+
+/// Looks at environments; what one of them lacks is said and stops no other.
+pub(crate) fn find(
+    names: &[String],
+    only: Option<&str>,
+    context: &Context,
+) -> Result<Status, Error> {
+    let mut environments = Vec::new();
+    let mut waiting = Vec::new();
+    for (name, loaded) in names.iter().zip(environment::load_each(names, context)?) {
+        let last_sync = last_sync(name, context);
+        let mut found = Environment {
+            name: name.clone(),
+            state: "not opened",
+            protected: false,
+            sources: Vec::new(),
+            last_sync,
+            targets: Vec::new(),
+            errors: Vec::new(),
+            status: 0,
+        };
+        let delivery = loaded.and_then(|loaded| {
+            found.protected = loaded.is_protected;
+            found.sources = sources(&loaded);
+            found.state = "refused";
+            let sources = loaded.sources();
+            Ok((sources, loaded.deliver(only)?))
+        });
+        match delivery {
+            Ok((sources, delivery)) => waiting.push((environments.len(), sources, delivery)),
+            Err(error) => {
+                found.status = status_of(&error);
+                found.errors.push(error.to_string());
+            }
+        }
+        environments.push(found);
+    }
+    let looks = waiting
+        .into_iter()
+        .map(|(at, sources, delivery)| async move {
+            let Delivery {
+                assignments,
+                wallet,
+                ..
+            } = delivery;
+            let options = Options::default();
+            let survey = survey(assignments, &wallet, options, &context.settings).await;
+            (at, survey.report("", Mode::Check, sources))
+        });
+    for (at, report) in block_on(join_all(looks))? {
+        if let Some(found) = environments.get_mut(at) {
+            found.take(&report);
+        }
+    }
+    let statuses: Vec<u8> = environments.iter().map(|one| one.status).collect();
+    Ok(Status {
+        schema: SCHEMA,
+        exit: Status::of(&statuses),
+        environments,
+    })
+}
+
+impl Environment {
+    fn take(&mut self, report: &Report) {
+        self.status = report.status;
+        self.state = match report.status {
+            0 => "in sync",
+            2 => "behind",
+            6 => "drifted",
+            8 => "not reached",
+            _ => "refused",
+        };
+        self.errors = report.errors.iter().map(Failure::line).collect();
+        self.targets = report
+            .targets
+            .iter()
+            .map(|target| Target {
+                label: target.label.clone(),
+                place: target.place.clone(),
+                actor: target.actor.clone(),
+                objects: target.objects.iter().map(object).collect(),
+                stale: target.restarts.iter().map(|r| r.workload.clone()).collect(),
+            })
+            .collect();
+    }
+}
+
+fn object(report: &ObjectReport) -> Object {
+    let is_ours = report.owners.iter().any(|owner| owner == "clsecrets");
+    let state = match report.op {
+        "in sync" => "in sync",
+        "create" => "missing",
+        "restore" => "deleted",
+        "foreign" | "adopt" if is_ours => "drifted",
+        "foreign" | "adopt" => "foreign",
+        "keep" | "remove" => "left over",
+        "refuse" => "blocked",
+        _ => "behind",
+    };
+    let is_about = |op: &str| matches!(op, "added" | "changed" | "removed" | "kept");
+    let keys = report.keys.iter().filter(|key| is_about(key.op));
+    let others = report.owners.iter().filter(|owner| *owner != "clsecrets");
+    Object {
+        name: report.name.clone(),
+        state,
+        keys: keys.map(|key| key.name.clone()).collect(),
+        by: others.cloned().collect(),
+        written: report.written.clone(),
+    }
+}
+
+fn sources(loaded: &Loaded) -> Vec<Source> {
+    let files = loaded.files.iter().map(|file| {
+        let metadata = file.opened.metadata();
+        let recipients: Vec<_> = metadata.key_groups.recipients().collect();
+        let since = recipients.iter();
+        let since = since.filter_map(|recipient| recipient.fields.text("created_at"));
+        Source {
+            file: file.source.file.clone(),
+            sha256: file.source.sha256.clone(),
+            sealed: metadata.last_modified.clone(),
+            data_key_since: since.min().map(str::to_owned),
+            recipients: recipients.into_iter().map(label).collect(),
+        }
+    });
+    files.collect()
+}
+
+/// The end of the last run that this machine's journal has.
+fn last_sync(name: &str, context: &Context) -> Option<LastSync> {
+    let content = fs::read(&journal::own(context)?).ok()?;
+    let text = String::from_utf8_lossy(&content.bytes);
+    text.lines().rev().find_map(|line| {
+        let line: serde_json::Value = serde_json::from_str(line).ok()?;
+        let text = |field: &str| line.get(field)?.as_str().map(str::to_owned);
+        let is_end = text("event")? == "end" && text("environment")? == name;
+        is_end.then_some(LastSync {
+            time: text("time")?,
+            status: line.get("status")?.as_u64()?,
+            commit: text("commit"),
+        })
+    })
+}

@@ -1,0 +1,183 @@
+//! The status as a page: one file without scripts, links or anything to load, readable on a phone.
+
+use std::fmt::Write as _;
+
+use super::found::{Environment, Object, Source, Status, Target};
+use super::view::age;
+
+const STYLE: &str = "\
+:root{color-scheme:light dark;--line:#8884;--ok:#1a7f37;--warn:#9a6700;--bad:#cf222e}\
+@media(prefers-color-scheme:dark){:root{--ok:#57ab5a;--warn:#d4a72c;--bad:#f47067}}\
+*{box-sizing:border-box}\
+body{font:16px/1.45 system-ui,sans-serif;margin:0 auto;padding:1rem;max-width:52rem}\
+h1{font-size:1.3rem;margin:.2rem 0}h2{font-size:1.15rem;margin:0}h3{font-size:1rem;margin:1rem 0 .2rem}\
+p{margin:.2rem 0}small,.dim{opacity:.75}\
+section{border:1px solid var(--line);border-radius:.6rem;padding:.8rem 1rem;margin:1rem 0}\
+header{display:flex;flex-wrap:wrap;gap:.5rem;align-items:center}\
+.s{border:1px solid currentColor;border-radius:1rem;padding:0 .6rem;font-size:.85rem;white-space:nowrap}\
+.ok{color:var(--ok)}.warn{color:var(--warn)}.bad{color:var(--bad)}\
+ul{list-style:none;margin:0;padding:0}\
+li{display:flex;flex-wrap:wrap;gap:.2rem .6rem;align-items:baseline;padding:.35rem 0;border-top:1px solid var(--line)}\
+li b{font-weight:600}code,b,.wrap{overflow-wrap:anywhere}\
+code{font-size:.85rem}";
+
+/// The whole page.
+pub(crate) fn page(status: &Status, now: i64) -> String {
+    let time = jiff::Timestamp::from_second(now).unwrap_or_default();
+    let mut page = format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <meta name=\"robots\" content=\"noindex\">\n<title>clsecrets status</title>\n\
+         <style>{STYLE}</style>\n</head>\n<body>\n<h1>clsecrets status</h1>\n\
+         <p class=\"dim\"><time datetime=\"{time}\">{time}</time></p>\n"
+    );
+    for one in &status.environments {
+        environment(&mut page, one, now);
+    }
+    page.push_str("</body>\n</html>\n");
+    page
+}
+
+fn environment(page: &mut String, found: &Environment, now: i64) {
+    let _ = writeln!(
+        page,
+        "<section>\n<header><h2>{}</h2>{}{}</header>",
+        escaped(&found.name),
+        mark(found.state),
+        if found.protected {
+            "<span class=\"s\">protected</span>"
+        } else {
+            ""
+        }
+    );
+    if let Some(last) = &found.last_sync {
+        let when = age(&last.time, now).unwrap_or_else(|| last.time.clone());
+        let commit = last.commit.as_deref().and_then(|commit| commit.get(..12));
+        let commit = commit.map(|commit| format!(" of <code>{}</code>", escaped(commit)));
+        let _ = writeln!(
+            page,
+            "<p>last sync {}{}{}</p>",
+            escaped(&when),
+            commit.unwrap_or_default(),
+            if last.status == 0 {
+                ""
+            } else {
+                ", not all done"
+            }
+        );
+    }
+    for error in &found.errors {
+        let _ = writeln!(page, "<p class=\"bad wrap\">{}</p>", escaped(error));
+    }
+    for one in &found.targets {
+        target(page, one, now);
+    }
+    for one in &found.sources {
+        source(page, one, now);
+    }
+    page.push_str("</section>\n");
+}
+
+fn target(page: &mut String, target: &Target, now: i64) {
+    let _ = writeln!(page, "<h3>{}</h3>", escaped(&target.label));
+    let facts = [&target.place, &target.actor];
+    for fact in facts.into_iter().flatten() {
+        let _ = writeln!(
+            page,
+            "<p class=\"dim wrap\"><small>{}</small></p>",
+            escaped(fact)
+        );
+    }
+    page.push_str("<ul>\n");
+    for one in &target.objects {
+        object(page, one, now);
+    }
+    for workload in &target.stale {
+        let _ = writeln!(
+            page,
+            "<li>{}<b>{}</b><span class=\"dim\">runs with what was there before</span></li>",
+            mark("stale"),
+            escaped(workload)
+        );
+    }
+    page.push_str("</ul>\n");
+}
+
+fn object(page: &mut String, object: &Object, now: i64) {
+    let mut facts = Vec::new();
+    if !object.keys.is_empty() {
+        facts.push(format!("<code>{}</code>", escaped(&object.keys.join(" "))));
+    }
+    if matches!(object.state, "drifted" | "foreign") {
+        facts.push(format!("by {}", escaped(&object.by.join(", "))));
+    }
+    let written = object.written.as_deref().and_then(|time| age(time, now));
+    facts.extend(written.map(|age| format!("written {age}")));
+    let _ = writeln!(
+        page,
+        "<li>{}<b>{}</b><span class=\"dim wrap\">{}</span></li>",
+        mark(object.state),
+        escaped(&object.name),
+        facts.join(" · ")
+    );
+}
+
+fn source(page: &mut String, source: &Source, now: i64) {
+    let _ = writeln!(page, "<h3 class=\"wrap\">{}</h3>", escaped(&source.file));
+    let since = source.data_key_since.as_deref();
+    let facts = [
+        ("sealed", Some(source.sealed.as_str())),
+        ("data key from", since),
+    ];
+    let facts = facts.into_iter().filter_map(|(what, time)| {
+        let age = age(time?, now)?;
+        Some(format!("{what} {age}"))
+    });
+    let facts: Vec<String> = facts.collect();
+    let sha256 = source.sha256.get(..12).unwrap_or_default();
+    let _ = writeln!(
+        page,
+        "<p class=\"dim\">{} · <code>{}</code></p>\n<p class=\"wrap\">opens for {}</p>",
+        facts.join(" · "),
+        escaped(sha256),
+        escaped(&source.recipients.join(", "))
+    );
+}
+
+/// A state as a word with a colour; the word says it all.
+fn mark(state: &str) -> String {
+    let colour = match state {
+        "in sync" => "ok",
+        "behind" | "missing" | "left over" | "stale" | "deleted" => "warn",
+        _ => "bad",
+    };
+    format!("<span class=\"s {colour}\">{}</span>", escaped(state))
+}
+
+fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
+            _ => escaped.push(c),
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_cannot_become_markup() {
+        assert_eq!(
+            escaped("<a href='x'>&\""),
+            "&lt;a href=&#39;x&#39;&gt;&amp;&quot;"
+        );
+    }
+}

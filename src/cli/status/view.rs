@@ -1,0 +1,109 @@
+//! The status for people: one screen, what is well in few words, what is not in more.
+
+use super::found::{Environment, Object, Status, Target};
+
+/// All lines.
+pub(crate) fn lines(status: &Status, now: i64) -> Vec<String> {
+    let mut lines = Vec::new();
+    for environment in &status.environments {
+        if !lines.is_empty() {
+            lines.push(String::new());
+        }
+        lines.extend(self::environment(environment, now));
+    }
+    lines
+}
+
+fn environment(found: &Environment, now: i64) -> Vec<String> {
+    let protected = if found.protected { ", protected" } else { "" };
+    let mut lines = vec![format!(
+        "environment {}: {}{protected}",
+        found.name, found.state
+    )];
+    for source in &found.sources {
+        let mut facts = Vec::new();
+        facts.extend(age(&source.sealed, now).map(|age| format!("sealed {age}")));
+        let since = source.data_key_since.as_deref();
+        let since = since.and_then(|since| age(since, now));
+        facts.extend(since.map(|age| format!("data key from {age}")));
+        facts.push(format!("opens for {}", source.recipients.join(", ")));
+        lines.push(format!("  {}: {}", source.file, facts.join("; ")));
+    }
+    if let Some(last) = &found.last_sync {
+        let when = age(&last.time, now).unwrap_or_else(|| last.time.clone());
+        let commit = last.commit.as_deref().and_then(|commit| commit.get(..12));
+        let commit = commit.map(|commit| format!(" of commit {commit}"));
+        lines.push(format!(
+            "  last sync from here {when}{}: {}",
+            commit.unwrap_or_default(),
+            if last.status == 0 {
+                "done"
+            } else {
+                "not all done"
+            }
+        ));
+    }
+    lines.extend(found.targets.iter().flat_map(target));
+    lines.extend(found.errors.iter().map(|error| format!("  ! {error}")));
+    lines
+}
+
+fn target(target: &Target) -> Vec<String> {
+    let well = |object: &&Object| object.state == "in sync";
+    let count = target.objects.iter().filter(well).count();
+    let mut lines = vec![format!(
+        "  {}: {count} of {} in sync",
+        target.label,
+        target.objects.len()
+    )];
+    let others = target.objects.iter().filter(|object| !well(object));
+    lines.extend(others.map(|object| format!("    {}", line(object))));
+    let stale = target.stale.iter();
+    lines.extend(stale.map(|workload| format!("    {:<9}  {workload}", "stale")));
+    lines
+}
+
+/// State, name, keys and who wrote them.
+fn line(object: &Object) -> String {
+    let mut line = format!("{:<9}  {}", object.state, object.name);
+    if !object.keys.is_empty() {
+        line.push_str("  ");
+        line.push_str(&object.keys.join(" "));
+    }
+    if matches!(object.state, "drifted" | "foreign") {
+        line.push_str("  (by ");
+        line.push_str(&object.by.join(", "));
+        line.push(')');
+    }
+    line
+}
+
+/// How long ago a time was, in the largest unit that says enough.
+pub(crate) fn age(time: &str, now: i64) -> Option<String> {
+    let time: jiff::Timestamp = time.parse().ok()?;
+    let seconds = now.checked_sub(time.as_second())?;
+    let (count, unit) = match seconds {
+        ..=59 => return Some("just now".to_owned()),
+        60..=3599 => (seconds / 60, "minute"),
+        3600..=86_399 => (seconds / 3600, "hour"),
+        _ => (seconds / 86_400, "day"),
+    };
+    let plural = if count == 1 { "" } else { "s" };
+    Some(format!("{count} {unit}{plural} ago"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_age_is_told_in_the_largest_unit() {
+        let now = 1_700_000_000;
+        let ago = |time: &str| age(time, now);
+        assert_eq!(ago("2023-11-14T22:13:00Z").as_deref(), Some("just now"));
+        assert_eq!(ago("2023-11-14T22:12:10Z").as_deref(), Some("1 minute ago"));
+        assert_eq!(ago("2023-11-14T20:13:20Z").as_deref(), Some("2 hours ago"));
+        assert_eq!(ago("2023-10-14T20:13:20Z").as_deref(), Some("31 days ago"));
+        assert_eq!(ago("yesterday"), None);
+    }
+}

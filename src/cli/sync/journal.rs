@@ -1,0 +1,170 @@
+//! The journal: who wrote what, from which sealed file, one JSON object a line.
+//!
+//! A line before the first write says what is about to happen, so that a run that is killed leaves
+//! a trace. Names, versions and digests of sealed files; no value, no digest of one.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use clsecrets::sync::{Phase, Report};
+use clsecrets::{Error, fs};
+use serde_json::{Value, json};
+
+use crate::cli::Context;
+
+/// The name of the schema of a line.
+const SCHEMA: &str = "clsecrets.dev/journal/v1";
+
+/// Where lines go.
+#[derive(Debug)]
+pub(crate) struct Journal<'a> {
+    place: Place,
+    run: String,
+    context: &'a Context,
+}
+
+#[derive(Debug)]
+enum Place {
+    /// Standard output.
+    Stdout,
+    /// The file that was asked for.
+    File(PathBuf),
+    /// The file that is kept anyway: one that cannot be written stops nothing.
+    Own(PathBuf),
+    Nowhere,
+}
+
+impl<'a> Journal<'a> {
+    /// Opens the journal that was asked for, or the user's own.
+    pub(crate) fn open(asked: Option<&str>, context: &'a Context) -> Self {
+        let place = match asked {
+            Some("-") => Place::Stdout,
+            Some(path) => Place::File(context.settings.absolute(path.as_ref())),
+            None => own(context).map_or(Place::Nowhere, Place::Own),
+        };
+        Self {
+            place,
+            run: run_id(),
+            context,
+        }
+    }
+
+    /// Whether its lines are on standard output, so that nothing else may be.
+    pub(crate) fn is_on_stdout(&self) -> bool {
+        matches!(self.place, Place::Stdout)
+    }
+
+    /// Says what is about to happen.
+    pub(crate) fn begin(&self, report: &Report, commit: Option<&str>) -> Result<(), Error> {
+        let plans = report.targets.iter().flat_map(|target| {
+            let objects = target.objects.iter();
+            let writes = objects.filter(|object| !matches!(object.op, "in sync" | "keep"));
+            writes.map(|object| json!([target.label, object.name, object.op]))
+        });
+        let plans: Vec<Value> = plans.collect();
+        let mut line = self.line("begin", report, commit);
+        extend(
+            &mut line,
+            json!({"sources": report.sources, "writes": plans}),
+        );
+        self.write(&[line])
+    }
+
+    /// Says what happened, object by object.
+    pub(crate) fn end(&self, report: &Report, commit: Option<&str>) -> Result<(), Error> {
+        let mut lines = Vec::new();
+        for target in &report.targets {
+            let head = json!({
+                "target": target.label,
+                "place": target.place,
+                "actor": target.actor,
+            });
+            for object in &target.objects {
+                if object.phase == Phase::Observed {
+                    continue;
+                }
+                let mut line = self.line("object", report, commit);
+                extend(&mut line, head.clone());
+                let keys = object.keys.iter().map(|key| json!([key.op, key.name]));
+                extend(
+                    &mut line,
+                    json!({
+                        "object": object.name,
+                        "op": object.op,
+                        "phase": object.phase,
+                        "keys": keys.collect::<Vec<_>>(),
+                        "before": object.before,
+                        "after": object.after,
+                    }),
+                );
+                lines.push(line);
+            }
+            for restart in &target.restarts {
+                let mut line = self.line("restart", report, commit);
+                extend(&mut line, head.clone());
+                let workload = json!({"workload": restart.workload, "state": restart.state});
+                extend(&mut line, workload);
+                lines.push(line);
+            }
+        }
+        let codes: Vec<&str> = report.errors.iter().map(|error| error.code).collect();
+        let mut line = self.line("end", report, commit);
+        let end = json!({"status": report.status, "sources": report.sources, "errors": codes});
+        extend(&mut line, end);
+        lines.push(line);
+        self.write(&lines)
+    }
+
+    fn line(&self, event: &str, report: &Report, commit: Option<&str>) -> Value {
+        let settings = &self.context.settings;
+        let now = jiff::Timestamp::from_second(settings.now).unwrap_or_default();
+        json!({
+            "schema": SCHEMA,
+            "time": now.to_string(),
+            "run": self.run,
+            "event": event,
+            "environment": report.environment,
+            "user": settings.var("USER").or_else(|| settings.var("LOGNAME")),
+            "commit": commit,
+        })
+    }
+
+    fn write(&self, lines: &[Value]) -> Result<(), Error> {
+        let mut text = String::new();
+        for line in lines {
+            let _ = writeln!(text, "{line}");
+        }
+        match &self.place {
+            Place::Stdout => self.context.ui.result(text.as_bytes()),
+            Place::File(path) => fs::append_private(path, text.as_bytes()),
+            Place::Own(path) => {
+                let folder = path.parent().map(fs::create_private_dir);
+                if folder.is_some_and(|made| made.is_ok()) {
+                    let _ = fs::append_private(path, text.as_bytes());
+                }
+                Ok(())
+            }
+            Place::Nowhere => Ok(()),
+        }
+    }
+}
+
+/// The user's own journal.
+pub(crate) fn own(context: &Context) -> Option<PathBuf> {
+    let folder = context.settings.state_dir()?;
+    Some(folder.join("clsecrets").join("journal.jsonl"))
+}
+
+fn extend(line: &mut Value, more: Value) {
+    if let (Some(line), Value::Object(more)) = (line.as_object_mut(), more) {
+        line.extend(more);
+    }
+}
+
+/// A word that ties the lines of a run together.
+fn run_id() -> String {
+    let mut bytes = [0; 8];
+    // Without randomness runs are only harder to tell apart.
+    let _ = getrandom::fill(&mut bytes);
+    format!("{:016x}", u64::from_be_bytes(bytes))
+}

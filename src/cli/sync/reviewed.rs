@@ -1,0 +1,151 @@
+//! A plan in a file: what was reviewed is what happens, or nothing does.
+//!
+//! It holds names, versions and the SHA-256 of sealed files, no value and no digest of one. The run
+//! that it is given to finds out everything anew; if anything is not as it was, it stops with 7.
+
+use std::path::Path;
+
+use clsecrets::sync::Report;
+use clsecrets::{Code, Error, fs};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::options::Allowances;
+use crate::cli::Context;
+
+/// The name of the file's schema.
+const SCHEMA: &str = "clsecrets.dev/plan/v1";
+
+/// A reviewed run.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Reviewed {
+    schema: String,
+    /// The flags that it was planned with.
+    pub(crate) allowances: Allowances,
+    environments: Vec<Planned>,
+}
+
+/// One environment of it, as it was found.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Planned {
+    environment: String,
+    sources: Value,
+    targets: Vec<Value>,
+}
+
+impl Reviewed {
+    /// What a run found, under these flags.
+    pub(crate) fn of(reports: &[Report], allowances: &Allowances) -> Self {
+        Self {
+            schema: SCHEMA.to_owned(),
+            allowances: allowances.clone(),
+            environments: reports.iter().map(planned).collect(),
+        }
+    }
+
+    /// Reads a plan.
+    pub(crate) fn read(path: &Path) -> Result<Self, Error> {
+        let shown = path.display();
+        let content = fs::read(path).map_err(|error| {
+            let reason = fs::plain(&error);
+            Error::new(Code::Failed, format!("cannot read {shown}: {reason}"))
+        })?;
+        let read: Option<Self> = serde_json::from_slice(&content.bytes).ok();
+        read.filter(|plan| plan.schema == SCHEMA).ok_or_else(|| {
+            Error::new(Code::Failed, format!("{shown} is no plan of this version"))
+                .hint(format!("clsecrets sync --env NAME --out {shown}"))
+        })
+    }
+
+    /// The environments that it is for.
+    pub(crate) fn environments(&self) -> Vec<String> {
+        let environments = self.environments.iter();
+        environments.map(|one| one.environment.clone()).collect()
+    }
+
+    /// Writes it, for its user alone.
+    pub(crate) fn write(&self, path: &Path, context: &Context) -> Result<(), Error> {
+        let mut text = serde_json::to_string_pretty(self).map_err(Error::internal)?;
+        text.push('\n');
+        let path = context.settings.absolute(path);
+        fs::replace(&path, text.as_bytes(), fs::Privacy::Private, None)
+    }
+
+    /// Refuses a run that found anything else than was planned; names what moved.
+    pub(crate) fn admit(&self, reports: &[Report]) -> Result<(), Error> {
+        let mut moved = Vec::new();
+        for (planned, report) in self.environments.iter().zip(reports) {
+            let now = self::planned(report);
+            if now.sources != planned.sources {
+                moved.push(format!("{}: a sealed file", now.environment));
+            }
+            if now.targets.len() != planned.targets.len() {
+                moved.push(format!("{}: the targets", now.environment));
+            }
+            for (before, now) in planned.targets.iter().zip(&now.targets) {
+                moved.extend(differences(before, now));
+            }
+        }
+        if moved.is_empty() {
+            return Ok(());
+        }
+        let message = "nothing was written: the plan is out of date";
+        let error = Error::new(Code::Other(7), message)
+            .hint("plan anew: clsecrets sync --env NAME --out FILE");
+        Err(moved.into_iter().fold(error, |error, what| {
+            error.detail(format!("{what} is not as it was"))
+        }))
+    }
+}
+
+/// What has to be the same when a plan is carried out.
+fn planned(report: &Report) -> Planned {
+    let targets = report.targets.iter().map(|target| {
+        let objects = target.objects.iter().map(|object| {
+            let keys = object.keys.iter().map(|key| json!([key.op, key.name]));
+            json!({
+                "name": object.name,
+                "op": object.op,
+                "version": object.before,
+                "keys": keys.collect::<Vec<_>>(),
+            })
+        });
+        let restarts = target.restarts.iter();
+        json!({
+            "target": target.label,
+            "place": target.place,
+            "objects": objects.collect::<Vec<_>>(),
+            "restarts": restarts.map(|restart| &restart.workload).collect::<Vec<_>>(),
+        })
+    });
+    Planned {
+        environment: report.environment.clone(),
+        sources: json!(report.sources),
+        targets: targets.collect(),
+    }
+}
+
+/// The objects of a target that are not as they were.
+fn differences(before: &Value, now: &Value) -> Vec<String> {
+    if before == now {
+        return Vec::new();
+    }
+    let label = now["target"].as_str().unwrap_or_default();
+    let list = |target: &Value| target["objects"].as_array().cloned().unwrap_or_default();
+    let (before, now) = (list(before), list(now));
+    let name = |object: &Value| object["name"].as_str().unwrap_or_default().to_owned();
+    let others = now.iter().filter(|object| !before.contains(object));
+    let gone = before
+        .iter()
+        .filter(|object| !now.iter().any(|other| name(other) == name(object)));
+    let mut found: Vec<String> = others
+        .chain(gone)
+        .map(|object| format!("{label} {}", name(object)))
+        .collect();
+    if found.is_empty() {
+        found.push(label.to_owned());
+    }
+    found
+}

@@ -1,0 +1,152 @@
+//! Reads: one by one, or with a list where there are many. What is not asked for is dropped at
+//! once and zeroed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use k8s_openapi::api::core::v1::Secret as Stored;
+use zeroize::Zeroize;
+
+use super::{Answer, Client, Kubernetes, OPAQUE, Verb, owners, secret, unreadable};
+use crate::secret::SecretBytes;
+use crate::sync::observed::{Blocked, Content, Item, Observed};
+use crate::sync::pace::bounded;
+use crate::sync::{Fault, Target, TargetError, printable};
+
+/// From how many secrets on a list is asked for.
+const LIST_FROM: usize = 9;
+/// Secrets of one page; each can have a mebibyte.
+const PAGE: usize = 250;
+
+type Seen = Result<Option<Observed>, TargetError>;
+
+impl Kubernetes {
+    /// Reads secrets, in the order of the names.
+    pub(super) async fn read(&self, names: &[String]) -> Result<Vec<Seen>, TargetError> {
+        if names.len() >= LIST_FROM
+            && let Some(mut found) = self.list(names).await?
+        {
+            return Ok(names.iter().map(|name| Ok(found.remove(name))).collect());
+        }
+        let looks = names.iter().map(|name| self.look(name)).collect();
+        let seen: Vec<Seen> = bounded(self.width(), looks).await;
+        // A cluster that is not reached is one fault, not one for each object.
+        let is_reached = |fault| matches!(fault, Fault::Unreachable);
+        match seen.iter().find_map(|answer| answer.as_ref().err()) {
+            Some(error) if is_reached(error.fault) => Err(error.clone()),
+            _ => Ok(seen),
+        }
+    }
+
+    async fn look(&self, name: &str) -> Seen {
+        match self.client.send(Verb::Get, &self.path(name), None).await? {
+            Answer::Done(body) => {
+                let stored = serde_json::from_slice(&body).map_err(|_| unreadable())?;
+                Ok(Some(self.observed(stored)))
+            }
+            Answer::Refused(refusal) if refusal.status == 404 => Ok(None),
+            Answer::Refused(refusal) => Err(refusal.explain(&self.config, secret(name), "get")),
+        }
+    }
+
+    /// All of these that are there; `None` if they have to be asked for one by one.
+    async fn list(
+        &self,
+        names: &[String],
+    ) -> Result<Option<BTreeMap<String, Observed>>, TargetError> {
+        let wanted: BTreeSet<&str> = names.iter().map(String::as_str).collect();
+        // Helm keeps its releases as secrets, up to a mebibyte each.
+        let first = format!(
+            "{}?limit={PAGE}&fieldSelector=type%21%3Dhelm.sh%2Frelease.v1",
+            self.path("").trim_end_matches('/')
+        );
+        let mut found = BTreeMap::new();
+        let mut path = first.clone();
+        loop {
+            let Some(page) = page(&self.client, &path).await? else {
+                return Ok(None);
+            };
+            for mut stored in page.items {
+                match stored.metadata.name.clone() {
+                    Some(name) if wanted.contains(name.as_str()) => {
+                        found.insert(name, self.observed(stored));
+                    }
+                    _ => wipe(&mut stored),
+                }
+            }
+            match page.metadata.continue_.filter(|token| !token.is_empty()) {
+                Some(token) => {
+                    let token: String =
+                        url::form_urlencoded::byte_serialize(token.as_bytes()).collect();
+                    path = format!("{first}&continue={token}");
+                }
+                None => return Ok(Some(found)),
+            }
+        }
+    }
+
+    fn observed(&self, stored: Stored) -> Observed {
+        let metadata = stored.metadata;
+        let fields = metadata.managed_fields.unwrap_or_default();
+        let us = &self.config.field_manager;
+        let mut owners = owners::of_data(&fields, us);
+        let items = stored.data.unwrap_or_default().into_iter();
+        let items = items.map(|(key, value)| Item {
+            writer: owners.remove(&key).unwrap_or_default(),
+            key,
+            value: SecretBytes::new(value.0),
+        });
+        let content = Content::Data(items.collect());
+        let kind = stored.type_.as_deref().unwrap_or(OPAQUE);
+        let refused = |reason: String| TargetError::new(Fault::Refused, reason);
+        let again = "to delete it and make it anew, add --replace-immutable";
+        let mut seen = Observed::new(content, metadata.resource_version.unwrap_or_default());
+        seen.written = owners::last_written(&fields, us);
+        seen.blocked = if metadata.deletion_timestamp.is_some() {
+            let reason = "is being deleted; wait until it is gone".to_owned();
+            Some(Blocked::Refused(refused(reason)))
+        } else if stored.immutable == Some(true) {
+            let reason = "is immutable; it would have to be deleted and made anew".to_owned();
+            Some(Blocked::Fixed(refused(reason).hint(again)))
+        } else if kind != OPAQUE {
+            let reason = format!(
+                "is of type {} and not {OPAQUE}; it would have to be deleted and made anew",
+                printable(kind)
+            );
+            Some(Blocked::Fixed(refused(reason).hint(again)))
+        } else {
+            None
+        };
+        seen
+    }
+}
+
+/// As much of a list as is read.
+#[derive(serde::Deserialize)]
+struct Page {
+    #[serde(default)]
+    metadata: PageMeta,
+    items: Vec<Stored>,
+}
+
+#[derive(Default, serde::Deserialize)]
+struct PageMeta {
+    #[serde(rename = "continue")]
+    continue_: Option<String>,
+}
+
+async fn page(client: &Client, path: &str) -> Result<Option<Page>, TargetError> {
+    match client.send(Verb::Get, path, None).await? {
+        Answer::Done(body) => {
+            let page = serde_json::from_slice(&body).map_err(|_| unreadable())?;
+            Ok(Some(page))
+        }
+        // Not allowed, or the list is too old to be continued: one by one it goes as well.
+        Answer::Refused(_) => Ok(None),
+    }
+}
+
+fn wipe(stored: &mut Stored) {
+    for value in stored.data.iter_mut().flat_map(BTreeMap::values_mut) {
+        value.0.zeroize();
+    }
+}

@@ -1,0 +1,271 @@
+//! One object in a run: what shall be there, what is, what has to happen, how far it came.
+
+use super::observed::{Content, Observed};
+use super::report::{KeyReport, ObjectReport, Phase};
+use super::verdict::{Allowed, Changes, Judgement, Verdict, verdict};
+use super::{Fault, Step, Target, TargetError};
+use crate::chainlink::{Desired, Form, Place};
+
+/// Seconds since 1970 as a time that people read.
+fn time(seconds: i64) -> Option<String> {
+    let time = jiff::Timestamp::from_second(seconds).ok()?;
+    Some(time.to_string())
+}
+
+/// What has to happen to one object.
+#[derive(Debug)]
+pub(super) struct Plan {
+    pub(super) desired: Desired,
+    pub(super) seen: Option<Observed>,
+    pub(super) judged: Judgement,
+    pub(super) phase: Phase,
+    allowed: Allowed,
+    /// The version before the first write.
+    before: Option<String>,
+    after: Option<String>,
+    owners: Vec<String>,
+}
+
+impl Plan {
+    /// Judges a desired object.
+    pub(super) fn of(desired: Desired, seen: Option<Observed>, allowed: Allowed) -> Self {
+        let judged = verdict(&desired, seen.as_ref(), allowed);
+        Self::new(desired, seen, judged, allowed)
+    }
+
+    /// An object that is ours and no longer desired.
+    pub(super) fn leftover(
+        name: &str,
+        seen: Observed,
+        judged: Judgement,
+        allowed: Allowed,
+    ) -> Self {
+        let desired = Desired {
+            name: name.to_owned(),
+            form: Form::Data,
+            entries: Vec::new(),
+        };
+        Self::new(desired, Some(seen), judged, allowed)
+    }
+
+    fn new(desired: Desired, seen: Option<Observed>, judged: Judgement, allowed: Allowed) -> Self {
+        let version = seen.as_ref().map(|seen| seen.version.clone());
+        Self {
+            before: version.filter(|version| !version.is_empty()),
+            owners: seen.as_ref().map(Observed::owners).unwrap_or_default(),
+            desired,
+            seen,
+            judged,
+            phase: Phase::Observed,
+            allowed,
+            after: None,
+        }
+    }
+
+    pub(super) fn is_write(&self) -> bool {
+        self.judged.verdict.is_write()
+    }
+
+    /// Whether something that is to be written is not.
+    pub(super) fn is_pending(&self) -> bool {
+        self.is_write() && self.phase != Phase::Verified
+    }
+
+    pub(super) fn was_written(&self) -> bool {
+        self.after.is_some()
+    }
+
+    /// Objects and keys that go, what is deleted and made anew included.
+    pub(super) fn deletes(&self) -> usize {
+        match self.judged.verdict {
+            Verdict::Remove | Verdict::Replace => 1,
+            Verdict::Update | Verdict::Adopt { .. } => self.judged.changes.removed.len(),
+            _ => 0,
+        }
+    }
+
+    /// Whether something that is there becomes something else.
+    pub(super) fn changes(&self) -> bool {
+        self.is_write() && self.judged.verdict != Verdict::Create
+    }
+
+    /// Whether the keystore password is a part of it.
+    pub(super) fn holds(&self, places: &[Place]) -> bool {
+        let is_of = |place: &&Place| place.object == self.desired.name;
+        let mut places = places.iter().filter(is_of);
+        places.any(|place| self.desired.entry(&place.key).is_some())
+    }
+
+    pub(super) fn step(&self) -> Step<'_> {
+        Step {
+            verdict: &self.judged.verdict,
+            desired: &self.desired,
+            seen: self.seen.as_ref(),
+            changes: &self.judged.changes,
+            allowed: self.allowed,
+        }
+    }
+
+    /// Writes; once more if somebody else wrote in between and nothing speaks against it.
+    pub(super) async fn write(
+        &mut self,
+        target: &dyn Target,
+        wallet: &[Place],
+    ) -> Result<(), TargetError> {
+        self.phase = Phase::Failed;
+        let is_restored = self.judged.verdict == Verdict::Restore;
+        let version = match target.apply(&self.step()).await {
+            Ok(written) if !is_restored => written.version,
+            Ok(written) => {
+                self.after = Some(written.version);
+                match self.again(target, wallet).await? {
+                    Some(version) => version,
+                    None => return Ok(()),
+                }
+            }
+            Err(error) if error.fault == Fault::Conflict => {
+                let is_guarded = self.holds(wallet);
+                self.look_again(target).await?;
+                if let Some(refusal) = self.judged.verdict.refusal(&self.desired.name) {
+                    return Err(refusal);
+                }
+                if !self.is_write() {
+                    // Our own write, whose answer was lost, or the same by somebody else.
+                    self.phase = Phase::Verified;
+                    return Ok(());
+                }
+                if is_guarded || self.judged.verdict == Verdict::Restore {
+                    // What the guard has compared is no longer there.
+                    return Err(error);
+                }
+                target.apply(&self.step()).await?.version
+            }
+            Err(error) => return Err(error),
+        };
+        self.after = Some(version);
+        self.phase = Phase::Written;
+        Ok(())
+    }
+
+    /// After a restoration: what can be read now is judged, and written if it differs.
+    async fn again(
+        &mut self,
+        target: &dyn Target,
+        wallet: &[Place],
+    ) -> Result<Option<String>, TargetError> {
+        self.look_again(target).await?;
+        if let Some(refusal) = self.judged.verdict.refusal(&self.desired.name) {
+            return Err(refusal);
+        }
+        let is_of = |place: &&Place| place.object == self.desired.name;
+        let mut places = wallet.iter().filter(is_of);
+        if places.any(|place| self.judged.changes.changed.contains(&place.key)) {
+            return Err(TargetError::new(
+                Fault::Refused,
+                "was restored and holds another wallet_password; the node's key ring would no \
+                 longer open",
+            )
+            .hint(
+                "restore the old value; only if the key ring was made anew, add \
+                 --replace-wallet-password",
+            ));
+        }
+        if !self.is_write() {
+            self.judged.verdict = Verdict::Restore;
+            self.phase = Phase::Written;
+            return Ok(None);
+        }
+        let written = target.apply(&self.step()).await?;
+        self.judged.verdict = Verdict::Restore;
+        Ok(Some(written.version))
+    }
+
+    async fn look_again(&mut self, target: &dyn Target) -> Result<(), TargetError> {
+        let names = [self.desired.name.clone()];
+        self.seen = match target.observe(&names).await?.pop() {
+            Some(answer) => answer?,
+            None => None,
+        };
+        self.judged = verdict(&self.desired, self.seen.as_ref(), self.allowed);
+        Ok(())
+    }
+
+    /// Judges what is there after a write.
+    pub(super) fn verify(&mut self, now: Option<Observed>) -> Result<(), TargetError> {
+        let is_as_desired = match (&self.judged.verdict, &now) {
+            (Verdict::Remove, None) => true,
+            (Verdict::Remove, Some(now)) => matches!(now.content, Content::Hidden(_)),
+            // Of an object of others only our keys had to go.
+            (_, None) => self.desired.entries.is_empty(),
+            (_, Some(_)) => self.is_desired(now.as_ref()),
+        };
+        self.seen = now;
+        if !is_as_desired {
+            self.phase = Phase::Failed;
+            return Err(TargetError::new(
+                Fault::Conflict,
+                "was written, but what is there now differs; somebody else wrote too",
+            )
+            .hint("run the command again"));
+        }
+        self.phase = Phase::Verified;
+        Ok(())
+    }
+
+    /// Whether what is there has what is desired, and nothing of what had to go.
+    fn is_desired(&self, now: Option<&Observed>) -> bool {
+        let allowed = Allowed {
+            prune: false,
+            ..self.allowed
+        };
+        let judged = verdict(&self.desired, now, allowed);
+        let stays = |key: &String| judged.changes.kept.contains(key);
+        let mut removed = self.judged.changes.removed.iter();
+        judged.verdict == Verdict::InSync && !removed.any(stays)
+    }
+
+    pub(super) fn report(&self) -> ObjectReport {
+        let Changes {
+            added,
+            changed,
+            removed,
+            kept,
+            foreign,
+            ..
+        } = &self.judged.changes;
+        let lists = [
+            ("added", added),
+            ("changed", changed),
+            ("removed", removed),
+            ("kept", kept),
+            ("foreign", foreign),
+        ];
+        let keys = lists.into_iter().flat_map(|(op, names)| {
+            names.iter().map(move |name| KeyReport {
+                name: name.clone(),
+                op,
+            })
+        });
+        let mut sources: Vec<String> = Vec::new();
+        for source in self.desired.entries.iter().flat_map(|entry| &entry.sources) {
+            if !sources.contains(source) {
+                sources.push(source.clone());
+            }
+        }
+        ObjectReport {
+            name: self.desired.name.clone(),
+            op: self.judged.verdict.word(),
+            phase: self.phase,
+            keys: keys.collect(),
+            sources,
+            owners: self.owners.clone(),
+            written: self
+                .seen
+                .as_ref()
+                .and_then(|seen| seen.written)
+                .and_then(time),
+            before: self.before.clone(),
+            after: self.after.clone().filter(|after| !after.is_empty()),
+        }
+    }
+}

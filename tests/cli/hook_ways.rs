@@ -260,3 +260,78 @@ fn input_that_means_harm_neither_hangs_nor_hides_anything() {
     }
     assert!(paths("unjudged").contains(&"huge.bin".to_owned()));
 }
+
+#[test]
+fn what_is_sealed_is_known_at_once_in_a_repository_with_the_hook() {
+    let scene = Scene::with_age().in_git();
+    scene.run("hook install").succeeds();
+    scene.write("node.yaml", "wallet_password: zebra lagoon otter quartz\n");
+    let recipient = crate::support::RECIPIENT;
+    scene
+        .run(&format!("encrypt --in-place node.yaml --age {recipient}"))
+        .succeeds();
+    scene.write("notes.md", "It is zebra lagoon otter quartz.\n");
+    scene.write("later.md", "It is maple river cobalt 77.\n");
+    scene.git("add .").succeeds();
+    let found = |run: &Run| -> Vec<(String, String)> {
+        let text = |one: &serde_json::Value, field: &str| one[field].as_str().unwrap().to_owned();
+        let report = run.json();
+        let list = report["findings"].as_array().unwrap().iter();
+        list.map(|one| (text(one, "path"), text(one, "rule")))
+            .collect()
+    };
+    let known = |path: &str| vec![(path.to_owned(), "H020".to_owned())];
+    assert_eq!(
+        found(&scene.run("hook --require-known --json")),
+        known("notes.md")
+    );
+
+    let set = ["set", "node.yaml", "[\"wallet_password\"]"];
+    let value = "\"maple river cobalt 77\"";
+    scene
+        .cmd([&set[..], &["--value-stdin"]].concat())
+        .stdin(value)
+        .run()
+        .succeeds();
+    scene.git("add .").succeeds();
+    assert_eq!(found(&scene.run("hook --json")), known("later.md"));
+}
+
+#[test]
+fn an_index_that_knows_nothing_is_none() {
+    let scene = Scene::new().in_git();
+    scene.run("hook install").succeeds();
+    scene
+        .run("hook --require-known")
+        .fails(2)
+        .stderr_has("clsecrets hook index");
+}
+
+/// The schema is that of OASIS; the validator comes with the packages of the tests' servers.
+#[test]
+fn the_report_for_code_hosts_is_what_its_schema_asks() {
+    let scene = Scene::new().in_git();
+    scene.write("a b.yaml", SECRET);
+    scene.write("clear-secrets.yaml", "wallet_password: x\n");
+    scene.write("broken.json", "{\"sops\": ENC[AES256_GCM,");
+    scene.git("add --force .").succeeds();
+    let run = scene.run("hook --format sarif").fails(2);
+    scene.write("report.sarif", run.out());
+    let check = "import json, sys\nimport jsonschema\n\
+        schema, log = (json.load(open(path)) for path in sys.argv[1:])\n\
+        jsonschema.validators.validator_for(schema)(schema).validate(log)\n\
+        print(len(log['runs'][0]['results']))\n";
+    let schema = crate::support::fixture("schemas/sarif-2.1.0.json");
+    let told = scene
+        .other(
+            crate::support::peer("python"),
+            ["-c", check, schema.to_str().unwrap(), "report.sarif"],
+        )
+        .run()
+        .succeeds();
+    assert_eq!(told.out(), "2\n");
+    scene
+        .run("hook --format github")
+        .fails(2)
+        .stdout_has("::error file=a b.yaml,line=1,col=22,title=H030::");
+}

@@ -1,5 +1,6 @@
 //! The index of known values of a repository: under its Git directory, its key in the user's state
-//! directory, refreshed whenever a sealed file is opened.
+//! directory. `hook install` begins it, each command that opens or seals a file adds to it, and
+//! `hook index` makes it whole.
 //!
 //! It is an aid: what goes wrong with it is told, and stops no other command.
 
@@ -9,12 +10,15 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use clsecrets::envelope::Opened;
+use clsecrets::envelope::{OpenOptions, Opened, Sealed};
+use clsecrets::format::Format;
 use clsecrets::fs::{self, Privacy};
 use clsecrets::metadata::Selector;
 use clsecrets::scan::known::{IndexKey, Known};
+use clsecrets::secret::DataKey;
 use clsecrets::tree::{Step, Trail, walk};
 use clsecrets::{Code, Error, Settings, format};
+use zeroize::Zeroizing;
 
 use super::super::opening::Opener;
 use super::super::{Context, Outcome};
@@ -32,7 +36,7 @@ pub(super) fn top(directory: &Path) -> Option<PathBuf> {
         .map(Path::to_path_buf)
 }
 
-/// The index and its key; nothing if there is none yet.
+/// The index and its key; nothing if no value is known yet.
 pub(super) fn load(context: &Context) -> Result<Option<(Known, IndexKey)>, String> {
     let settings = &context.settings;
     let (Some(place), Some(key)) = (place(&settings.cwd), kept_key(settings)?) else {
@@ -40,7 +44,7 @@ pub(super) fn load(context: &Context) -> Result<Option<(Known, IndexKey)>, Strin
     };
     match fs::read(&place) {
         Ok(content) => Known::open(&content.bytes, &key)
-            .map(|known| Some((known, key)))
+            .map(|known| (!known.is_empty()).then_some((known, key)))
             .map_err(|error| error.to_string()),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(format!(
@@ -79,12 +83,7 @@ pub(super) fn index(context: &Context) -> Outcome {
             continue;
         }
         let name = path.display().to_string();
-        match opener.open_text(
-            &name,
-            format,
-            content.bytes,
-            clsecrets::envelope::OpenOptions::default(),
-        ) {
+        match opener.open_text(&name, format, content.bytes, OpenOptions::default()) {
             Ok((one, _)) => {
                 learn(&mut known, &key, &name, &one);
                 opened += 1;
@@ -108,6 +107,46 @@ pub(super) fn index(context: &Context) -> Outcome {
         }
     ));
     Ok(0)
+}
+
+/// Makes an empty index where there is none: from now on commands add to it what they open and seal.
+pub(crate) fn begin(directory: &Path, settings: &Settings) -> Result<(), Error> {
+    let Some(place) = place(directory) else {
+        return Ok(());
+    };
+    if place.exists() || settings.state_dir().is_none() {
+        return Ok(());
+    }
+    let key = match kept_key(settings) {
+        Ok(Some(key)) => key,
+        Ok(None) => new_key(settings)?,
+        Err(reason) => return Err(super::unusable("the key of the index", &reason)),
+    };
+    store(&place, &Known::default(), &key)
+}
+
+/// Learns the values of a file that was just sealed with a data key, if this repository has an index.
+pub(crate) fn learn_sealed(
+    context: &Context,
+    path: &Path,
+    format: &'static dyn Format,
+    text: &[u8],
+    data_key: &DataKey,
+) {
+    let place = path.parent().and_then(place);
+    if !place.is_some_and(|place| place.exists()) {
+        return;
+    }
+    let name = path.display().to_string();
+    let opened = Sealed::parse(format, Zeroizing::new(text.to_vec()))
+        .and_then(|sealed| sealed.open(data_key, OpenOptions::default()))
+        .map_err(|error| error.about(&name, true).message);
+    let learned = opened.and_then(|opened| refresh(&context.settings, path, &opened));
+    if let Err(reason) = learned {
+        context.ui.warn(&format!(
+            "the index of known values was not refreshed: {reason}"
+        ));
+    }
 }
 
 /// Learns the values of a file that was opened, if this repository has an index.

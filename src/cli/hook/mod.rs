@@ -16,7 +16,7 @@ use clsecrets::{Code, Error};
 use super::{Context, Outcome};
 
 pub(super) use install::install;
-pub(super) use known::refresh;
+pub(super) use known::{begin, learn_sealed, refresh};
 pub(super) use reporting::{Reporting, refusal};
 
 /// Refuse cleartext in what is about to be committed.
@@ -76,6 +76,7 @@ pub(crate) fn run(arguments: &Args, context: &Context) -> Outcome {
             for line in install::install(&context.settings.cwd)? {
                 context.ui.line(&line)?;
             }
+            known::begin(&context.settings.cwd, &context.settings)?;
             Ok(0)
         }
         Some(Action::Install { uninstall: true } | Action::Uninstall) => {

@@ -298,6 +298,52 @@ fn what_is_sealed_is_known_at_once_in_a_repository_with_the_hook() {
 }
 
 #[test]
+fn what_is_staged_in_clear_is_sealed_by_its_rule_and_unstaged() {
+    let scene = Scene::with_age().in_git();
+    let recipient = crate::support::RECIPIENT;
+    scene.write(
+        ".sops.yaml",
+        format!("creation_rules:\n  - path_regex: ^secrets/\n    age: {recipient}\n"),
+    );
+    scene.write(
+        "clsecrets.yaml",
+        "version: 1\nname: n\nenvironments:\n  dev:\n    profile: trackit\n    \
+         sealed: secrets/dev/encrypted-secrets.yaml\n    \
+         clear: secrets/dev/clear-secrets.yaml\n    targets: []\n",
+    );
+    let secret = "wallet_password: zebra-lagoon-quartz-91\n";
+    scene.write("secrets/dev/clear-secrets.yaml", secret);
+    scene.write("secrets/other.yaml", secret);
+    scene.git("add --force .").succeeds();
+    scene.run("hook").fails(1);
+    scene.run("hook --fix").succeeds();
+
+    let staged = scene.git("ls-files").out();
+    assert!(!staged.contains("clear-secrets"), "{staged}");
+    assert!(
+        staged.contains("secrets/dev/encrypted-secrets.yaml"),
+        "{staged}"
+    );
+    assert_eq!(scene.read("secrets/dev/clear-secrets.yaml"), secret);
+    for file in ["secrets/other.yaml", "secrets/dev/encrypted-secrets.yaml"] {
+        let text = scene.git(&format!("show :{file}")).out();
+        assert!(text.contains("ENC[") && !text.contains("zebra"), "{file}");
+        assert_eq!(scene.run(&format!("decrypt {file}")).out(), secret);
+    }
+
+    scene.write("secrets/partly.yaml", secret);
+    scene.git("add .").succeeds();
+    scene.write(
+        "secrets/partly.yaml",
+        "wallet_password: another-one-entirely\n",
+    );
+    scene
+        .run("hook --fix")
+        .fails(2)
+        .stderr_has("its working copy differs from what is staged");
+}
+
+#[test]
 fn an_index_that_knows_nothing_is_none() {
     let scene = Scene::new().in_git();
     scene.run("hook install").succeeds();

@@ -3,6 +3,7 @@
 //! Without a key, a network or a runtime. What it finds goes to standard output, as text or for
 //! machines; status 0 clean, 1 findings, 2 could not judge and so refuses.
 
+mod fix;
 mod install;
 mod known;
 mod reporting;
@@ -32,7 +33,12 @@ pub(super) use reporting::{Reporting, refusal};
         clsecrets hook                          check what is staged\n  \
         clsecrets hook --range origin/main..    check what a push or a pull request adds\n  \
         clsecrets hook --all --json             check everything that is tracked, for a machine\n  \
+        clsecrets hook --fix                    seal and unstage what is in clear, then check again\n  \
         clsecrets hook --all --baseline         waive what an old repository has"
+)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
 )]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -49,6 +55,9 @@ pub(crate) struct Args {
     /// Check what is pushed, as git tells a pre-push or pre-receive hook on standard input
     #[arg(long, conflicts_with_all = ["staged", "all", "range", "files"])]
     pushed: bool,
+    /// Seal what has to be sealed, by its creation rule, and unstage clear files; then check again
+    #[arg(long, conflicts_with_all = ["all", "range", "pushed", "files", "baseline"])]
+    fix: bool,
     /// Check these files of the working tree
     files: Vec<PathBuf>,
     #[command(flatten)]
@@ -112,6 +121,11 @@ fn check(arguments: &Args, context: &Context) -> Outcome {
         None => Index::open(directory, Scope::Staged),
     };
     let mut index = index.map_err(|error| refusal(&error))?;
+    if arguments.fix {
+        let (report, _) = arguments.reporting.judge(&mut index, context)?;
+        fix::fix(&report, context)?;
+        index = Index::open(directory, Scope::Staged).map_err(|error| refusal(&error))?;
+    }
     arguments.reporting.run(&mut index, context)
 }
 

@@ -44,8 +44,12 @@ enum Format {
 }
 
 impl Reporting {
-    /// Checks and reports.
-    pub(crate) fn run(&self, source: &mut dyn Source, context: &Context) -> Outcome {
+    /// Checks, and tells nothing yet.
+    pub(super) fn judge(
+        &self,
+        source: &mut dyn Source,
+        context: &Context,
+    ) -> Result<(scan::Report, bool), Error> {
         let kept = known::load(context);
         if let Err(reason) = &kept {
             context.ui.warn(&format!("{reason}: clsecrets hook index"));
@@ -58,10 +62,16 @@ impl Reporting {
             known: lookup.as_ref(),
         };
         let report = scan::run(source, &options).map_err(|error| refusal(&error))?;
+        Ok((report, lookup.is_some()))
+    }
+
+    /// Checks and reports.
+    pub(crate) fn run(&self, source: &mut dyn Source, context: &Context) -> Outcome {
+        let (report, has_index) = self.judge(source, context)?;
         for note in &report.notes {
             context.ui.warn(note);
         }
-        if lookup.is_none() && self.require_known {
+        if !has_index && self.require_known {
             return Err(Error::new(
                 Code::Input,
                 "there is no index of known values on this machine",
@@ -81,7 +91,7 @@ impl Reporting {
         context.ui.result(text.as_bytes())?;
         if format == Format::Text {
             context.ui.note(&report::summary(&report));
-            if lookup.is_none() && report.has_policy {
+            if !has_index && report.has_policy {
                 context.ui.note(
                     "note: values pasted elsewhere are not looked for on this machine: clsecrets hook index",
                 );

@@ -202,7 +202,7 @@ fn meets(text: &Text<'_>, one: &Assigned<'_>, value: &[u8], demand: Demand) -> b
                 && (chance::looks_chosen(value) || is_mixed && value.len() >= 10)
                 && text.dialect() != Dialect::Code
                 || text.dialect() == Dialect::Code
-                    && one.value.is_quoted
+                    && (one.value.is_quoted || one.manner == Manner::Direct)
                     && chance::looks_chosen(value)
         }
         Demand::Any => value.len() >= 6 && (!has_blank || is_phrase(value)),

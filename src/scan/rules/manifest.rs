@@ -226,7 +226,7 @@ fn is_value(secret: &[u8]) -> bool {
     match STANDARD.decode(secret) {
         Ok(decoded) if secret.len() % 4 == 0 => {
             let decoded = Zeroizing::new(decoded);
-            !harmless::is_harmless(&decoded, true)
+            std::str::from_utf8(&decoded).is_err() || !harmless::is_harmless(&decoded, true)
         }
         _ => true,
     }

@@ -3,6 +3,8 @@
 //! Begins at a word that names secrets, takes the whole name around it, and looks for the value
 //! behind it, on the next lines, or in the field beside it (`name: X` / `value: Y`).
 
+mod blocks;
+
 use std::ops::Range;
 
 use super::literal::{Bare, Literal};
@@ -17,9 +19,6 @@ const NEAR: usize = 1024;
 
 /// Names within one value that are looked at: `token=token=token=…` has no more to tell.
 const NESTED: usize = 8;
-
-/// How far a block of an argument is read.
-const BLOCK: usize = 24;
 
 /// A value and its name.
 #[derive(Debug, Clone)]
@@ -67,9 +66,15 @@ pub(super) fn find<'a>(text: &Text<'a>) -> Vec<Assigned<'a>> {
         let name = text.name_around(at);
         done = name.end;
         let bytes = text.slice(name.clone());
+        if text.is_of_digest(name.start) {
+            continue;
+        }
         let Some(kind) = naming::kind(bytes).or_else(|| text.kind_in_table(&name)) else {
             continue;
         };
+        if naming::is_collection(bytes) {
+            found.extend(text.members(&name));
+        }
         if let Some((manner, value)) = text.value_of(&name) {
             let is_new = found
                 .last()
@@ -130,6 +135,16 @@ impl Text<'_> {
             end -= 1;
         }
         start..end
+    }
+
+    /// Whether it is the last part of `checksum/secret` or the like, which holds a digest.
+    fn is_of_digest(&self, start: usize) -> bool {
+        let before = self
+            .slice(start.saturating_sub(16)..start)
+            .to_ascii_lowercase();
+        ["checksum/", "hash/", "digest/", "sha256/", "sha1/", "md5/"]
+            .iter()
+            .any(|word| before.ends_with(word.as_bytes()))
     }
 
     /// `Keystore` and `VRF` of the node's table of passwords.
@@ -279,6 +294,21 @@ impl Text<'_> {
                     .map(|value| (Manner::Option, value));
             }
         }
+        if self.dialect() == Dialect::Pairs {
+            // `requirepass x`: the name begins the line, and one word is all that follows.
+            let line = self.line(self.line_at(at));
+            let name = self
+                .slice(line.start..at.min(line.start + NEAR))
+                .trim_ascii_start();
+            let value = self.slice(start..line.end.min(start + NEAR)).trim_ascii();
+            let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-.".contains(byte);
+            let is_word = !value.iter().any(u8::is_ascii_whitespace);
+            if name.iter().all(is_part) && is_word {
+                return self
+                    .literal(start, Bare::Word)
+                    .map(|value| (Manner::Direct, value));
+            }
+        }
         if is_quote && self.dialect() == Dialect::Prose {
             return self
                 .literal(start, Bare::Never)
@@ -320,50 +350,13 @@ impl Text<'_> {
         self.literal(at, bare).map(|value| (Manner::Direct, value))
     }
 
-    /// The first line of what stands below a key, if it is deeper.
-    fn below(&self, name: &Range<usize>) -> Option<Literal> {
-        if !matches!(
-            self.dialect(),
-            Dialect::Yaml | Dialect::Prose | Dialect::Other
-        ) {
-            return None;
-        }
-        let number = self.line_at(name.start);
-        let depth = self.depth(number);
-        let next = (number + 1..number + 4)
-            .find(|next| !self.slice(self.line(*next)).trim_ascii().is_empty())?;
-        if self.depth(next) <= depth {
-            return None;
-        }
-        let line = self.line(next);
-        let line = line.start..line.end.min(line.start + NEAR);
-        let text = self.slice(line.clone());
-        let start = line.start + (text.len() - text.trim_ascii_start().len());
-        let rest = self.slice(start..line.end);
-        let start = if rest.starts_with(b"- ") {
-            start + 2
-        } else {
-            start
-        };
-        let rest = self.slice(start..line.end);
-        // A key below: only `value` and `default` are this name's own.
-        for own in [&b"value:"[..], b"default:", b"plain:"] {
-            if rest.starts_with(own) {
-                return self.literal(start + own.len(), Bare::Line);
-            }
-        }
-        let colon = memchr::memmem::find(rest, b": ").or_else(|| rest.ends_with(b":").then_some(0));
-        if colon.is_some() {
-            return None;
-        }
-        self.literal(start, Bare::Line)
-    }
-
     fn bare_behind(&self, name: &Range<usize>, is_spaced: bool) -> Bare {
         let line = self.line(self.line_at(name.start));
         let before = self.slice(line.start..name.start).trim_ascii();
         match self.dialect() {
             Dialect::Pairs if before.is_empty() || before == b"export" => Bare::Line,
+            // `"host=h password=x dbname=d"`: a string that is a connection.
+            Dialect::Code if !is_spaced && is_connection(before) => Bare::Word,
             Dialect::Code | Dialect::Hcl | Dialect::Toml => Bare::Never,
             // `a = b` with blanks is a statement or a sentence.
             Dialect::Shell if is_spaced => Bare::Never,
@@ -385,46 +378,25 @@ impl Text<'_> {
         let line = self.line(number);
         self.blanks(line.start)
     }
+}
 
-    /// The `default` of `variable "name" {`.
-    fn argument(&self, name: &Range<usize>) -> Option<Literal> {
-        if self.dialect() != Dialect::Hcl {
-            return None;
-        }
-        let number = self.line_at(name.start);
-        let line = self.line(number);
-        let before = self
-            .slice(line.start..name.start.min(line.start + NEAR))
-            .trim_ascii();
-        if !before.starts_with(b"variable") && !before.starts_with(b"output") {
-            return None;
-        }
-        for next in number..(number + BLOCK).min(self.lines()) {
-            let range = self.line(next);
-            let mut start = if next == number {
-                name.end
-            } else {
-                range.start
-            };
-            let range = range.start..range.end.min(start + 4 * NEAR);
-            let text = self.slice(start..range.end);
-            if next > number && text.starts_with(b"}") {
-                return None;
-            }
-            let mut rest = text;
-            for own in [&b"default"[..], b"value"] {
-                if let Some(at) = memchr::memmem::find(rest, own) {
-                    start += at + own.len();
-                    rest = self.slice(start..range.end);
-                    if rest.trim_ascii_start().starts_with(b"=") {
-                        let equals = rest.len() - rest.trim_ascii_start().len();
-                        return self.literal(start + equals + 1, Bare::Never);
-                    }
-                }
-            }
-        }
-        None
-    }
+/// Whether what stands before a password names the other fields of a connection.
+fn is_connection(before: &[u8]) -> bool {
+    let near = before
+        .get(before.len().saturating_sub(400)..)
+        .unwrap_or_default();
+    let near = near.to_ascii_lowercase();
+    [
+        "host=",
+        "server=",
+        "dbname=",
+        "user=",
+        "data source=",
+        "user id=",
+        "uid=",
+    ]
+    .iter()
+    .any(|field| memchr::memmem::find(&near, field.as_bytes()).is_some())
 }
 
 /// `string`, `&str`, `Option<String>`: what stands between a name and its value.

@@ -115,7 +115,25 @@ pub(in crate::scan) fn words(name: &[u8]) -> Vec<String> {
 /// What a name promises; `None` if it names no secret.
 pub(in crate::scan) fn kind(name: &[u8]) -> Option<Kind> {
     let words = words(name);
-    kind_of(&words)
+    kind_of(&words).or_else(|| {
+        // `apiKeys.tiingo`: one of a collection.
+        let dot = name.iter().rposition(|byte| *byte == b'.')?;
+        is_collection(name.get(..dot)?).then_some(Kind::Key)
+    })
+}
+
+/// Whether a name is one of many secrets that stand below it.
+pub(in crate::scan) fn is_collection(name: &[u8]) -> bool {
+    let words = words(name);
+    let last = words.last().map_or("", String::as_str);
+    let before = words.iter().rev().nth(1).map_or("", String::as_str);
+    matches!(
+        last,
+        "apikeys" | "passwords" | "credentials" | "apisecrets" | "apitokens"
+    ) || matches!(
+        (before, last),
+        ("api" | "adapter", "keys" | "secrets" | "tokens")
+    )
 }
 
 fn kind_of(words: &[String]) -> Option<Kind> {
@@ -177,7 +195,8 @@ fn pair(before: &str, last: &str) -> Option<Kind> {
         (
             "api" | "access" | "secret" | "signing" | "socket" | "encryption" | "master" | "auth"
             | "data" | "shared" | "license" | "hmac" | "session" | "cookie" | "client" | "app"
-            | "storage" | "ingest" | "integration" | "webhook" | "subscription" | "sas",
+            | "storage" | "ingest" | "service" | "routing" | "integration" | "webhook"
+            | "subscription" | "sas",
             "key" | "keys",
         )
         | ("auth" | "authorization", "header")

@@ -5,32 +5,16 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::process::{Command, Stdio};
 
-use clsecrets::cipher::{CipherError, Nonces, with_plain};
+use clsecrets::cipher::with_plain;
 use clsecrets::envelope::{Draft, Edit, OpenOptions, Opened, Sealed, Tokens};
 use clsecrets::format::{Format, yaml::Yaml};
-use clsecrets::metadata::{Metadata, Recipient, Rule};
-use clsecrets::secret::{DataKey, SecretBytes};
-use clsecrets::tree::{Fields, Item, List, Map, Node, Path, Value};
+use clsecrets::metadata::Rule;
+use clsecrets::secret::SecretBytes;
+use clsecrets::tree::{Item, List, Map, Node, Path, Value};
 use zeroize::Zeroizing;
 
+use crate::support::sealing::{Counted, NOW, key, metadata};
 use crate::support::{peer, project, python};
-
-struct Counted(u64);
-
-impl Nonces for Counted {
-    fn next(&mut self) -> Result<[u8; 32], CipherError> {
-        self.0 += 1;
-        let mut nonce = [0; 32];
-        nonce[..8].copy_from_slice(&self.0.to_be_bytes());
-        Ok(nonce)
-    }
-}
-
-const NOW: i64 = 1_795_305_600;
-
-fn key() -> DataKey {
-    DataKey::from_bytes(&[7; 32]).unwrap()
-}
 
 pub(crate) fn sealed(text: &str) -> String {
     try_sealed(text).unwrap()
@@ -38,12 +22,7 @@ pub(crate) fn sealed(text: &str) -> String {
 
 pub(crate) fn try_sealed(text: &str) -> Option<String> {
     let draft = Draft::parse(&Yaml, Zeroizing::new(text.as_bytes().to_vec())).ok()?;
-    let fields = Fields::from([("recipient", "age1throwaway"), ("enc", "wrapped")]);
-    let recipient = Recipient {
-        kind: "age".to_owned(),
-        fields,
-    };
-    let metadata = Metadata::new(vec![recipient], Rule::default(), false);
+    let metadata = metadata(Rule::default(), false);
     let nonces = &mut Counted(0);
     let text = draft.seal(metadata, &key(), nonces, NOW, false, &Tokens::default());
     Some(String::from_utf8(text.ok()?.bytes.to_vec()).unwrap())

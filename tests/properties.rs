@@ -1,30 +1,11 @@
 //! Sealing and opening give the text back, and every change that the format can notice is noticed.
 
-use clsecrets::cipher::{CipherError, Nonces};
 use clsecrets::envelope::{Draft, EnvelopeError, OpenOptions, Sealed, Tokens};
 use clsecrets::format::{Format, yaml::Yaml};
-use clsecrets::metadata::{Metadata, Recipient, Rule, RuleKind};
-use clsecrets::secret::DataKey;
-use clsecrets::tree::Fields;
+use clsecrets::metadata::{Rule, RuleKind};
 use zeroize::Zeroizing;
 
-/// Nonces from a counter, so that a text is sealed to the same bytes each time.
-struct Counted(u64);
-
-impl Nonces for Counted {
-    fn next(&mut self) -> Result<[u8; 32], CipherError> {
-        self.0 += 1;
-        let mut nonce = [0; 32];
-        nonce[..8].copy_from_slice(&self.0.to_be_bytes());
-        Ok(nonce)
-    }
-}
-
-const NOW: i64 = 1_795_305_600;
-
-fn key() -> DataKey {
-    DataKey::from_bytes(&[7; 32]).unwrap()
-}
+use crate::support::sealing::{Counted, NOW, key, metadata};
 
 fn seal(text: &str, rule: Rule) -> Result<String, EnvelopeError> {
     let sealed = seal_as(&Yaml, text.as_bytes(), rule)?;
@@ -37,14 +18,8 @@ pub(crate) fn seal_as(
     rule: Rule,
 ) -> Result<Vec<u8>, EnvelopeError> {
     let draft = Draft::parse(format, Zeroizing::new(text.to_vec()))?;
-    let fields = Fields::from([("recipient", "age1throwaway"), ("enc", "wrapped")]);
-    let recipient = Recipient {
-        kind: "age".to_owned(),
-        fields,
-    };
-    let metadata = Metadata::new(vec![recipient], rule, false);
     let sealed = draft.seal(
-        metadata,
+        metadata(rule, false),
         &key(),
         &mut Counted(0),
         NOW,

@@ -3,25 +3,13 @@
 
 use std::fmt::Write as _;
 
-use clsecrets::cipher::{CipherError, Nonces};
 use clsecrets::envelope::{Draft, EnvelopeError, OpenOptions, Sealed, Tokens};
 use clsecrets::format::{Format, dotenv::Dotenv, ini::Ini, json::Json, yaml::Yaml};
-use clsecrets::metadata::{Metadata, Recipient, Rule, RuleKind};
-use clsecrets::secret::DataKey;
-use clsecrets::tree::Fields;
+use clsecrets::metadata::{Rule, RuleKind};
 use proptest::prelude::*;
 use zeroize::Zeroizing;
 
-struct Counted(u64);
-
-impl Nonces for Counted {
-    fn next(&mut self) -> Result<[u8; 32], CipherError> {
-        self.0 += 1;
-        let mut nonce = [0; 32];
-        nonce[..8].copy_from_slice(&self.0.to_be_bytes());
-        Ok(nonce)
-    }
-}
+use crate::support::sealing::{Counted, NOW, key, metadata};
 
 /// The text sealed and opened again; `None` where there is nothing to seal, or not safely.
 fn round_trip(
@@ -30,14 +18,12 @@ fn round_trip(
     rule: Rule,
     only_encrypted: bool,
 ) -> Option<String> {
-    let key = DataKey::from_bytes(&[7; 32]).unwrap();
+    let key = key();
     let draft = Draft::parse(format, Zeroizing::new(text.as_bytes().to_vec()));
     let draft = draft.unwrap_or_else(|error| panic!("{error} in {text:?}"));
-    let fields = Fields::from([("recipient", "age1throwaway"), ("enc", "wrapped")]);
-    let kind = "age".to_owned();
-    let metadata = Metadata::new(vec![Recipient { kind, fields }], rule, only_encrypted);
+    let metadata = metadata(rule, only_encrypted);
     let tokens = Tokens::default();
-    let sealed = match draft.seal(metadata, &key, &mut Counted(0), 0, false, &tokens) {
+    let sealed = match draft.seal(metadata, &key, &mut Counted(0), NOW, false, &tokens) {
         Err(
             EnvelopeError::NothingSelected { .. }
             | EnvelopeError::StrayComment(_)

@@ -37,6 +37,7 @@ pub struct Nonce {
 
 impl Nonce {
     fn decode(text: &[u8]) -> Result<Self, TokenError> {
+        // Room for whole groups of three bytes, which the decoder may ask for.
         let mut bytes = [0; NONCE_LEN + 2];
         let length = match LENIENT.decode_slice(text, &mut bytes) {
             Ok(length) => length,
@@ -217,6 +218,23 @@ mod tests {
             retyped.open(&cipher, b"a:").unwrap_err(),
             TokenError::NotOfType(Type::Int)
         );
+    }
+
+    #[test]
+    fn nonces_of_other_lengths_than_the_readers_take_are_refused_by_their_length() {
+        let key = key();
+        let cipher = Cipher::new(&key);
+        for length in [0_usize, 1, 12, 13, 16, 31, 32, 33, 34, 35, 400] {
+            let nonce = STANDARD.encode(vec![7; length]);
+            let text = format!("ENC[AES256_GCM,data:AA==,iv:{nonce},tag:AA==,type:str]");
+            let opened = Token::parse(text.as_bytes()).and_then(|token| token.open(&cipher, b"a:"));
+            let expected = match length {
+                0 => TokenError::NotAToken,
+                12 | 16 | 32 => CipherError::Tag.into(),
+                other => CipherError::NonceLength(other).into(),
+            };
+            assert_eq!(opened.unwrap_err(), expected, "{length}");
+        }
     }
 
     #[test]

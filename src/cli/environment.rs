@@ -11,7 +11,7 @@ use clsecrets::{Code, Error, format, fs};
 use zeroize::Zeroizing;
 
 use super::delivery::{Loaded, OpenedFile, OpenedFiles};
-use super::git::{self, AtHead};
+use super::git::{self, Committed};
 use super::opening::Opener;
 use super::{Context, digest};
 
@@ -97,7 +97,7 @@ fn rolled_back(
     let mut previous = Previous::Absent;
     for path in &environment.sealed {
         let shown = shown(path, base);
-        let AtHead::Text(text) = git::at(path, &revision) else {
+        let Committed::Text(text) = git::at(path, &revision) else {
             return Err(refuse(&format!("{shown} is not in commit {revision}")));
         };
         let sha256 = digest::sha256(&text);
@@ -128,12 +128,12 @@ fn rolled_back(
 /// `wallet_password` of a sealed file at HEAD.
 fn at_head_wallet(opener: &Opener<'_>, path: &Path, shown: &str) -> Previous {
     match git::at(path, "HEAD") {
-        AtHead::Text(text) => match open(opener, shown, text) {
+        Committed::Text(text) => match open(opener, shown, text) {
             Ok(opened) => wallet(&opened),
             Err(_) => Previous::Unreadable(format!("{shown} at HEAD does not open")),
         },
-        AtHead::Absent => Previous::Absent,
-        AtHead::Unknown(why) => Previous::Unreadable(why.to_owned()),
+        Committed::Absent => Previous::Absent,
+        Committed::Unknown(why) => Previous::Unreadable(why.to_owned()),
     }
 }
 
@@ -161,18 +161,18 @@ fn current(
         })?;
         let sha256 = digest::sha256(&sealed.bytes);
         let before = git::at(path, "HEAD");
-        let is_unchanged = matches!(&before, AtHead::Text(text) if *text == sealed.bytes);
+        let is_unchanged = matches!(&before, Committed::Text(text) if *text == sealed.bytes);
         let opened = open(opener, &shown, sealed.bytes)?;
         previous = joined(
             previous,
             match before {
-                AtHead::Text(_) if is_unchanged => wallet(&opened),
-                AtHead::Text(text) => match open(opener, &shown, text) {
+                Committed::Text(_) if is_unchanged => wallet(&opened),
+                Committed::Text(text) => match open(opener, &shown, text) {
                     Ok(opened) => wallet(&opened),
                     Err(_) => Previous::Unreadable(format!("{shown} at HEAD does not open")),
                 },
-                AtHead::Absent => Previous::Absent,
-                AtHead::Unknown(why) => Previous::Unreadable(why.to_owned()),
+                Committed::Absent => Previous::Absent,
+                Committed::Unknown(why) => Previous::Unreadable(why.to_owned()),
             },
         );
         files.push(OpenedFile {

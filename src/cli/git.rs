@@ -16,7 +16,7 @@ const ELSEWHERE: [&str; 6] = [
 ];
 
 /// A file as a commit has it.
-pub(crate) enum AtHead {
+pub(crate) enum Committed {
     /// This.
     Text(Zeroizing<Vec<u8>>),
     /// It has none.
@@ -26,30 +26,30 @@ pub(crate) enum AtHead {
 }
 
 /// A file as a commit has it.
-pub(crate) fn at(path: &Path, revision: &str) -> AtHead {
+pub(crate) fn at(path: &Path, revision: &str) -> Committed {
     let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else {
-        return AtHead::Unknown("no Git repository");
+        return Committed::Unknown("no Git repository");
     };
     if git(directory, &["rev-parse", "--git-dir"]).is_none() {
-        return AtHead::Unknown("no Git repository");
+        return Committed::Unknown("no Git repository");
     }
     if git(directory, &["rev-parse", "--verify", "--quiet", revision]).is_none() {
-        return AtHead::Absent;
+        return Committed::Absent;
     }
     let Some(name) = name.to_str() else {
-        return AtHead::Unknown("its name is no text");
+        return Committed::Unknown("its name is no text");
     };
     // A name is no pattern here, whatever characters it has.
     let list = ["--literal-pathspecs", "ls-tree", "-z", revision, "--", name];
     match git(directory, &list) {
-        None => AtHead::Unknown("Git cannot read HEAD"),
-        Some(listed) if listed.is_empty() => AtHead::Absent,
+        None => Committed::Unknown("Git cannot read that commit"),
+        Some(listed) if listed.is_empty() => Committed::Absent,
         Some(_) => match git(
             directory,
             &["cat-file", "blob", &format!("{revision}:./{name}")],
         ) {
-            Some(text) => AtHead::Text(Zeroizing::new(text)),
-            None => AtHead::Unknown("Git cannot read HEAD"),
+            Some(text) => Committed::Text(Zeroizing::new(text)),
+            None => Committed::Unknown("Git cannot read that commit"),
         },
     }
 }
@@ -118,6 +118,6 @@ mod tests {
     fn a_file_outside_of_a_repository_is_unknown() {
         let folder = tempfile::tempdir().unwrap();
         let found = at(&folder.path().join("a.yaml"), "HEAD");
-        assert!(matches!(found, AtHead::Unknown("no Git repository")));
+        assert!(matches!(found, Committed::Unknown("no Git repository")));
     }
 }

@@ -60,14 +60,8 @@ impl Ui {
     }
 
     /// Says what is under way until the result is dropped, on a terminal only.
-    pub(crate) fn working(&self, line: impl Fn() -> String + Send + 'static) -> Working {
-        if !io::stderr().is_terminal() {
-            return Working::silent();
-        }
-        Working::shown(line, |text| {
-            let mut stderr = io::stderr().lock();
-            let _ = write!(stderr, "\r\u{1b}[K{}", visible(text)).and_then(|()| stderr.flush());
-        })
+    pub(crate) fn working(&self, line: impl Fn() -> String + Send + Sync + 'static) -> Working {
+        Working::shown(move || visible(&line()).into_owned())
     }
 
     /// Whether a person is there to ask.

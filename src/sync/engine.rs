@@ -4,6 +4,8 @@
 //! targets converge one kind after the other ([`super::TARGET_KINDS`]); a failure leaves the others
 //! done, and a repeat finishes it. No atomicity across systems is claimed.
 
+use std::collections::{BTreeSet, HashSet};
+
 use futures_util::future::join_all;
 
 use super::guard::{self, Wallet};
@@ -92,15 +94,12 @@ pub async fn survey(
 
 /// Refuses all runs of which two would write the same object.
 pub fn collisions(surveys: &mut [Survey]) {
-    let mut seen: Vec<(String, String)> = Vec::new();
-    let mut twice: Vec<(String, String)> = Vec::new();
+    let mut seen = HashSet::new();
+    let mut twice = BTreeSet::new();
     let targets = surveys.iter().flat_map(|survey| &survey.targets);
     for (place, name) in targets.flat_map(Surveyed::places) {
-        let one = (place.to_owned(), name.to_owned());
-        if !place.is_empty() && seen.contains(&one) && !twice.contains(&one) {
-            twice.push(one);
-        } else {
-            seen.push(one);
+        if !place.is_empty() && !seen.insert((place, name)) {
+            twice.insert((place.to_owned(), name.to_owned()));
         }
     }
     for (place, name) in twice {

@@ -102,7 +102,7 @@ impl Surveyed {
         objects.map(|object| object.name.as_str())
     }
 
-    /// The names of all objects and of what the profile could produce, and where they are.
+    /// Where all objects of the run are, and their names.
     pub(super) fn places(&self) -> impl Iterator<Item = (&str, &str)> {
         let objects = self.plans.iter().map(|plan| plan.desired.name.as_str());
         let objects = objects.chain(self.names());

@@ -12,6 +12,7 @@
 mod act;
 mod leaks;
 mod peers;
+pub(crate) mod sealing;
 mod transcript;
 
 use std::collections::BTreeMap;

@@ -238,8 +238,11 @@ fn a_person_sees_how_far_a_slow_run_came_and_a_script_does_not() {
     let (mut place, proxy) = behind_a_proxy();
     proxy.on("PATCH secrets", Fault::Slow(Duration::from_millis(900)));
     let run = place.world.scene.cmd(["sync", "--env", "dev"]);
-    let run = run.on_terminal(&[("[y/N]", "y")]).run().succeeds();
-    run.stdout_has("\r\u{1b}[K0 of 4 written")
+    let run = run.env("TERM", "xterm").on_terminal(&[("[y/N]", "y")]);
+    let run = run.run().succeeds();
+    // The line goes again.
+    run.stdout_has("0 of 4 written")
+        .stdout_has("\r\u{1b}[2K")
         .stdout_has("4 created");
     place.world.set("tiingo_api_key", Some("changed-key-000"));
     place

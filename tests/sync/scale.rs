@@ -1,7 +1,7 @@
 //! Many secrets: how many requests a run makes, how long it takes beside others, how much memory it
 //! needs. Ratios within one run, because machines differ.
 //!
-//! `cargo test --test main -- --ignored --nocapture sync::scale`
+//! `make bench` runs them; they take minutes, and so no place among the other tests.
 
 use std::fmt::Write as _;
 use std::process::Command;
@@ -89,7 +89,7 @@ fn report(survey: &Survey) -> Report {
 }
 
 #[test]
-#[ignore = "figures: takes a minute"]
+#[ignore = "figures: make bench"]
 fn five_hundred_secrets_are_created_ten_times_as_fast_as_by_kubectl() {
     const COUNT: usize = 500;
     let place = Place::new();
@@ -180,7 +180,7 @@ fn bare(place: &Place, namespace: &str, count: usize) -> Duration {
 }
 
 #[test]
-#[ignore = "figures: takes a minute"]
+#[ignore = "figures: make bench"]
 fn a_thousand_and_a_thousand_in_sync_cost_few_reads_and_no_write() {
     const COUNT: usize = 1000;
     let place = Place::new();
@@ -203,7 +203,7 @@ fn a_thousand_and_a_thousand_in_sync_cost_few_reads_and_no_write() {
 }
 
 #[test]
-#[ignore = "figures: takes a minute"]
+#[ignore = "figures: make bench"]
 fn a_thousand_texts_in_sync_cost_fifty_reads_and_no_write() {
     // The client for AWS reads the process environment itself, so that a process of its own runs it.
     const COUNT: usize = 1000;
@@ -257,7 +257,7 @@ fn look_at_texts(count: usize, _url: &str) {
 }
 
 #[test]
-#[ignore = "figures: takes a minute"]
+#[ignore = "figures: make bench"]
 fn a_thousand_secrets_fit_into_sixty_megabytes() {
     let mut place = Place::new();
     for number in 0..1000 {

@@ -120,6 +120,22 @@ fn what_uses_a_written_secret_restarts_once_and_nothing_else_does() {
 }
 
 #[test]
+fn a_workload_behind_a_hundred_others_is_found() {
+    let place = Place::new();
+    for number in 0..100 {
+        let name = format!("other-{number:03}");
+        place.workload("Deployment", &name, &mounting("other"));
+    }
+    place.deployment("tiingo");
+    let report = place.world.apply();
+    assert_eq!(
+        report["targets"][0]["restarts"][0]["workload"],
+        "deployment/tiingo"
+    );
+    assert!(place.revision("Deployment", "tiingo").is_some());
+}
+
+#[test]
 fn a_restart_that_an_interrupted_run_left_out_is_made_up_for() {
     let mut place = Place::new();
     place.workload("Deployment", "tiingo", &referring("tiingo"));

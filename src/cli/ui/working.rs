@@ -1,14 +1,13 @@
 //! A line that says what is under way, on a terminal only; it goes when the work is done.
 
 use std::fmt;
-use std::sync::mpsc::{self, RecvTimeoutError};
-use std::thread::{self, JoinHandle};
+use std::sync::Arc;
 use std::time::Duration;
 
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
+
 /// Shows the line until it is dropped.
-pub(crate) struct Working {
-    painter: Option<(mpsc::Sender<()>, JoinHandle<()>)>,
-}
+pub(crate) struct Working(ProgressBar);
 
 /// What is quicker is not worth a line.
 const PATIENCE: Duration = Duration::from_millis(400);
@@ -16,42 +15,26 @@ const PATIENCE: Duration = Duration::from_millis(400);
 const EVERY: Duration = Duration::from_millis(150);
 
 impl Working {
-    /// Shows nothing.
-    pub(super) fn silent() -> Self {
-        Self { painter: None }
-    }
-
-    /// Paints what `line` says, again and again; an empty text takes the line away.
-    pub(super) fn shown(
-        line: impl Fn() -> String + Send + 'static,
-        paint: impl Fn(&str) + Send + 'static,
-    ) -> Self {
-        let (sender, stop) = mpsc::channel();
-        let painter = thread::spawn(move || {
-            let mut pause = PATIENCE;
-            let mut is_painted = false;
-            while stop.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
-                paint(&line());
-                is_painted = true;
-                pause = EVERY;
+    /// Shows what `line` says, again and again, unless standard error is no terminal.
+    pub(super) fn shown(line: impl Fn() -> String + Send + Sync + 'static) -> Self {
+        let line = Arc::new(line);
+        let write = move |state: &ProgressState, text: &mut dyn fmt::Write| {
+            if state.elapsed() >= PATIENCE {
+                let _ = text.write_str(&line());
             }
-            if is_painted {
-                paint("");
-            }
-        });
-        Self {
-            painter: Some((sender, painter)),
+        };
+        let bar = ProgressBar::new_spinner();
+        if let Ok(style) = ProgressStyle::with_template("{line}") {
+            bar.set_style(style.with_key("line", write));
+            bar.enable_steady_tick(EVERY);
         }
+        Self(bar)
     }
 }
 
 impl Drop for Working {
     fn drop(&mut self) {
-        if let Some((stop, painter)) = self.painter.take() {
-            drop(stop);
-            // A painter that panicked has painted its last line.
-            let _ = painter.join();
-        }
+        self.0.finish_and_clear();
     }
 }
 

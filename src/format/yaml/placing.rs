@@ -44,12 +44,14 @@ impl Splice<'_> {
         let layout = self.layout;
         let count = layout.documents.len();
         // The last cut that ends at a byte, so that many documents are not searched for each.
-        let mut wanted: Vec<usize> = Vec::new();
-        for place in &layout.documents {
-            if let RootPlace::Block { end, .. } = place.root {
-                wanted.push(end);
-            }
-        }
+        let block_ends = layout
+            .documents
+            .iter()
+            .filter_map(|place| match place.root {
+                RootPlace::Block { end, .. } => Some(end),
+                RootPlace::Flow { .. } => None,
+            });
+        let mut wanted: Vec<usize> = block_ends.collect();
         wanted.sort_unstable();
         let ends = self.cuts.ends(&wanted);
         for (number, place) in layout.documents.iter().enumerate() {

@@ -73,12 +73,8 @@ impl Kubernetes {
                     _ => wipe(&mut stored),
                 }
             }
-            match page.metadata.continue_.filter(|token| !token.is_empty()) {
-                Some(token) => {
-                    let token: String =
-                        url::form_urlencoded::byte_serialize(token.as_bytes()).collect();
-                    path = format!("{first}&continue={token}");
-                }
+            match page.metadata.after(&first) {
+                Some(next) => path = next,
                 None => return Ok(Some(found)),
             }
         }
@@ -128,10 +124,23 @@ struct Page {
     items: Vec<Stored>,
 }
 
+/// Where a list goes on.
 #[derive(Default, serde::Deserialize)]
-struct PageMeta {
+pub(super) struct PageMeta {
     #[serde(rename = "continue")]
     continue_: Option<String>,
+}
+
+impl PageMeta {
+    /// The page behind this one, of a list whose first page has this path.
+    pub(super) fn after(&self, first: &str) -> Option<String> {
+        let token = self
+            .continue_
+            .as_deref()
+            .filter(|token| !token.is_empty())?;
+        let token: String = url::form_urlencoded::byte_serialize(token.as_bytes()).collect();
+        Some(format!("{first}&continue={token}"))
+    }
 }
 
 async fn page(client: &Client, path: &str) -> Result<Option<Page>, TargetError> {

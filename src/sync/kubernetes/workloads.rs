@@ -5,6 +5,7 @@
 
 use serde::Deserialize;
 
+use super::read::PageMeta;
 use super::rollout::State;
 use super::{Answer, Kubernetes, Subject, Verb};
 use crate::keys::Task;
@@ -13,6 +14,9 @@ use crate::sync::{Fault, TargetError};
 
 /// Where the versions stand that a workload was started with.
 const REVISION: &str = "clsecrets.dev/revision";
+
+/// Workloads of one page.
+const PAGE: usize = 100;
 
 /// Kinds of workloads: as people write them, and as the API does.
 const KINDS: [(&str, &str); 3] = [
@@ -38,22 +42,9 @@ impl Workloads for Kubernetes {
                 if !ids.is_empty() {
                     break;
                 }
-                let path = format!("{}?limit=500", self.apps(resource, ""));
-                match self.client.send(Verb::Get, &path, None).await? {
-                    Answer::Done(body) => {
-                        let list: List =
-                            serde_json::from_slice(&body).map_err(|_| strange(kind))?;
-                        let all = list.items.into_iter();
-                        found.extend(all.map(|stored| {
-                            let name = stored.metadata.name.clone();
-                            stored.workload(kind, &name)
-                        }));
-                    }
-                    Answer::Refused(refusal) if refusal.status == 403 => unlisted.push(resource),
-                    Answer::Refused(refusal) => {
-                        let subject = Subject { kind, name: "" };
-                        return Err(refusal.explain(&self.config, subject, "list"));
-                    }
+                match self.of_kind(kind, resource).await? {
+                    Some(all) => found.extend(all),
+                    None => unlisted.push(resource),
                 }
             }
             Ok((found, unlisted))
@@ -121,6 +112,35 @@ impl Workloads for Kubernetes {
 }
 
 impl Kubernetes {
+    /// All workloads of a kind, page by page; `None` where the caller may not list them.
+    async fn of_kind(
+        &self,
+        kind: &'static str,
+        resource: &str,
+    ) -> Result<Option<Vec<Workload>>, TargetError> {
+        let first = format!("{}?limit={PAGE}", self.apps(resource, ""));
+        let mut path = first.clone();
+        let mut found = Vec::new();
+        loop {
+            let list: List = match self.client.send(Verb::Get, &path, None).await? {
+                Answer::Done(body) => serde_json::from_slice(&body).map_err(|_| strange(kind))?,
+                Answer::Refused(refusal) if refusal.status == 403 => return Ok(None),
+                Answer::Refused(refusal) => {
+                    let subject = Subject { kind, name: "" };
+                    return Err(refusal.explain(&self.config, subject, "list"));
+                }
+            };
+            found.extend(list.items.into_iter().map(|stored| {
+                let name = stored.metadata.name.clone();
+                stored.workload(kind, &name)
+            }));
+            match list.metadata.after(&first) {
+                Some(next) => path = next,
+                None => return Ok(Some(found)),
+            }
+        }
+    }
+
     async fn load<T: for<'de> Deserialize<'de>>(&self, id: &str) -> Result<T, TargetError> {
         let (kind, name) = parts(id)?;
         let path = self.apps(resource(kind), name);
@@ -184,6 +204,8 @@ fn strange(kind: &str) -> TargetError {
 
 #[derive(Deserialize)]
 struct List {
+    #[serde(default)]
+    metadata: PageMeta,
     items: Vec<Stored>,
 }
 

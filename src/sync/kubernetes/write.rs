@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 use super::{Answer, Kubernetes, Verb, secret, unreadable};
 use crate::secret::SecretBytes;
@@ -181,9 +181,7 @@ impl Kubernetes {
             body.push('"');
         }
         body.push_str("}}");
-        let bytes = Zeroizing::new(body.as_bytes().to_vec());
-        body.zeroize();
-        bytes
+        Zeroizing::new(std::mem::take(&mut *body).into_bytes())
     }
 }
 

@@ -15,6 +15,7 @@ fn the_common_layout_is_read_and_means_the_same_to_both_readers() {
         "a: b\n",
         "a: b",
         "a:\n    b: c\n    d: 'e'\nf: \"g\"\n",
+        "a:\n  k: b\nc:\n  k: d\n",
         "a:\n  - b\n  - 'it''s'\n  - 12\nc: d\n",
         "a:\n- b\n- c: d\n  e: f\n-   g: h\n    i: j\nk: l\n",
         "a:\n  - - b\n    - c\n  - - d\n",

@@ -23,6 +23,7 @@ mod opening;
 mod places;
 mod reference;
 mod render;
+mod scan;
 mod sealing;
 mod set;
 mod status;
@@ -75,6 +76,7 @@ enum Command {
     Sync(Box<sync::Args>),
     Status(status::Args),
     Hook(hook::Args),
+    Scan(scan::Args),
     Completion(completion::Args),
     #[command(hide = true)]
     Man(reference::ManArgs),
@@ -138,6 +140,7 @@ fn run(command: &Command, context: &Context) -> Outcome {
         Command::Sync(args) => sync::run(args, context),
         Command::Status(args) => status::run(args, context),
         Command::Hook(args) => hook::run(args, context),
+        Command::Scan(args) => scan::run(args, context),
         Command::Completion(args) => completion::run(args, context),
         Command::Man(args) => reference::man(args, context),
         Command::Reference(args) => reference::reference(args, context),

@@ -13,6 +13,8 @@ mod environments;
 mod flat;
 mod groups;
 mod hook;
+mod hook_states;
+mod hook_ways;
 mod init;
 mod keys;
 mod process;

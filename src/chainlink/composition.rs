@@ -53,7 +53,10 @@ impl Composition {
     pub(super) fn uses(&self, key: &str) -> bool {
         match self {
             Self::Key { key: own, .. } => {
-                own == key || own.strip_prefix(key).is_some_and(|rest| rest.starts_with('.'))
+                own == key
+                    || own
+                        .strip_prefix(key)
+                        .is_some_and(|rest| rest.starts_with('.'))
             }
             Self::Lines(parts) => parts.iter().any(|part| part.uses(key)),
             Self::Json(fields) => fields.iter().any(|(_, part)| part.uses(key)),
@@ -116,9 +119,7 @@ impl Maker<'_> {
                 }
             },
             Composition::Literal(text) => Some((SecretBytes::copy_of(text.as_bytes()), Vec::new())),
-            Composition::Given { value, source } => {
-                Some((value.duplicate(), vec![source.clone()]))
-            }
+            Composition::Given { value, source } => Some((value.duplicate(), vec![source.clone()])),
             Composition::Lines(parts) => self.lines(parts, findings),
             Composition::Dsn(dsn) => self.dsn(dsn, findings),
             Composition::Json(fields) => self.json(fields, findings),
@@ -199,7 +200,10 @@ impl Maker<'_> {
             Composition::Key { key, .. } => {
                 let slot = self.credentials.by_key(key);
                 let wallet = slot.filter(|slot| slot.kind == Kind::WalletPassword);
-                wallet.map(|slot| (node_of(slot), Part::Whole)).into_iter().collect()
+                wallet
+                    .map(|slot| (node_of(slot), Part::Whole))
+                    .into_iter()
+                    .collect()
             }
             Composition::Lines(parts) => within(parts),
             Composition::Json(fields) => fields

@@ -189,11 +189,12 @@ impl Credentials {
 
     /// The text of a key as a file writes it, known or not.
     pub fn by_key(&self, key: &str) -> Option<&Slot> {
-        let slots = self.slots.values().chain(self.others.values());
+        let mut slots = self.slots.values().chain(self.others.values());
+        let long = model::ALIASES.iter().find(|(alias, _)| *alias == key);
         slots
-            .into_iter()
             .find(|slot| slot.key == key)
             .or_else(|| self.get(&key.replace('.', "/")))
+            .or_else(|| self.get(long?.1))
     }
 
     /// Keys that the model does not know.
@@ -210,7 +211,9 @@ impl Credentials {
         if let Some(field) = known.clone().find(|field| field.name == key) {
             return self.take(&field.shape, node, spot, findings);
         }
-        let stem = key.strip_suffix(model::API_KEY).filter(|stem| !stem.is_empty());
+        let stem = key
+            .strip_suffix(model::API_KEY)
+            .filter(|stem| !stem.is_empty());
         if let Some(stem) = stem {
             let stem = plain(stem);
             self.adapters
@@ -260,13 +263,7 @@ impl Credentials {
         }
     }
 
-    fn take(
-        &mut self,
-        shape: &Shape,
-        node: &Node,
-        spot: Spot<'_>,
-        findings: &mut Vec<Finding>,
-    ) {
+    fn take(&mut self, shape: &Shape, node: &Node, spot: Spot<'_>, findings: &mut Vec<Finding>) {
         match (shape, node) {
             (Shape::Text(kind), Node::Leaf(leaf)) => self.text(*kind, leaf, spot, findings),
             (Shape::Fields(fields), Node::Map(map)) => {
@@ -279,8 +276,7 @@ impl Credentials {
                         }
                         None if pair.key.ends_with(model::CLEAR) => {}
                         None => {
-                            let names: Vec<&str> =
-                                fields.iter().map(|field| field.name).collect();
+                            let names: Vec<&str> = fields.iter().map(|field| field.name).collect();
                             let meant = format!("one of {}", names.join(", "));
                             self.add_unknown(&spot, &pair.value, Some(meant));
                         }
@@ -313,7 +309,9 @@ impl Credentials {
                     self.take(of, item, below, findings);
                 }
             }
-            (_, Node::Leaf(Leaf { value, .. })) if value.is_empty() && !matches!(shape, Shape::Text(_)) => {
+            (_, Node::Leaf(Leaf { value, .. }))
+                if value.is_empty() && !matches!(shape, Shape::Text(_)) =>
+            {
                 // An empty section is none.
             }
             (_, node) => findings.push(not_a(shape, node, &spot)),

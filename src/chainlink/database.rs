@@ -332,7 +332,10 @@ mod tests {
             "postgres://u:canary@h",
             "canary",
         ] {
-            assert!(check_url(&SecretBytes::copy_of(bad.as_bytes())).is_err(), "{bad}");
+            assert!(
+                check_url(&SecretBytes::copy_of(bad.as_bytes())).is_err(),
+                "{bad}"
+            );
         }
     }
 

@@ -294,7 +294,13 @@ HTTPURL = "https://rpc.example.net/TOKEN"
         let (credentials, settings) = (read(CLEAR), settings());
         let environment = Environment::default();
         let mut findings = Vec::new();
-        let node = Node::new(&settings, &environment, &credentials, "postgresql", &mut findings);
+        let node = Node::new(
+            &settings,
+            &environment,
+            &credentials,
+            "postgresql",
+            &mut findings,
+        );
         let mut whole = Vec::new();
         let one = text(secrets(&node, &credentials));
         paths(&one.parse().unwrap(), "", &mut whole);

@@ -186,21 +186,31 @@ fn hex(text: &str) -> Option<Vec<u8>> {
 pub(super) mod tests {
     use super::*;
 
-    /// The example of the definition of Web3 Secret Storage; its password is `testpassword`.
-    pub(in super::super) const EXAMPLE: &str = r#"{"crypto":{"cipher":"aes-128-ctr","cipherparams":{"iv":"83dbcc02d8ccb40e466191a123791e0e"},"ciphertext":"d172bf743a674da9cdad04534d56926ef8358534d458fffccd4e6ad2fbde479c","kdf":"scrypt","kdfparams":{"dklen":32,"n":262144,"p":8,"r":1,"salt":"ab0c7876052600dd703518d6fc3fe8984592145b591fc8fb5c6d43190334ba19"},"mac":"2103ac29920d71da29f15d75b4a16dbe95cfd7ff8faea1056c33131d846e3097"},"address":"008aeeda4d805471df9b2a5b0f38a0c3bcba786b","id":"3198bc9c-6672-5ab3-d995-4942343ae5b6","version":3}"#;
+    /// A key as the node exports it for a chain, made with other implementations of the functions;
+    /// its password is [`PASSWORD`]. It is the key of nobody.
+    pub(in super::super) const EXAMPLE: &str = r#"{"crypto":{"cipher":"aes-128-ctr","cipherparams":{"iv":"83dbcc02d8ccb40e466191a123791e0e"},"ciphertext":"6465666768696a6b6c6d6e6f707172737475767778797a7b7c7d7e7f80818283","kdf":"scrypt","kdfparams":{"dklen":32,"n":4096,"p":6,"r":8,"salt":"000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"},"mac":"73d68b872ab5ae2db002eab9b2887690f4bda231d8a6a518361af0ca5f20ebc4"},"address":"008aeeda4d805471df9b2a5b0f38a0c3bcba786b","id":"3198bc9c-6672-5ab3-d995-4942343ae5b6","version":3}"#;
+
+    /// The same as a wrapper of the node's.
+    pub(in super::super) const WRAPPER: &str = r#"{"crypto":{"cipher":"aes-128-ctr","cipherparams":{"iv":"83dbcc02d8ccb40e466191a123791e0e"},"ciphertext":"6465666768696a6b6c6d6e6f707172737475767778797a7b7c7d7e7f80818283","kdf":"scrypt","kdfparams":{"dklen":32,"n":4096,"p":6,"r":8,"salt":"000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"},"mac":"68e2d9ddd3b8e1b0e1594aff0efd5257d282d968a683c78e309750eca195fbbf"},"keyType":"P2P","peerID":"p2p_12D3"}"#;
+
+    pub(in super::super) const PASSWORD: &str = "an-export-password-01";
 
     fn secret(text: &str) -> SecretBytes {
         SecretBytes::copy_of(text.as_bytes())
     }
 
     #[test]
-    fn the_example_of_the_definition_opens_with_its_password_only() {
+    fn a_key_opens_with_its_password_only() {
         let key = Exported::parse(&secret(EXAMPLE)).unwrap();
         assert_eq!(key.is_evm(), Ok(()));
         assert!(key.has_address("0x008AEEDA4D805471df9b2a5b0f38a0c3bcba786b"));
         assert!(!key.has_address("0x108AEEDA4D805471df9b2a5b0f38a0c3bcba786b"));
-        assert_eq!(key.opens(&secret("testpassword")), Opens::Yes);
-        assert_eq!(key.opens(&secret("testpassworD")), Opens::No);
+        assert_eq!(key.opens(&secret(PASSWORD)), Opens::Yes);
+        assert_eq!(key.opens(&secret("an-export-password-02")), Opens::No);
+        let wrapper = Exported::parse(&secret(WRAPPER)).unwrap();
+        assert_eq!(wrapper.is_wrapper("P2P"), Ok(()));
+        assert_eq!(wrapper.opens(&secret(PASSWORD)), Opens::Yes);
+        assert_eq!(wrapper.opens(&secret("another")), Opens::No);
     }
 
     #[test]
@@ -209,7 +219,10 @@ pub(super) mod tests {
             ("", "is no JSON"),
             ("[]", "is no JSON object"),
             ("{}", "has no complete crypto section"),
-            (r#"{"crypto":{"cipher":"x"}}"#, "has no complete crypto section"),
+            (
+                r#"{"crypto":{"cipher":"x"}}"#,
+                "has no complete crypto section",
+            ),
         ] {
             assert_eq!(Exported::parse(&secret(text)).unwrap_err(), says, "{text}");
         }
@@ -220,8 +233,8 @@ pub(super) mod tests {
         let key = Exported::parse(&secret(&wrapper)).unwrap();
         assert_eq!(key.is_wrapper("P2P"), Ok(()));
         assert!(key.is_wrapper("CSA").is_err() && key.is_evm().is_err());
-        let greedy = EXAMPLE.replace("262144", "1125899906842624");
+        let greedy = EXAMPLE.replace("4096", "1125899906842624");
         let key = Exported::parse(&secret(&greedy)).unwrap();
-        assert_eq!(key.opens(&secret("testpassword")), Opens::Unknown);
+        assert_eq!(key.opens(&secret(PASSWORD)), Opens::Unknown);
     }
 }

@@ -122,9 +122,7 @@ impl<'a> Node<'a> {
             match (get(which.url), get(which.password)) {
                 (Some(url), Some(password)) => {
                     let message = format!("{} and {} exclude one another", password.key, url.key);
-                    findings.push(
-                        Finding::new("V006", url.at(), message).fix("keep one of them"),
-                    );
+                    findings.push(Finding::new("V006", url.at(), message).fix("keep one of them"));
                     return None;
                 }
                 (Some(url), None) => {

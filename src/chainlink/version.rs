@@ -39,7 +39,12 @@ mod tests {
 
     #[test]
     fn what_image_tags_say_is_read_and_ordered() {
-        for (text, shown) in [("2.26", "2.26"), ("v2.6.1", "2.6"), ("1.8.0-nonroot", "1.8"), ("2", "2.0")] {
+        for (text, shown) in [
+            ("2.26", "2.26"),
+            ("v2.6.1", "2.6"),
+            ("1.8.0-nonroot", "1.8"),
+            ("2", "2.0"),
+        ] {
             assert_eq!(Version::parse(text).unwrap().to_string(), shown);
         }
         for text in ["", "latest", "2.x", "a.b"] {

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
+use clsecrets::chainlink::model::Kind;
 use clsecrets::chainlink::rules::{self, Subject};
 use clsecrets::chainlink::{self, At, Credentials, Finding, Objects, Projection};
-use clsecrets::chainlink::model::Kind;
 use clsecrets::config::environments::Target;
 use clsecrets::config::{Environment, Environments};
 use clsecrets::envelope::{Draft, Opened};
@@ -168,14 +168,23 @@ impl Loaded {
                 Password::Plain(plain) => ("password", Kind::DatabasePassword, plain),
             };
             let source = format!("password_from {}", kept.name);
-            credentials.add(&format!("{}/{path}", kept.place), source, kind, value.duplicate());
+            credentials.add(
+                &format!("{}/{path}", kept.place),
+                source,
+                kind,
+                value.duplicate(),
+            );
         }
         Ok((credentials, findings))
     }
 
     /// What goes where; with `only`, the targets of another kind are not selected. Refuses what the
     /// rules refuse, but for those that are skipped.
-    pub(crate) fn deliver(mut self, only: Option<&str>, skip: &[String]) -> Result<Delivery, Error> {
+    pub(crate) fn deliver(
+        mut self,
+        only: Option<&str>,
+        skip: &[String],
+    ) -> Result<Delivery, Error> {
         let (credentials, mut findings) = self.credentials()?;
         self.environment.take_nodes_of(&credentials);
         let objects = Objects::new(&self.environment, &credentials, &mut findings);
@@ -240,7 +249,9 @@ impl Loaded {
             .iter()
             .map(|found| {
                 let (file, line) = self.place(&found.at);
-                let Finding { rule, message, fix, .. } = found;
+                let Finding {
+                    rule, message, fix, ..
+                } = found;
                 format!("{file}:{line}: {rule} {message}; {fix}")
             })
             .collect();
@@ -331,4 +342,3 @@ fn configured(target: &Target, base: &Path, manager: &str, set: Option<String>) 
         }),
     }
 }
-

@@ -109,7 +109,13 @@ pub(crate) fn of_clear(path: &Path) -> Known {
     if git(directory, &["rev-parse", "--git-dir"]).is_none() {
         return Known::Unknown;
     }
-    let tracked = ["--literal-pathspecs", "ls-files", "--error-unmatch", "--", path];
+    let tracked = [
+        "--literal-pathspecs",
+        "ls-files",
+        "--error-unmatch",
+        "--",
+        path,
+    ];
     if git(directory, &tracked).is_some() {
         return Known::Tracked;
     }

@@ -27,8 +27,12 @@ impl Head {
     /// Those of an opened file.
     pub(crate) fn of(opened: &Opened) -> Self {
         let (credentials, findings) = Credentials::read(&[("", opened.tree())]);
-        let wallets = credentials.all().filter(|(_, slot)| slot.kind == Kind::WalletPassword);
-        let unclear = findings.iter().any(|found| found.message.contains("wallet_password"));
+        let wallets = credentials
+            .all()
+            .filter(|(_, slot)| slot.kind == Kind::WalletPassword);
+        let unclear = findings
+            .iter()
+            .any(|found| found.message.contains("wallet_password"));
         Self {
             found: wallets
                 .map(|(path, slot)| (path.to_owned(), slot.value.duplicate()))
@@ -50,7 +54,10 @@ impl Head {
     pub(crate) fn of_node(&self, node: &str) -> Previous {
         let own = format!("nodes/{node}/wallet_password");
         let get = |wanted: &str| self.found.iter().find(|(path, _)| path == wanted);
-        match (get(&own).or_else(|| get("wallet_password")), &self.unreadable) {
+        match (
+            get(&own).or_else(|| get("wallet_password")),
+            &self.unreadable,
+        ) {
             (Some((_, value)), _) => Previous::Value(value.duplicate()),
             (None, Some(why)) => Previous::Unreadable(why.clone()),
             (None, None) => Previous::Absent,
@@ -63,9 +70,9 @@ mod tests {
     use super::*;
 
     fn head(pairs: &[(&str, &str)]) -> Head {
-        let pairs = pairs.iter().map(|(path, value)| {
-            ((*path).to_owned(), SecretBytes::copy_of(value.as_bytes()))
-        });
+        let pairs = pairs
+            .iter()
+            .map(|(path, value)| ((*path).to_owned(), SecretBytes::copy_of(value.as_bytes())));
         Head {
             found: pairs.collect(),
             unreadable: None,

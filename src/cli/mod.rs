@@ -10,6 +10,7 @@ mod delivery;
 mod digest;
 mod encrypt;
 mod environment;
+mod r#gen;
 mod git;
 mod guarding;
 mod hardening;
@@ -73,6 +74,7 @@ enum Command {
     Set(Box<set::Args>),
     Render(render::Args),
     Validate(Box<validate::Args>),
+    Gen(Box<r#gen::Args>),
     Sync(Box<sync::Args>),
     Status(status::Args),
     Hook(hook::Args),
@@ -137,6 +139,7 @@ fn run(command: &Command, context: &Context) -> Outcome {
         Command::Set(args) => set::run(args, context),
         Command::Render(args) => render::run(args, context),
         Command::Validate(args) => validate::run(args, context),
+        Command::Gen(args) => r#gen::run(args, context),
         Command::Sync(args) => sync::run(args, context),
         Command::Status(args) => status::run(args, context),
         Command::Hook(args) => hook::run(args, context),

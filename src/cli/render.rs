@@ -117,7 +117,9 @@ fn show(assignment: &Assignment, hex: bool, context: &Context) -> Result<(), Err
             let bytes = entry.value.expose();
             let (label, name, key) = (assignment.config.label(), &object.name, &entry.key);
             let length = bytes.len();
-            context.ui.line(&format!("--- {label} {name} {key} ({length} bytes)"))?;
+            context
+                .ui
+                .line(&format!("--- {label} {name} {key} ({length} bytes)"))?;
             if hex {
                 context.ui.result(&dump(bytes))?;
             } else {
@@ -144,7 +146,13 @@ fn dump(bytes: &[u8]) -> Zeroizing<Vec<u8>> {
             }
         }
         text.push_str("  |");
-        let plain = |byte: &u8| if byte.is_ascii_graphic() { char::from(*byte) } else { '.' };
+        let plain = |byte: &u8| {
+            if byte.is_ascii_graphic() {
+                char::from(*byte)
+            } else {
+                '.'
+            }
+        };
         text.extend(line.iter().map(plain));
         text.push_str("|\n");
     }

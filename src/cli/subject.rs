@@ -54,7 +54,9 @@ pub(crate) fn environment(
         let version = version.or(environment.node.version.as_deref());
         Ok(NodeSettings {
             name: name.to_owned(),
-            version: version.map(|text| read_version(text, environment)).transpose()?,
+            version: version
+                .map(|text| read_version(text, environment))
+                .transpose()?,
             user_email: node
                 .user_email
                 .clone()
@@ -219,7 +221,9 @@ fn composition(
             source: format!("secretsmanager {}", from.secretsmanager),
         });
     }
-    Ok(Composition::Literal(made.literal.clone().unwrap_or_default()))
+    Ok(Composition::Literal(
+        made.literal.clone().unwrap_or_default(),
+    ))
 }
 
 /// A file beside `clsecrets.yaml`; not one elsewhere, which a pull request could name.
@@ -227,11 +231,13 @@ fn given(file: &Path, environments: &Environments) -> Result<Composition, Error>
     let base = environments.directory();
     let path = base.join(file);
     let refuse = |why: &str| {
-        Error::new(Code::Failed, format!("objects: file {} {why}", file.display()))
+        Error::new(
+            Code::Failed,
+            format!("objects: file {} {why}", file.display()),
+        )
     };
-    let real = std::fs::canonicalize(&path).map_err(|error| {
-        refuse(&format!("cannot be read: {}", fs::plain(&error)))
-    })?;
+    let real = std::fs::canonicalize(&path)
+        .map_err(|error| refuse(&format!("cannot be read: {}", fs::plain(&error))))?;
     let base = std::fs::canonicalize(base).unwrap_or_else(|_| base.to_owned());
     if !real.starts_with(&base) {
         return Err(refuse("lies outside of the directory of clsecrets.yaml"));

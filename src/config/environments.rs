@@ -241,7 +241,11 @@ fn shape_of(raw: &RawEnvironment) -> Result<(), String> {
             return Err(format!("object {name} needs either keys or a value"));
         }
         let kinds = ["directory", "kubernetes", "secretsmanager"];
-        if let Some(kind) = object.only.iter().find(|kind| !kinds.contains(&kind.as_str())) {
+        if let Some(kind) = object
+            .only
+            .iter()
+            .find(|kind| !kinds.contains(&kind.as_str()))
+        {
             return Err(format!("object {name}: {kind} is no kind of target"));
         }
         let mut values: Vec<&Value> = object.keys.values().chain(&object.value).collect();

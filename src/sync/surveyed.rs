@@ -153,7 +153,8 @@ impl Surveyed {
                     ours
                 }
                 Ok(None) => {
-                    self.note = Some("may not be listed, so what is no longer desired is not found");
+                    self.note =
+                        Some("may not be listed, so what is no longer desired is not found");
                     Vec::new()
                 }
                 Err(error) => return vec![self.failure(None, &error)],
@@ -287,7 +288,11 @@ impl Surveyed {
 
     /// Whether the wallet password of a node is to be here; what is restored first is guarded then.
     pub(super) fn delivers_wallet(&self, node: &str) -> bool {
-        let own = self.projection.wallet.iter().filter(|place| place.node == node);
+        let own = self
+            .projection
+            .wallet
+            .iter()
+            .filter(|place| place.node == node);
         let own: Vec<Place> = own.cloned().collect();
         let is_restored = |plan: &&Plan| plan.judged.verdict == Verdict::Restore;
         let mut plans = self.plans.iter().filter(|plan| !is_restored(plan));

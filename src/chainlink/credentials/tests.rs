@@ -85,7 +85,10 @@ fn one_credential_given_twice_has_to_be_equal() {
         ["V006 database_password and database.password are the same, but differ; keep one of them"]
     );
     let (_, findings) = read("adapters:\n  a-b: { K: x }\n  a_b: { K: y }\n");
-    assert_eq!(findings, ["V006 adapters.a_b is there twice; keep one of them"]);
+    assert_eq!(
+        findings,
+        ["V006 adapters.a_b is there twice; keep one of them"]
+    );
 }
 
 #[test]
@@ -93,7 +96,10 @@ fn one_key_in_two_files_is_refused_even_if_it_is_equal() {
     let one = tree("wallet_password: w\n");
     let two = tree("wallet_password: w\n");
     let (_, findings) = Credentials::read(&[("a.yaml", &one), ("b.yaml", &two)]);
-    let messages: Vec<&str> = findings.iter().map(|found| found.message.as_str()).collect();
+    let messages: Vec<&str> = findings
+        .iter()
+        .map(|found| found.message.as_str())
+        .collect();
     assert_eq!(messages, ["wallet_password is in a.yaml and in b.yaml"]);
 }
 

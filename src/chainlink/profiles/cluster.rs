@@ -18,7 +18,11 @@ pub(super) fn data(objects: &Objects<'_>) -> Projection {
         let second = format!("{}-usr-v2", node.name());
         let (mut main, mut more) = (Vec::new(), Vec::new());
         for (key, made) in files::secrets_in_parts(node, objects.credentials) {
-            let list = if key == "secret.toml" { &mut main } else { &mut more };
+            let list = if key == "secret.toml" {
+                &mut main
+            } else {
+                &mut more
+            };
             list.extend(entry(key, made));
         }
         main.extend(entry(".api", node.api_file()));

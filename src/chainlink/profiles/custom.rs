@@ -76,7 +76,10 @@ impl Custom {
         let mut projection = project(all.iter().copied(), prefix, Form::Json);
         let forms = projection.objects.iter_mut().map(|object| {
             let name = object.name.strip_prefix(prefix).unwrap_or(&object.name);
-            let form = all.iter().find(|made| made.name == name).map(|made| made.form);
+            let form = all
+                .iter()
+                .find(|made| made.name == name)
+                .map(|made| made.form);
             (object, form)
         });
         for (object, form) in forms {
@@ -126,9 +129,10 @@ fn project<'a>(made: impl Iterator<Item = &'a Made>, prefix: &str, form: Form) -
             }
         });
         projection.wallet.extend(wallets);
-        let entries = made.entries.iter().map(|entry| {
-            Entry::made(&entry.key, entry.value.duplicate(), entry.sources.clone())
-        });
+        let entries = made
+            .entries
+            .iter()
+            .map(|entry| Entry::made(&entry.key, entry.value.duplicate(), entry.sources.clone()));
         let before = projection.objects.len();
         projection.add(&name, form, entries.collect());
         if projection.objects.len() == before {
@@ -137,4 +141,3 @@ fn project<'a>(made: impl Iterator<Item = &'a Made>, prefix: &str, form: Form) -
     }
     projection
 }
-

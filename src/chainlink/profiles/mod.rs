@@ -99,7 +99,11 @@ impl<'a> Objects<'a> {
             !super::is_kept(path) && !path.ends_with("/address")
         });
         let known = slots.map(|(_, slot)| slot.key.as_str());
-        let unknown = self.credentials.unknown().iter().map(|one| one.key.as_str());
+        let unknown = self
+            .credentials
+            .unknown()
+            .iter()
+            .map(|one| one.key.as_str());
         let is_used = |key: &str| {
             let below = format!("{key}.");
             let mut next = used.range(below.as_str()..);
@@ -114,7 +118,11 @@ impl<'a> Objects<'a> {
         match self.environment.profile {
             Profile::Custom => self.custom.wallet_nodes(),
             Profile::Trackit => vec![String::new()],
-            _ => self.nodes.iter().map(|node| node.name().to_owned()).collect(),
+            _ => self
+                .nodes
+                .iter()
+                .map(|node| node.name().to_owned())
+                .collect(),
         }
     }
 
@@ -124,9 +132,10 @@ impl<'a> Objects<'a> {
         let objects = self.data("kubernetes").objects;
         let names = objects.iter().map(|object| object.name.clone());
         // Those without a source count, too: they can have one tomorrow.
-        let adapters = self.adapters.iter().filter(|name| {
-            self.environment.profile != Profile::Custom && !self.is_delivered(name)
-        });
+        let adapters = self
+            .adapters
+            .iter()
+            .filter(|name| self.environment.profile != Profile::Custom && !self.is_delivered(name));
         let adapters = adapters.map(|name| self.adapter_object(name));
         for name in names.chain(adapters) {
             if seen.contains(&name) {

@@ -37,15 +37,14 @@ pub(super) fn data(objects: &Objects<'_>) -> Projection {
 }
 
 /// What a node does not start without.
-pub(super) fn missing(
-    node: &super::Node<'_>,
-    object: &str,
-    projection: &mut Projection,
-) {
+pub(super) fn missing(node: &super::Node<'_>, object: &str, projection: &mut Projection) {
     if node.database_url.is_none() {
         projection.skip(object, Some("Database.URL"), node.no_database);
     }
-    for (path, key) in [("user_password", ".api"), ("wallet_password", "Password.Keystore")] {
+    for (path, key) in [
+        ("user_password", ".api"),
+        ("wallet_password", "Password.Keystore"),
+    ] {
         if node.get(path).is_none() {
             projection.skip(object, Some(key), &format!("no {path}"));
         }

@@ -30,8 +30,10 @@ pub(crate) fn could_be_field(name: &str) -> bool {
         "port",
         "dbname",
     ];
-    let is_variable =
-        |name: &str| name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
+    let is_variable = |name: &str| {
+        name.bytes()
+            .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
+    };
     fixed.contains(&name) || name.ends_with(API_KEY) || is_variable(name)
 }
 
@@ -82,7 +84,9 @@ pub(super) fn data(objects: &Objects<'_>) -> Projection {
         }
         projection.add(prefix, Form::Data, entries);
     }
-    let fixed = [API_SECRETS, prefix].into_iter().chain(GONE.iter().copied());
+    let fixed = [API_SECRETS, prefix]
+        .into_iter()
+        .chain(GONE.iter().copied());
     let known = catalogue::all().iter().map(|known| known.name);
     let names = fixed.chain(known).map(str::to_owned);
     projection.possible = Possible::Names(names.chain(objects.adapters.clone()).collect());

@@ -36,16 +36,22 @@ pub(super) fn judge(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         }
         for (variable, slot) in &variables {
             if !known.takes(variable) {
-                let message = format!("{variable} is no variable of adapter {name} in the catalogue ({RELEASE})");
+                let message = format!(
+                    "{variable} is no variable of adapter {name} in the catalogue ({RELEASE})"
+                );
                 findings.push(Finding::new("V041", slot.at(), message));
             } else if profile == Profile::Trackit && *variable != "API_KEY" {
-                let message = format!("{} is not delivered: profile trackit has API keys only", slot.key);
+                let message = format!(
+                    "{} is not delivered: profile trackit has API keys only",
+                    slot.key
+                );
                 findings.push(Finding::new("V008", slot.at(), message).fix("profile: node-v2"));
             }
         }
         names(&variables, findings);
         if known.is_wallet() && !variables.is_empty() {
-            let message = format!("adapter {name} signs or moves money: its credentials are a wallet");
+            let message =
+                format!("adapter {name} signs or moves money: its credentials are a wallet");
             findings.push(Finding::new("V044", place, message));
         }
     }

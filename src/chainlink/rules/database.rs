@@ -32,8 +32,15 @@ pub(super) fn judge(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             && !is_standing_in(other, node)
         {
             let field = subject.environment.setting_of(node.settings, "database");
-            let message = format!("{} and {} have the same database", other.name(), node.name());
-            let fix = format!("if one stands in for the other: failover_of: {}", other.name());
+            let message = format!(
+                "{} and {} have the same database",
+                other.name(),
+                node.name()
+            );
+            let fix = format!(
+                "if one stands in for the other: failover_of: {}",
+                other.name()
+            );
             findings.push(Finding::new("V036", At::setting(&field), message).fix(fix));
         }
         seen.push((place, node));
@@ -56,7 +63,10 @@ fn url(
     let at = slot.map_or(setting.clone(), super::super::credentials::Slot::at);
     let mut found = |finding: Finding| {
         // Nodes share what stands at the top level.
-        if !findings.iter().any(|old| old.rule == finding.rule && old.at == finding.at) {
+        if !findings
+            .iter()
+            .any(|old| old.rule == finding.rule && old.at == finding.at)
+        {
             findings.push(finding);
         }
     };
@@ -77,7 +87,11 @@ fn url(
         } else {
             format!("has {} bytes, the node wants 16", password.len())
         };
-        let finding = Finding::new("V031", at.clone(), format!("the password of {source} {says}"));
+        let finding = Finding::new(
+            "V031",
+            at.clone(),
+            format!("the password of {source} {says}"),
+        );
         found(if is_new {
             finding
         } else {
@@ -86,9 +100,19 @@ fn url(
     }
     let mode = parts.sslmode.as_deref();
     if mode.is_none_or(|mode| OPEN.contains(&mode)) {
-        let says = mode.map_or("has no sslmode".to_owned(), |mode| format!("has sslmode={mode}"));
-        let place = if whole(source) { at.clone() } else { At::setting(&format!("{field}.sslmode")) };
-        let of = if node.name().is_empty() { source } else { node.name() };
+        let says = mode.map_or("has no sslmode".to_owned(), |mode| {
+            format!("has sslmode={mode}")
+        });
+        let place = if whole(source) {
+            at.clone()
+        } else {
+            At::setting(&format!("{field}.sslmode"))
+        };
+        let of = if node.name().is_empty() {
+            source
+        } else {
+            node.name()
+        };
         let finding = Finding::new("V033", place, format!("the database URL of {of} {says}"));
         let is_grave = environment.is_protected && environment.profile != Profile::Trackit;
         found(if is_grave {
@@ -102,7 +126,11 @@ fn url(
         found(Finding::new("V034", at, message));
     }
     if is_test {
-        let place = if whole(source) { setting } else { At::setting(&format!("{field}.name")) };
+        let place = if whole(source) {
+            setting
+        } else {
+            At::setting(&format!("{field}.name"))
+        };
         let message = "the name of the database contains _test or begins with testdb_".to_owned();
         found(Finding::new("V035", place, message));
     }

@@ -33,7 +33,12 @@ fn is_below(path: &str, section: &str) -> bool {
 
 fn key(place: &str, subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     let get = |field: &str| subject.credentials.get(&format!("{place}/{field}"));
-    let fields = [get("json"), get("password"), get("chain_id"), get("address")];
+    let fields = [
+        get("json"),
+        get("password"),
+        get("chain_id"),
+        get("address"),
+    ];
     let Some(first) = fields.into_iter().flatten().next() else {
         return;
     };
@@ -125,9 +130,15 @@ fn twice(objects: &Objects<'_>, findings: &mut Vec<Finding>) {
                 continue;
             };
             for field in fields {
-                match seen.iter().find(|(path, key)| *path == field && *key != entry.key) {
+                match seen
+                    .iter()
+                    .find(|(path, key)| *path == field && *key != entry.key)
+                {
                     Some((_, key)) => {
-                        let message = format!("{field} is in {key} and in {} of {}", entry.key, object.name);
+                        let message = format!(
+                            "{field} is in {key} and in {} of {}",
+                            entry.key, object.name
+                        );
                         let at = At::setting(&format!("objects.{at}"));
                         findings.push(Finding::new("V062", at, message));
                     }
@@ -144,11 +155,17 @@ fn fields(text: &[u8]) -> Option<Vec<String>> {
     let mut table = String::new();
     let mut fields = Vec::new();
     for line in text.lines().map(str::trim) {
-        if let Some(name) = line.strip_prefix("[[").and_then(|rest| rest.strip_suffix("]]")) {
+        if let Some(name) = line
+            .strip_prefix("[[")
+            .and_then(|rest| rest.strip_suffix("]]"))
+        {
             // Lists of several files are compared by their ids.
             table = format!("{name}[]");
             fields.push(table.clone());
-        } else if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        } else if let Some(name) = line
+            .strip_prefix('[')
+            .and_then(|rest| rest.strip_suffix(']'))
+        {
             name.clone_into(&mut table);
         } else if let Some((name, _)) = line.split_once('=')
             && !table.ends_with("[]")

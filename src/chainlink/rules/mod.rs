@@ -114,7 +114,9 @@ rules! {
 }
 
 /// Rules without which nothing can be delivered: they cannot be skipped.
-pub const NEEDED: &[&str] = &["V001", "V003", "V023", "V030", "V045", "V054", "V070", "V080"];
+pub const NEEDED: &[&str] = &[
+    "V001", "V003", "V023", "V030", "V045", "V054", "V070", "V080",
+];
 
 /// The rule of an id; the first if there is none, which a test excludes.
 pub fn rule(id: &str) -> &'static Rule {

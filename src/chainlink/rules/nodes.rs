@@ -20,7 +20,11 @@ pub(super) fn judge(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     }
     let is_trackit = environment.profile == Profile::Trackit;
     for node in subject.credentials.below("nodes") {
-        let is_known = subject.objects.nodes.iter().any(|known| known.name() == node);
+        let is_known = subject
+            .objects
+            .nodes
+            .iter()
+            .any(|known| known.name() == node);
         if !is_known && environment.profile != Profile::Custom {
             let first = subject.credentials.all().find(|(path, _)| {
                 path.strip_prefix("nodes/")
@@ -33,7 +37,10 @@ pub(super) fn judge(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
                 (message, "profile: node-v2".to_owned())
             } else {
                 let message = format!("nodes.{node} is no node of clsecrets.yaml");
-                (message, format!("add nodes.{node} there, or remove it here"))
+                (
+                    message,
+                    format!("add nodes.{node} there, or remove it here"),
+                )
             };
             findings.push(Finding::new("V008", at, message).fix(fix));
         }
@@ -69,14 +76,24 @@ fn passwords(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     for (path, slot) in subject.credentials.all() {
         let length = slot.value.len();
         let mut found = |rule, says: String| {
-            findings.push(Finding::new(rule, slot.at(), format!("{} {says}", slot.key)));
+            findings.push(Finding::new(
+                rule,
+                slot.at(),
+                format!("{} {says}", slot.key),
+            ));
         };
         match slot.kind {
             // It is empty: another rule says so.
             _ if length == 0 && slot.kind != Kind::WalletPassword => {}
             Kind::WalletPassword | Kind::VrfPassword if length < FEWEST => {
-                found("V020", format!("has {length} bytes, the node wants {FEWEST}"));
-                if let Some(last) = findings.last_mut().filter(|_| is_legacy(path) && length > 0) {
+                found(
+                    "V020",
+                    format!("has {length} bytes, the node wants {FEWEST}"),
+                );
+                if let Some(last) = findings
+                    .last_mut()
+                    .filter(|_| is_legacy(path) && length > 0)
+                {
                     last.severity = Severity::Warning;
                 }
             }
@@ -98,7 +115,10 @@ fn email(node: &Node<'_>, findings: &mut Vec<Finding>) {
     };
     let email = email.to_ascii_lowercase();
     let lower = zeroize::Zeroizing::new(slot.value.expose().to_ascii_lowercase());
-    let is_within = !email.is_empty() && lower.windows(email.len()).any(|part| part == email.as_bytes());
+    let is_within = !email.is_empty()
+        && lower
+            .windows(email.len())
+            .any(|part| part == email.as_bytes());
     if is_within {
         let message = format!("{} contains the email address of the API user", slot.key);
         findings.push(Finding::new("V022", slot.at(), message));
@@ -131,7 +151,11 @@ fn explorer(node: &Node<'_>, subject: &Subject<'_>, findings: &mut Vec<Finding>)
     };
     let paths = ["explorer_access_key", "explorer_secret"];
     for slot in paths.into_iter().filter_map(|path| node.get(path)) {
-        if is_strict && !findings.iter().any(|found| found.rule == "V061" && found.at == slot.at()) {
+        if is_strict
+            && !findings
+                .iter()
+                .any(|found| found.rule == "V061" && found.at == slot.at())
+        {
             let message = format!("{} keeps a node from 2.6 on from starting", slot.key);
             findings.push(Finding::new("V061", slot.at(), message));
         }

@@ -68,7 +68,9 @@ fn may_have_lines(path: &str, kind: Kind) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path);
     kind == Kind::Json
         || kind == Kind::Variable
-            && (name.ends_with("PRIVATE_KEY") || name.starts_with("TLS_") || name.ends_with("_CERT"))
+            && (name.ends_with("PRIVATE_KEY")
+                || name.starts_with("TLS_")
+                || name.ends_with("_CERT"))
 }
 
 fn shape(path: &str, slot: &Slot, findings: &mut Vec<Finding>) {
@@ -193,9 +195,9 @@ fn same(credentials: &Credentials, findings: &mut Vec<Finding>) {
     for (at, slot) in chosen.iter().enumerate() {
         let before = chosen.get(..at).unwrap_or_default();
         // An exported key with the keystore password is another rule's.
-        let twin = before.iter().find(|other| {
-            other.value.ct_eq(&slot.value) && !is_export(other.kind, slot.kind)
-        });
+        let twin = before
+            .iter()
+            .find(|other| other.value.ct_eq(&slot.value) && !is_export(other.kind, slot.kind));
         if let Some(twin) = twin {
             let message = format!("{} and {} have the same value", twin.key, slot.key);
             findings.push(Finding::new("V009", slot.at(), message));

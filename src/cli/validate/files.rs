@@ -35,7 +35,10 @@ pub(super) fn read(
         &environment.sealed
     };
     if paths.is_empty() {
-        told.unjudged("clsecrets.yaml", &format!("environment {} names no clear file", environment.name));
+        told.unjudged(
+            "clsecrets.yaml",
+            &format!("environment {} names no clear file", environment.name),
+        );
         return None;
     }
     let mut files = Vec::new();
@@ -174,7 +177,11 @@ fn age(metadata: &Metadata, at: &At, now: i64, findings: &mut Vec<Finding>) {
 
 /// A clear file that Git has or would take.
 fn tracked(path: &Path, base: &Path, told: &mut Told) {
-    let shown = path.strip_prefix(base).unwrap_or(path).display().to_string();
+    let shown = path
+        .strip_prefix(base)
+        .unwrap_or(path)
+        .display()
+        .to_string();
     let message = match git::of_clear(path) {
         git::Known::Tracked => "Git has this file in clear",
         git::Known::Free if path.exists() => "Git does not ignore this file",

@@ -1,11 +1,11 @@
 //! What `validate --live` says about targets: owners, deletions, and variables of pods that override
 //! what is delivered. Reads only.
 
+use clsecrets::Error;
 use clsecrets::chainlink::rules::RULES;
 use clsecrets::chainlink::{At, Finding, Profile};
 use clsecrets::keys::block_on;
 use clsecrets::sync::{Mode, Options, Report, TargetConfig, survey, workloads};
-use clsecrets::Error;
 
 use super::told::Told;
 use crate::cli::Context;
@@ -52,7 +52,11 @@ pub(super) fn judge(loaded: Loaded, context: &Context, told: &mut Told) -> Resul
     } = delivery;
     let options = Options::default();
     let survey = block_on(survey(assignments, &wallets, options, &context.settings))?;
-    report(&survey.report(&name, Mode::Check, Vec::new()), &places, told);
+    report(
+        &survey.report(&name, Mode::Check, Vec::new()),
+        &places,
+        told,
+    );
     Ok(())
 }
 
@@ -85,7 +89,11 @@ fn report(report: &Report, places: &[(String, (String, usize))], told: &mut Told
         told.push(finding, file, line);
     }
     for target in &report.targets {
-        for object in target.objects.iter().filter(|object| object.op == "restore") {
+        for object in target
+            .objects
+            .iter()
+            .filter(|object| object.op == "restore")
+        {
             let (file, line) = place(&target.label);
             let message = format!("{} {} is scheduled for deletion", target.label, object.name);
             told.push(Finding::new("V082", At::whole(0), message), file, line);
@@ -113,8 +121,15 @@ fn variables(
     for workload in found {
         for (variable, field) in SHADOWS {
             if workload.sets.iter().any(|set| set == variable) {
-                let message = format!("{label} {} sets {variable}, which overrides {field}", workload.id);
-                told.push(Finding::new("V063", At::whole(0), message), file.clone(), line);
+                let message = format!(
+                    "{label} {} sets {variable}, which overrides {field}",
+                    workload.id
+                );
+                told.push(
+                    Finding::new("V063", At::whole(0), message),
+                    file.clone(),
+                    line,
+                );
             }
         }
     }

@@ -84,14 +84,21 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
     if args.rules {
         for rule in RULES {
             let (id, severity) = (rule.id, rule.severity.name());
-            context.ui.line(&format!("{id}  {severity:<7}  {}", rule.summary))?;
+            context
+                .ui
+                .line(&format!("{id}  {severity:<7}  {}", rule.summary))?;
         }
         return Ok(0);
     }
     let usage = |message: String| Error::new(Code::Other(3), message);
-    if let Some(id) = args.skip.iter().find(|id| !RULES.iter().any(|rule| rule.id == **id)) {
-        return Err(usage(format!("--skip {id}: no rule is called so"))
-            .hint("clsecrets validate --rules"));
+    if let Some(id) = args
+        .skip
+        .iter()
+        .find(|id| !RULES.iter().any(|rule| rule.id == **id))
+    {
+        return Err(
+            usage(format!("--skip {id}: no rule is called so")).hint("clsecrets validate --rules")
+        );
     }
     let judged = judge(args, context).map_err(|error| Error {
         code: Code::Input,

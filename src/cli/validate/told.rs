@@ -31,21 +31,14 @@ impl Told {
     /// One finding at a place.
     pub(super) fn push(&mut self, finding: Finding, path: String, line: usize) {
         use clsecrets::chainlink::rules::Severity as Own;
-        let found = scan::Finding {
-            rule: finding.rule,
-            path,
-            line,
-            column: 1,
-            severity: match finding.severity {
-                Own::Error => Severity::Error,
-                Own::Warning => Severity::Warning,
-                Own::Note => Severity::Note,
-            },
-            message: finding.message,
-            hint: finding.fix,
-            line_mark: String::new(),
-            span: 0..0,
+        let severity = match finding.severity {
+            Own::Error => Severity::Error,
+            Own::Warning => Severity::Warning,
+            Own::Note => Severity::Note,
         };
+        let mut found = scan::Finding::at(finding.rule, severity, path, line);
+        found.message = finding.message;
+        found.hint = finding.fix;
         if !self.report.findings.contains(&found) {
             self.report.findings.push(found);
         }
@@ -80,7 +73,11 @@ impl Told {
         if format == Format::Text {
             context.ui.note(&summary(&report));
         }
-        let is_strict = args.strict && report.findings.iter().any(|found| found.severity != Severity::Note);
+        let is_strict = args.strict
+            && report
+                .findings
+                .iter()
+                .any(|found| found.severity != Severity::Note);
         Ok(match report.status() {
             0 if is_strict => 1,
             status => status,
@@ -94,7 +91,9 @@ fn summary(report: &Report) -> String {
         found.filter(|found| found.severity == severity).count()
     };
     let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
-    let says = |number: usize, what: &str| format!("{number} {what}{}", if number == 1 { "" } else { "s" });
+    let says = |number: usize, what: &str| {
+        format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+    };
     let found = format!("{}, {}", says(errors, "error"), says(warnings, "warning"));
     match report.unjudged.len() {
         0 if errors == 0 => format!("nothing to refuse: {found}"),

@@ -22,13 +22,19 @@ pub(super) fn judge(top: &Path, told: &mut Told) {
     let Ok(token) = Regex::new(token) else {
         return;
     };
-    let words = ["rpc", "eth_url", "wsurl", "httpurl", "ws_url", "http_url", "infura", "alchemy"];
+    let words = [
+        "rpc", "eth_url", "wsurl", "httpurl", "ws_url", "http_url", "infura", "alchemy",
+    ];
     for entry in WalkBuilder::new(top).build().flatten() {
         let path = entry.path();
         let is_kind = path.extension().is_some_and(|ending| {
-            ENDINGS.iter().any(|known| ending.eq_ignore_ascii_case(known))
+            ENDINGS
+                .iter()
+                .any(|known| ending.eq_ignore_ascii_case(known))
         });
-        let is_small = entry.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.len() <= MOST);
+        let is_small = entry
+            .metadata()
+            .is_ok_and(|metadata| metadata.is_file() && metadata.len() <= MOST);
         if !is_kind || !is_small {
             continue;
         }

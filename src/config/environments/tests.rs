@@ -125,7 +125,10 @@ fn nodes_and_objects_belong_to_their_profiles() {
             text_of(node_v2("nodes: { a: { failover_of: b } }")),
             "node a: failover_of names no other node",
         ),
-        (text_of(custom("adapters: []")), "profile custom needs objects"),
+        (
+            text_of(custom("adapters: []")),
+            "profile custom needs objects",
+        ),
         (
             text_of(custom("objects: [{ name: x }]")),
             "object x needs either keys or a value",
@@ -135,7 +138,9 @@ fn nodes_and_objects_belong_to_their_profiles() {
             "helm is no kind of target",
         ),
         (
-            text_of(custom("objects: [{ name: x, value: { key: a, literal: b } }]")),
+            text_of(custom(
+                "objects: [{ name: x, value: { key: a, literal: b } }]",
+            )),
             "a value is one of key,",
         ),
         (

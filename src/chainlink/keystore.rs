@@ -188,10 +188,12 @@ pub(super) mod tests {
 
     /// A key as the node exports it for a chain, made with other implementations of the functions;
     /// its password is [`PASSWORD`]. It is the key of nobody.
-    pub(in super::super) const EXAMPLE: &str = r#"{"crypto":{"cipher":"aes-128-ctr","cipherparams":{"iv":"83dbcc02d8ccb40e466191a123791e0e"},"ciphertext":"6465666768696a6b6c6d6e6f707172737475767778797a7b7c7d7e7f80818283","kdf":"scrypt","kdfparams":{"dklen":32,"n":4096,"p":6,"r":8,"salt":"000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"},"mac":"73d68b872ab5ae2db002eab9b2887690f4bda231d8a6a518361af0ca5f20ebc4"},"address":"008aeeda4d805471df9b2a5b0f38a0c3bcba786b","id":"3198bc9c-6672-5ab3-d995-4942343ae5b6","version":3}"#;
+    pub(in super::super) const EXAMPLE: &str =
+        include_str!("../../fixtures/chainlink/exported-key.json").trim_ascii();
 
     /// The same as a wrapper of the node's.
-    pub(in super::super) const WRAPPER: &str = r#"{"crypto":{"cipher":"aes-128-ctr","cipherparams":{"iv":"83dbcc02d8ccb40e466191a123791e0e"},"ciphertext":"6465666768696a6b6c6d6e6f707172737475767778797a7b7c7d7e7f80818283","kdf":"scrypt","kdfparams":{"dklen":32,"n":4096,"p":6,"r":8,"salt":"000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"},"mac":"68e2d9ddd3b8e1b0e1594aff0efd5257d282d968a683c78e309750eca195fbbf"},"keyType":"P2P","peerID":"p2p_12D3"}"#;
+    pub(in super::super) const WRAPPER: &str =
+        include_str!("../../fixtures/chainlink/exported-wrapper.json").trim_ascii();
 
     pub(in super::super) const PASSWORD: &str = "an-export-password-01";
 

@@ -254,30 +254,10 @@ const fn field(name: &'static str, shape: Shape, about: &'static str) -> Field {
     Field { name, shape, about }
 }
 
-/// The key at the top level that is nearest to one that is not known.
-pub fn nearest(key: &str) -> Option<&'static str> {
+/// The key at the top level that a mistyped one was probably meant to be.
+pub fn nearest(key: &str) -> Option<String> {
     let names = NODE.iter().chain(TOP).map(|field| field.name);
-    let (distance, name) = names.map(|name| (distance(key, name), name)).min()?;
-    (distance * 3 <= key.len()).then_some(name)
-}
-
-/// Letters to change, add or take away.
-fn distance(one: &str, other: &str) -> usize {
-    let other: Vec<char> = other.chars().collect();
-    let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (at, c) in one.chars().enumerate() {
-        let mut before = at;
-        let mut left = at + 1;
-        let mut next = vec![left];
-        for (d, above) in other.iter().zip(row.iter().skip(1)) {
-            let change = before + usize::from(c != *d);
-            left = change.min(above + 1).min(left + 1);
-            next.push(left);
-            before = *above;
-        }
-        row = next;
-    }
-    row.last().copied().unwrap_or_default()
+    crate::error::nearest(key, names)
 }
 
 #[cfg(test)]
@@ -286,9 +266,11 @@ mod tests {
 
     #[test]
     fn a_mistyped_key_finds_the_one_that_was_meant() {
-        assert_eq!(nearest("wallet_pasword"), Some("wallet_password"));
-        assert_eq!(nearest("adaptors"), Some("adapters"));
+        assert_eq!(
+            nearest("wallet_pasword").as_deref(),
+            Some("wallet_password")
+        );
+        assert_eq!(nearest("adaptors").as_deref(), Some("adapters"));
         assert_eq!(nearest("note"), None);
-        assert_eq!(distance("kitten", "sitting"), 3);
     }
 }

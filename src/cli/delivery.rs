@@ -238,13 +238,14 @@ impl Loaded {
         let is_skipped = |found: &Finding| {
             skip.iter().any(|id| id == found.rule) && !rules::NEEDED.contains(&found.rule)
         };
-        let errors: Vec<Finding> = findings
+        let mut errors: Vec<Finding> = findings
             .into_iter()
             .filter(|found| found.is_error() && !is_skipped(found))
             .collect();
         if errors.is_empty() {
             return Ok(());
         }
+        errors.sort_by_key(|found| self.place(&found.at));
         let lines: Vec<String> = errors
             .iter()
             .map(|found| {

@@ -82,7 +82,10 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
         filename_override: None,
     };
     let input = Input::read(sealed, &naming, &context.settings)?;
-    let (shown, stamp) = (input.name.clone(), input.stamp.clone());
+    let shown = sealed
+        .strip_prefix(environments.directory())
+        .unwrap_or(sealed);
+    let (shown, stamp) = (shown.display().to_string(), input.stamp.clone());
     let opener = Opener::new(&context.settings, &context.ui, None)?;
     let (mut opened, data_key) = opener.open(input, clsecrets::envelope::OpenOptions::default())?;
     admit(key, opened.tree(), args.replace)?;

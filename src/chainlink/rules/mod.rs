@@ -88,7 +88,7 @@ rules! {
     "V040" Error "an adapter lacks a variable that it does not start without" "add it below adapters";
     "V041" Warning "an adapter or a variable is not in the catalogue" "check the spelling; newer adapters are not in it yet";
     "V042" Error "the name of a variable is none that a shell could set" "letters, digits and _, no digit first";
-    "V043" Warning "a value is empty: an adapter takes it for unset" "give it a value, or remove the key";
+    "V043" Warning "a value is empty: an adapter takes it for unset (an error but for variables of adapters)" "give it a value, or remove the key";
     "V044" Note "an adapter signs or moves money: its credentials are a wallet" "run it in a namespace of its own";
     "V045" Error "an object of profile custom needs a credential that is not there" "add it to the sealed file, or add optional: true";
     "V050" Error "an exported key is no key as a node exports it, or has another address" "export it again: chainlink keys eth export";

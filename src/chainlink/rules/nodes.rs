@@ -84,7 +84,7 @@ fn passwords(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         };
         match slot.kind {
             // It is empty: another rule says so.
-            _ if length == 0 && slot.kind != Kind::WalletPassword => {}
+            _ if length == 0 => {}
             Kind::WalletPassword | Kind::VrfPassword if length < FEWEST => {
                 found(
                     "V020",

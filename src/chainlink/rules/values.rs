@@ -80,7 +80,14 @@ fn shape(path: &str, slot: &Slot, findings: &mut Vec<Finding>) {
         return found("V011", format!("{key} is no text (UTF-8)"));
     };
     if text.is_empty() || text == "\"\"" {
-        return found("V043", format!("{key} is empty"));
+        let finding = Finding::new("V043", slot.at(), format!("{key} is empty"));
+        // A node takes it as it is.
+        findings.push(if slot.kind == Kind::Variable {
+            finding
+        } else {
+            finding.of(Severity::Error)
+        });
+        return;
     }
     if !may_have_lines(path, slot.kind) {
         if text.contains(['\n', '\r', '\0']) {

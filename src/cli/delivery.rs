@@ -119,7 +119,11 @@ impl Loaded {
         let is_open = environment.profile.is_open();
         let targets = environment.targets.iter().map(|target| {
             let set = is_open.then(|| format!("{prefix}-{}", environment.name));
-            configured(target, environments.directory(), &manager, set)
+            let mut config = configured(target, environments.directory(), &manager, set);
+            if let TargetConfig::Kubernetes(config) = &mut config {
+                config.first = standing_in(environment);
+            }
+            config
         });
         Ok(Self {
             name: environment.name.clone(),
@@ -294,6 +298,13 @@ impl Loaded {
     }
 }
 
+/// The workloads of nodes that stand in for others: they take over before those restart.
+fn standing_in(environment: &Environment) -> Vec<String> {
+    let nodes = environment.nodes.values();
+    let nodes = nodes.filter(|node| node.failover_of.is_some());
+    nodes.filter_map(|node| node.workload.clone()).collect()
+}
+
 /// What a target gets.
 pub(crate) fn project(objects: &Objects<'_>, config: &TargetConfig) -> Projection {
     match config {
@@ -324,6 +335,7 @@ fn configured(target: &Target, base: &Path, manager: &str, set: Option<String>) 
             expect_server: expect_server.clone(),
             field_manager: manager.to_owned(),
             restart: restart.clone(),
+            first: Vec::new(),
         }),
         Target::SecretsManager {
             region,

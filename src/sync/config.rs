@@ -40,6 +40,8 @@ pub struct KubernetesConfig {
     pub field_manager: String,
     /// The workloads to restart; without a list those that use what is written.
     pub restart: Option<Vec<String>>,
+    /// Workloads that restart before all others, one after the other: those that stand in for them.
+    pub first: Vec<String>,
 }
 
 /// AWS Secrets Manager.

@@ -76,6 +76,8 @@ struct Restart {
     /// The objects that it is for.
     because: Vec<String>,
     state: State,
+    /// Whether the others wait for it, where somebody waits.
+    is_first: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -127,9 +129,21 @@ impl Restarts {
                 workload,
                 because,
                 state: State::Pending,
+                is_first: false,
             })
         });
-        let restarts = Self(restarts.collect());
+        let mut restarts: Vec<Restart> = restarts.collect();
+        restarts.sort_by_key(|one| {
+            let first = config.first.iter();
+            first
+                .clone()
+                .position(|id| *id == one.workload.id)
+                .unwrap_or(first.len())
+        });
+        for restart in &mut restarts {
+            restart.is_first = config.first.contains(&restart.workload.id);
+        }
+        let restarts = Self(restarts);
         let has_writes = plans.iter().any(Plan::is_write);
         let note = (has_writes && !unlisted.is_empty()).then(|| {
             format!(
@@ -175,6 +189,18 @@ impl Restarts {
                 Err(error) => {
                     restart.state = State::Failed;
                     failures.push((restart.workload.id.clone(), error));
+                }
+            }
+            if let Some(wait) = options.restarting.wait.filter(|_| restart.is_first) {
+                let until = Instant::now() + wait;
+                match follow(workloads, &restart.workload.id, until).await {
+                    Ok(()) => restart.state = State::Complete,
+                    Err(error) => {
+                        restart.state = State::Failed;
+                        failures.push((restart.workload.id.clone(), error));
+                        // What it stands in for keeps running with what it has.
+                        break;
+                    }
                 }
             }
         }

@@ -76,9 +76,12 @@ impl Sample {
 
     /// Terraform, with the secrets as the sample's provider gives them.
     fn terraform(&self, words: &[&str]) -> Run {
+        let decrypt = ["decrypt", "--output-type", "json", SEALED];
         let opened = self
             .scene
-            .sops(&format!("decrypt --output-type json {SEALED}"))
+            .other(peer("sops"), decrypt)
+            .reveals()
+            .run()
             .succeeds();
         let act = self.scene.other(&self.terraform, words).cwd("tf");
         act.env("TF_VAR_secrets", opened.out().trim())
@@ -237,6 +240,12 @@ fn secrets_of_terraform_and_helm_are_taken_over_without_one_byte_changing() {
     assert_eq!(applied.status, 0, "{applied}");
     sample.terraform_is_content();
     assert_eq!(sample.bytes(), before);
+    // What it remembers of before goes.
+    for path in scene.files() {
+        if path.starts_with("tf/terraform.tfstate.") {
+            std::fs::remove_file(scene.path(&path)).unwrap();
+        }
+    }
     let state = scene.read("tf/terraform.tfstate");
     for (_, key, value) in &before {
         let encoded = STANDARD.encode(value);
@@ -300,8 +309,5 @@ fn secrets_of_terraform_and_helm_are_taken_over_without_one_byte_changing() {
         "a-long-wallet-passphrase-2",
         DATABASE_PASSWORD,
     ];
-    assert_eq!(
-        scene.leaks(&values, &["tf/terraform.tfstate.backup"]),
-        [""; 0]
-    );
+    assert_eq!(scene.leaks(&values, &[]), [""; 0]);
 }

@@ -4,10 +4,14 @@
 
 mod canary;
 #[cfg(feature = "kubernetes")]
+mod live;
+#[cfg(feature = "kubernetes")]
 mod migration;
 mod passwords;
 mod postgres;
 mod profiles;
+#[cfg(feature = "kubernetes")]
+mod rotation;
 mod schemas;
 mod validating;
 

@@ -181,3 +181,40 @@ fn the_schemas_take_what_the_reader_takes_and_refuse_what_it_refuses() {
         "{found}"
     );
 }
+
+/// The rows of the table of rules, as the code has them.
+fn rows() -> String {
+    let rows = clsecrets::chainlink::rules::RULES.iter().map(|rule| {
+        format!(
+            "| {} | {} | {} |\n",
+            rule.id,
+            rule.severity.name(),
+            rule.summary
+        )
+    });
+    rows.collect()
+}
+
+#[test]
+fn the_page_has_every_rule_as_the_code_has_it() {
+    let path = project("docs/nodes.md");
+    let page = std::fs::read_to_string(&path).unwrap();
+    let head = "| rule | | what is wrong |\n|---|---|---|\n";
+    let (before, rest) = page.split_once(head).unwrap();
+    let (table, after) = rest.split_once("\n\n").unwrap();
+    if std::env::var_os("CLSECRETS_BLESS").is_some() {
+        let rows = rows();
+        std::fs::write(
+            &path,
+            format!("{before}{head}{}\n\n{after}", rows.trim_end()),
+        )
+        .unwrap();
+        return;
+    }
+    assert_eq!(
+        format!("{table}\n"),
+        rows(),
+        "bless it with CLSECRETS_BLESS=1"
+    );
+    assert!(page.contains(clsecrets::chainlink::catalogue::RELEASE));
+}

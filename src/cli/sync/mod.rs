@@ -198,6 +198,9 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
     for (run, report) in found.runs.iter().zip(&done) {
         journal.end(report, run.commit.as_deref())?;
     }
+    for note in done.iter().flat_map(plan::api_users) {
+        context.ui.note(&format!("next: {note}"));
+    }
     let lines: Vec<String> = done.iter().flat_map(plan::after).collect();
     if journal.is_on_stdout() {
         for line in lines {

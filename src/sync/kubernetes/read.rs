@@ -97,7 +97,7 @@ impl Kubernetes {
             };
             let page: Named = serde_json::from_slice(&body).map_err(|_| unreadable())?;
             let us = &self.config.field_manager;
-            for item in page.items {
+            for item in page.items.unwrap_or_default() {
                 let fields = item.metadata.managed_fields.unwrap_or_default();
                 let writers = owners::of_data(&fields, us);
                 if writers.values().any(|writer| writer.is_us) {
@@ -160,7 +160,8 @@ struct Page {
 struct Named {
     #[serde(default)]
     metadata: PageMeta,
-    items: Vec<NamedItem>,
+    /// Null where there are none.
+    items: Option<Vec<NamedItem>>,
 }
 
 #[derive(serde::Deserialize)]

@@ -32,8 +32,6 @@ pub struct Environment {
     pub is_protected: bool,
     /// The node, where there is one; what holds for all nodes else.
     pub node: NodeSettings,
-    /// What the database's password comes from, if not from a sealed file, for people.
-    pub password_from: Option<String>,
     /// The external adapters; `None` means those that the sealed file has.
     pub adapters: Option<Vec<String>>,
     /// The nodes, where there are several. Each is complete.

@@ -129,12 +129,12 @@ impl<'a> Node<'a> {
                     if let Err(fault) = check_url(&url.value) {
                         findings.push(bad_url(url, fault));
                     }
-                    return Some((url.value.duplicate(), vec![self.source(url, environment)]));
+                    return Some((url.value.duplicate(), vec![url.key.clone()]));
                 }
                 (None, Some(password)) => {
                     let parts = which.parts.as_ref()?;
                     return match parts.url(scheme, &password.value) {
-                        Ok(url) => Some((url, vec![self.source(password, environment)])),
+                        Ok(url) => Some((url, vec![password.key.clone()])),
                         Err((field, reason)) => {
                             let field = format!("database.{field}");
                             let field = environment.setting_of(self.settings, &field);
@@ -149,13 +149,6 @@ impl<'a> Node<'a> {
             }
         }
         None
-    }
-
-    fn source(&self, slot: &Slot, environment: &Environment) -> String {
-        match &environment.password_from {
-            Some(from) if slot.site == crate::tree::Site::NEW => format!("password_from {from}"),
-            _ => slot.key.clone(),
-        }
     }
 }
 

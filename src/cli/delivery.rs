@@ -34,9 +34,9 @@ pub(crate) struct OpenedFile {
 #[derive(Debug)]
 pub(crate) enum Content {
     /// It was sealed.
-    Sealed(Opened),
+    Sealed(Box<Opened>),
     /// It is the clear form.
-    Clear(Draft),
+    Clear(Box<Draft>),
 }
 
 impl Content {

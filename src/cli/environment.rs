@@ -103,7 +103,7 @@ fn rolled_back(
         let file = shown;
         files.push(OpenedFile {
             source: SourceFile { file, sha256 },
-            content: Content::Sealed(opened),
+            content: Content::Sealed(Box::new(opened)),
         });
     }
     let shown: Vec<String> = files.iter().map(|file| file.source.file.clone()).collect();
@@ -175,7 +175,7 @@ fn current(
                 file: shown,
                 sha256,
             },
-            content: Content::Sealed(opened),
+            content: Content::Sealed(Box::new(opened)),
         });
     }
     let commit = environment.sealed.first().and_then(|path| git::head(path));

@@ -23,7 +23,7 @@ use super::{Context, Outcome};
 #[derive(Debug, Arguments)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// What to set, with dots: wallet_password, nodes.node-a.database.password.
+    /// What to set, with dots: `wallet_password`, `nodes.node-a.database.password`.
     #[arg(value_name = "KEY", required_unless_present = "print")]
     key: Option<String>,
     /// The environment whose sealed file it is set in.
@@ -114,9 +114,8 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
     context.ui.note(&format!(
         "{shown}: {key} is set to a new password, which nobody has seen"
     ));
-    if let Some(next) = next(key, args.replace, name) {
-        context.ui.note(&format!("next: {next}"));
-    }
+    let next = next(key, args.replace, name);
+    context.ui.note(&format!("next: {next}"));
     Ok(0)
 }
 
@@ -167,20 +166,17 @@ fn path(key: &str) -> Path {
     path
 }
 
-/// What has to happen elsewhere before the node can use it.
-fn next(key: &str, replace: bool, environment: &str) -> Option<String> {
+/// What has to happen before the node can use it.
+fn next(key: &str, replace: bool, environment: &str) -> String {
     let name = key.rsplit('.').next().unwrap_or(key);
     let sync = format!("clsecrets sync --env {environment}");
-    match name {
-        "database_password" => Some(format!(
-            "give the database's role this password, then: {sync}"
-        )),
-        "password" if key.contains("database") => Some(format!(
-            "give the database's role this password, then: {sync}"
-        )),
-        "user_password" if replace => Some(format!(
-            "the node's database keeps the old one: chainlink admin chpass, then: {sync}"
-        )),
-        _ => Some(sync),
+    if key.contains("database") {
+        return format!("give the database's role this password, then: {sync}");
     }
+    if name == "user_password" && replace {
+        return format!(
+            "the node's database keeps the old one: chainlink admin chpass, then: {sync}"
+        );
+    }
+    sync
 }

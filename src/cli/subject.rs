@@ -78,7 +78,6 @@ pub(crate) fn environment(
     for object in &environment.objects {
         objects.push(spec(object, environments, environment, context)?);
     }
-    let from = shared.and_then(|shared| shared.password_from.as_ref());
     Ok(chainlink::Environment {
         name: environment.name.clone(),
         prefix: prefix.to_owned(),
@@ -90,7 +89,6 @@ pub(crate) fn environment(
         },
         is_protected: environment.is_protected,
         node: node(only, &environment.node)?,
-        password_from: from.map(|from| from.secretsmanager.clone()),
         adapters: environment.adapters.clone(),
         nodes: nodes?,
         objects,

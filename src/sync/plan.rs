@@ -107,7 +107,8 @@ impl Plan {
         };
         match &seen.content {
             Content::Data(items) => items.iter().any(|item| {
-                let is_toml = item.key.ends_with(".toml") && keystore_of(&item.value).is_some();
+                let is_toml = item.key.rsplit('.').next() == Some("toml")
+                    && keystore_of(&item.value).is_some();
                 (item.key == ".password" || is_toml) && goes(&item.key)
             }),
             Content::Text { value, .. } => {

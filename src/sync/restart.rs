@@ -348,6 +348,7 @@ mod tests {
             workload: Workload::default(),
             because: Vec::new(),
             state: State::Pending,
+            is_first: false,
         }]);
         assert!(restarts.is_pending() && !restarts.has_begun());
         restarts.0[0].state = State::Restarted;

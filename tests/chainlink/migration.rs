@@ -47,8 +47,11 @@ impl Sample {
         let scene = copy(&top, &top, Scene::with_age().in_git());
         let kubeconfig = scene.home("kubeconfig").display().to_string();
         let overrides = format!(
-            "provider_installation {{\n  dev_overrides {{ \"hashicorp/kubernetes\" = {:?} }}\n  direct {{}}\n}}\n",
-            peer("terraform-provider-kubernetes").parent().unwrap()
+            "provider_installation {{\n  dev_overrides {{ \"hashicorp/kubernetes\" = \"{}\" }}\n  direct {{}}\n}}\n",
+            peer("terraform-provider-kubernetes")
+                .parent()
+                .unwrap()
+                .display()
         );
         std::fs::write(scene.home("terraformrc"), overrides).unwrap();
         let rc = scene.home("terraformrc").display().to_string();

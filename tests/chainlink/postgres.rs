@@ -1,4 +1,4 @@
-//! The database URL is taken apart by the parser that the node has, and by a real PostgreSQL whose roles
+//! The database URL is taken apart by the parser that the node has, and by a real `PostgreSQL` whose roles
 //! have every awkward character in their passwords.
 
 use std::io::Write;
@@ -132,7 +132,7 @@ impl Drop for Server {
     }
 }
 
-/// PostgreSQL does not run as root.
+/// `PostgreSQL` does not run as root.
 fn unprivileged(program: &Path) -> Command {
     use std::os::unix::process::CommandExt;
     let mut command = Command::new(program);

@@ -123,7 +123,8 @@ fn twice(objects: &Objects<'_>, findings: &mut Vec<Finding>) {
         let mut seen: Vec<(String, &str)> = Vec::new();
         for entry in &object.entries {
             // A configuration may repeat itself; secrets may not.
-            if !entry.key.ends_with(".toml") || entry.key.contains("rpc") {
+            let is_toml = entry.key.rsplit('.').next() == Some("toml");
+            if !is_toml || entry.key.contains("rpc") {
                 continue;
             }
             let Some(fields) = fields(entry.value.expose()) else {

@@ -138,7 +138,7 @@ fn is_placeholder(value: &SecretBytes) -> bool {
     let crosses = text.trim_matches('*').trim_matches(['x', 'X']);
     let is_crossed = text.len() >= 3 && crosses.is_empty();
     let is_bracketed = text.len() > 2 && text.starts_with('<') && text.ends_with('>');
-    PLACEHOLDERS.iter().any(|known| is_one(&known)) || is_crossed || is_bracketed
+    PLACEHOLDERS.iter().any(is_one) || is_crossed || is_bracketed
 }
 
 fn strength(slot: &Slot, findings: &mut Vec<Finding>) {

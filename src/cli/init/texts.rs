@@ -316,7 +316,7 @@ mod tests {
 
     #[test]
     fn the_template_says_nothing_that_is_a_secret() {
-        let text = template(&dev());
+        let text = template(&dev(), "trackit");
         let values = text.lines().filter(|line| !line.starts_with('#'));
         assert!(values.into_iter().all(|line| line.ends_with(": \"\"")));
     }

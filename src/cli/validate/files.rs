@@ -60,7 +60,7 @@ pub(super) fn read(
         let sha256 = digest::sha256(&content);
         let content = if is_clear {
             match Draft::parse(format, content) {
-                Ok(draft) => Content::Clear(draft),
+                Ok(draft) => Content::Clear(Box::new(draft)),
                 Err(error) => {
                     told.unjudged(&shown, &error.to_string());
                     continue;
@@ -68,7 +68,7 @@ pub(super) fn read(
             }
         } else {
             match opener.try_text(&shown, format, content, OpenOptions::default()) {
-                Ok((opened, _)) => Content::Sealed(opened),
+                Ok((opened, _)) => Content::Sealed(Box::new(opened)),
                 Err(Failed::Keys(error)) => {
                     told.unjudged(&shown, &error.message);
                     continue;

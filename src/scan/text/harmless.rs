@@ -269,6 +269,7 @@ fn is_reference(value: &[u8], lower: &[u8], is_quoted: bool) -> bool {
     match value {
         [b'$', rest @ ..] if is_name(rest) && !chance::looks_random(rest, 12) => return true,
         [b'%', rest @ .., b'%'] if is_name(rest) => return true,
+        [b'{', inner @ .., b'}'] if has_member(inner) => return false,
         [b'{', .., b'}'] | [b'[', .., b']'] | [b'(', .., b')'] | [b'_', b'_', .., b'_', b'_'] => {
             return true;
         }
@@ -300,6 +301,19 @@ fn is_reference(value: &[u8], lower: &[u8], is_quoted: bool) -> bool {
         return true;
     }
     is_path(value)
+}
+
+/// Whether an object in JSON, escaped or not, has a member that is a secret by its look.
+fn has_member(object: &[u8]) -> bool {
+    object
+        .split(|byte| b"\"\\:,{} \n".contains(byte))
+        .any(|part| {
+            part.len() >= 8
+                && (chance::looks_random(part, 10) || chance::looks_chosen(part))
+                && !STAND_INS
+                    .iter()
+                    .any(|stand_in| contains(&part.to_ascii_lowercase(), stand_in.as_bytes()))
+        })
 }
 
 fn is_path(value: &[u8]) -> bool {

@@ -14,7 +14,7 @@ mod files;
 
 pub use files::{Files, Given};
 
-use super::git::{self, Entry, Kind, Object, Objects};
+use super::git::{self, Called, Entry, Kind, Object, Objects};
 pub(super) use super::policy::Configuration;
 use super::policy::ENVIRONMENTS;
 use crate::format;
@@ -81,6 +81,8 @@ pub struct Index {
     entries: Vec<Entry>,
     objects: Objects,
     directory: PathBuf,
+    /// The search for files that name others, wherever they are.
+    called: Option<Called>,
     /// Versions whose configuration counts: how an object is asked for, and whether it is replaced.
     versions: Vec<(Vec<u8>, bool)>,
 }
@@ -162,6 +164,9 @@ impl fmt::Debug for Blob<'_> {
 impl Index {
     /// Lists the index of the repository that a directory belongs to.
     pub fn open(directory: &Path, scope: Scope) -> Result<Self, SourceError> {
+        // It takes its time beside the other questions.
+        let called = Self::search(directory, scope)?;
+        let objects = Objects::start(directory)?;
         let entries = match scope {
             Scope::Tracked => git::tracked(directory)?,
             Scope::History => git::history(directory)?,
@@ -172,7 +177,14 @@ impl Index {
         if scope == Scope::Staged {
             versions.push((b"HEAD:".to_vec(), true));
         }
-        Self::new(directory, scope, entries, versions)
+        Ok(Self {
+            scope,
+            entries,
+            objects,
+            directory: directory.to_path_buf(),
+            called,
+            versions,
+        })
     }
 
     /// Lists what the commits of a range change: `A..B`, or `B` for all that leads to it. The rules
@@ -189,7 +201,7 @@ impl Index {
         if !from.is_empty() && git::is_commit(directory, from) {
             versions.push((format!("{from}:").into_bytes(), true));
         }
-        Self::new(directory, Scope::Range, entries, versions)
+        Self::of_range(directory, entries, versions)
     }
 
     /// Lists what is pushed, from what Git tells a hook: `LOCAL-REF NEW REMOTE-REF OLD` before a push,
@@ -221,22 +233,28 @@ impl Index {
                 entries.extend(git::range(directory, &[&format!("{old}..{new}")])?);
             }
         }
-        Self::new(directory, Scope::Range, entries, versions)
+        Self::of_range(directory, entries, versions)
     }
 
-    fn new(
+    fn of_range(
         directory: &Path,
-        scope: Scope,
         entries: Vec<Entry>,
         versions: Vec<(Vec<u8>, bool)>,
     ) -> Result<Self, SourceError> {
         Ok(Self {
-            scope,
+            scope: Scope::Range,
             entries,
             objects: Objects::start(directory)?,
             directory: directory.to_path_buf(),
+            called: Self::search(directory, Scope::Range)?,
             versions,
         })
+    }
+
+    fn search(directory: &Path, scope: Scope) -> Result<Option<Called>, SourceError> {
+        (scope != Scope::Tracked)
+            .then(|| Called::begin(directory, ENVIRONMENTS))
+            .transpose()
     }
 
     /// The content of an entry, with what stood there before.
@@ -273,13 +291,11 @@ impl Index {
 
     /// Environment files wherever they are: they may name files beside and above them. A
     /// `.sops.yaml` governs only what is below it, so that of these no others count.
-    fn beside(&self) -> Result<BTreeSet<Vec<u8>>, SourceError> {
+    fn beside(&mut self) -> Result<BTreeSet<Vec<u8>>, SourceError> {
         let is_one = |path: &OsStr| Path::new(path).file_name() == Some(OsStr::new(ENVIRONMENTS));
-        let listed = match self.scope {
-            Scope::Tracked => self.entries.clone(),
-            Scope::Staged | Scope::Range | Scope::History => {
-                git::called(&self.directory, ENVIRONMENTS)?
-            }
+        let listed = match self.called.take() {
+            Some(called) => called.finish(&mut self.objects)?,
+            None => self.entries.clone(),
         };
         let regular = listed
             .into_iter()
@@ -365,12 +381,11 @@ impl Source for Index {
         // One that is compared with what stood there is asked for alone, so that answers keep in step.
         let is_alone = |entry: &Entry| entry.before.is_some();
         for part in entries.chunks(AHEAD) {
-            for entry in part
+            let asked = part
                 .iter()
                 .filter(|entry| is_read(entry) && !is_alone(entry))
-            {
-                self.objects.ask(entry.object.as_bytes())?;
-            }
+                .map(|entry| entry.object.as_bytes());
+            self.objects.ask(asked)?;
             for entry in part
                 .iter()
                 .filter(|entry| is_read(entry) && !is_alone(entry))

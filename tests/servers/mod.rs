@@ -21,7 +21,7 @@ mod tls_front;
 pub(crate) use cluster::{Cluster, Namespace, User, cluster};
 pub(crate) use moto::{Moto, moto};
 pub(crate) use proxy::{Fault, Proxy, closed_port, silent_port};
-pub(crate) use tls_front::TlsFront;
+pub(crate) use tls_front::{TLS_FRONT, TlsFront};
 
 use std::sync::atomic::{AtomicU32, Ordering};
 

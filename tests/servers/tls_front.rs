@@ -11,6 +11,9 @@ use crate::support::{project, python};
 /// The name of the server; it resolves nowhere.
 const HOST: &str = "aws.internal.test";
 
+/// Its address, for those who know the way.
+pub(crate) const TLS_FRONT: &str = "https://aws.internal.test";
+
 /// A running front with its proxy.
 #[derive(Debug)]
 pub(crate) struct TlsFront {
@@ -36,11 +39,6 @@ impl TlsFront {
             folder,
             _process: process,
         }
-    }
-
-    /// The address of the server, for those who know the way.
-    pub(crate) fn url(&self) -> String {
-        format!("https://{HOST}")
     }
 
     /// The address of the proxy.

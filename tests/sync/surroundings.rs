@@ -6,7 +6,7 @@ use super::kubernetes::Place;
 use super::rights::user;
 use super::secrets_manager::Store;
 use super::{DATABASE_URL, text};
-use crate::servers::{TlsFront, moto};
+use crate::servers::{TLS_FRONT, TlsFront, moto};
 use crate::writes::mounted::is_impossible;
 
 #[test]
@@ -17,7 +17,7 @@ fn secrets_manager_is_reached_through_a_proxy_and_trusted_by_a_private_authority
     let sync = || {
         scene
             .cmd(["sync", "--env", "dev", "-y", "--json"])
-            .env("AWS_ENDPOINT_URL", front.url())
+            .env("AWS_ENDPOINT_URL", TLS_FRONT)
             .env("AWS_MAX_ATTEMPTS", "1")
     };
     // Its name resolves nowhere, so that only the proxy leads to it.

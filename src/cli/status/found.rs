@@ -1,8 +1,8 @@
 //! What `status` finds out, as machines read it. Names, times and versions; no value.
 
+use clsecrets::Error;
 use clsecrets::keys::{block_on, label};
 use clsecrets::sync::{Failure, Mode, ObjectReport, Options, Report, survey};
-use clsecrets::Error;
 use futures_util::future::join_all;
 use serde::Serialize;
 

@@ -178,25 +178,42 @@ pub(super) fn tracked(directory: &Path) -> Result<Vec<Entry>, SourceError> {
     parse_listing(&output)
 }
 
-/// Files of this name in the index and at HEAD, in any directory.
-pub(super) fn called(directory: &Path, name: &str) -> Result<Vec<Entry>, SourceError> {
-    let pattern = format!(":(top,glob)**/{name}");
-    let output = run(
-        directory,
-        &["ls-files", "--stage", "-z", "--full-name", "--", &pattern],
-    )?;
-    let mut entries = parse_listing(&output)?;
-    // `ls-tree` knows no patterns; without a commit there is nothing to list.
-    match run(directory, &["ls-tree", "-r", "-z", "--full-tree", "HEAD"]) {
-        Ok(output) => entries.extend(parse_tree(&output, name)?),
-        Err(error) => {
-            let head = ["rev-parse", "--verify", "--quiet", "HEAD"];
-            if run(directory, &head).is_ok() {
-                return Err(error);
+/// The search for files of one name in the index and at HEAD, in any directory.
+#[derive(Debug)]
+pub(super) struct Called {
+    name: &'static str,
+    index: Running,
+    head: Running,
+}
+
+impl Called {
+    /// Starts to search, beside whatever else is asked.
+    pub(super) fn begin(directory: &Path, name: &'static str) -> Result<Self, SourceError> {
+        let pattern = format!(":(top,glob)**/{name}");
+        Ok(Self {
+            name,
+            index: Running::begin(
+                directory,
+                &["ls-files", "--stage", "-z", "--full-name", "--", &pattern],
+            )?,
+            // `ls-tree` knows no patterns.
+            head: Running::begin(directory, &["ls-tree", "-r", "-z", "--full-tree", "HEAD"])?,
+        })
+    }
+
+    /// What was found; without a commit there is none at HEAD.
+    pub(super) fn finish(self, objects: &mut Objects) -> Result<Vec<Entry>, SourceError> {
+        let mut entries = parse_listing(&self.index.finish()?)?;
+        match self.head.finish() {
+            Ok(output) => entries.extend(parse_tree(&output, self.name)?),
+            Err(error) => {
+                if !matches!(objects.read(b"HEAD")?, Object::Missing) {
+                    return Err(error);
+                }
             }
         }
+        Ok(entries)
     }
-    Ok(entries)
 }
 
 impl Objects {
@@ -223,21 +240,26 @@ impl Objects {
 
     /// Reads one object: its name, `HEAD:path` or `:0:path`.
     pub(super) fn read(&mut self, name: &[u8]) -> Result<Object, SourceError> {
-        self.ask(name)?;
+        self.ask(std::iter::once(name))?;
         self.answer()
     }
 
-    /// Asks for an object; so many may be asked for before the first answer is taken that a pipe
-    /// holds their names.
-    pub(super) fn ask(&mut self, name: &[u8]) -> Result<(), SourceError> {
-        if name.contains(&b'\n') {
-            return Err(SourceError::Name);
+    /// Asks for objects, in one go; so many may be asked for before the first answer is taken that
+    /// a pipe holds their names.
+    pub(super) fn ask<'n>(
+        &mut self,
+        names: impl Iterator<Item = &'n [u8]>,
+    ) -> Result<(), SourceError> {
+        let mut lines = Vec::new();
+        for name in names {
+            if name.contains(&b'\n') {
+                return Err(SourceError::Name);
+            }
+            lines.extend_from_slice(name);
+            lines.push(b'\n');
         }
         let questions = self.questions.as_mut().ok_or(SourceError::Answer)?;
-        questions
-            .write_all(&[name, b"\n"].concat())
-            .and_then(|()| questions.flush())
-            .map_err(SourceError::Broken)
+        questions.write_all(&lines).map_err(SourceError::Broken)
     }
 
     /// The answer to the oldest question.
@@ -298,22 +320,46 @@ fn command(directory: &Path, arguments: &[&str]) -> Command {
 }
 
 fn run(directory: &Path, arguments: &[&str]) -> Result<Vec<u8>, SourceError> {
-    let output = command(directory, arguments)
-        .stdin(Stdio::null())
-        .output()
-        .map_err(SourceError::NoGit)?;
-    if output.status.success() {
-        return Ok(output.stdout);
+    Running::begin(directory, arguments)?.finish()
+}
+
+/// A `git` that has been started.
+#[derive(Debug)]
+struct Running {
+    command: String,
+    child: Child,
+}
+
+impl Running {
+    fn begin(directory: &Path, arguments: &[&str]) -> Result<Self, SourceError> {
+        let child = command(directory, arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(SourceError::NoGit)?;
+        Ok(Self {
+            command: arguments.first().copied().unwrap_or_default().to_owned(),
+            child,
+        })
     }
-    let reason = String::from_utf8_lossy(&output.stderr);
-    let reason = reason.lines().next().unwrap_or_default();
-    Err(SourceError::Refused {
-        command: arguments.first().copied().unwrap_or_default().to_owned(),
-        reason: reason
-            .trim_start_matches("fatal: ")
-            .trim_start_matches("error: ")
-            .to_owned(),
-    })
+
+    /// What it says.
+    fn finish(self) -> Result<Vec<u8>, SourceError> {
+        let output = self.child.wait_with_output().map_err(SourceError::Broken)?;
+        if output.status.success() {
+            return Ok(output.stdout);
+        }
+        let reason = String::from_utf8_lossy(&output.stderr);
+        let reason = reason.lines().next().unwrap_or_default();
+        Err(SourceError::Refused {
+            command: self.command,
+            reason: reason
+                .trim_start_matches("fatal: ")
+                .trim_start_matches("error: ")
+                .to_owned(),
+        })
+    }
 }
 
 /// `:<mode> <mode> <object> <object> <status>` NUL `<path>` NUL.

@@ -14,7 +14,7 @@ mod files;
 
 pub use files::{Files, Given};
 
-use super::git::{self, Entry, Kind, Object, Objects};
+use super::git::{self, Called, Entry, Kind, Object, Objects};
 pub(super) use super::policy::Configuration;
 use super::policy::ENVIRONMENTS;
 use crate::format;
@@ -81,6 +81,8 @@ pub struct Index {
     entries: Vec<Entry>,
     objects: Objects,
     directory: PathBuf,
+    /// The search for files that name others, wherever they are.
+    called: Option<Called>,
     /// Versions whose configuration counts: how an object is asked for, and whether it is replaced.
     versions: Vec<(Vec<u8>, bool)>,
 }
@@ -162,6 +164,9 @@ impl fmt::Debug for Blob<'_> {
 impl Index {
     /// Lists the index of the repository that a directory belongs to.
     pub fn open(directory: &Path, scope: Scope) -> Result<Self, SourceError> {
+        // It takes its time beside the other questions.
+        let called = Self::search(directory, scope)?;
+        let objects = Objects::start(directory)?;
         let entries = match scope {
             Scope::Tracked => git::tracked(directory)?,
             Scope::History => git::history(directory)?,
@@ -172,7 +177,14 @@ impl Index {
         if scope == Scope::Staged {
             versions.push((b"HEAD:".to_vec(), true));
         }
-        Self::new(directory, scope, entries, versions)
+        Ok(Self {
+            scope,
+            entries,
+            objects,
+            directory: directory.to_path_buf(),
+            called,
+            versions,
+        })
     }
 
     /// Lists what the commits of a range change: `A..B`, or `B` for all that leads to it. The rules
@@ -189,7 +201,7 @@ impl Index {
         if !from.is_empty() && git::is_commit(directory, from) {
             versions.push((format!("{from}:").into_bytes(), true));
         }
-        Self::new(directory, Scope::Range, entries, versions)
+        Self::of_range(directory, entries, versions)
     }
 
     /// Lists what is pushed, from what Git tells a hook: `LOCAL-REF NEW REMOTE-REF OLD` before a push,
@@ -221,22 +233,63 @@ impl Index {
                 entries.extend(git::range(directory, &[&format!("{old}..{new}")])?);
             }
         }
-        Self::new(directory, Scope::Range, entries, versions)
+        Self::of_range(directory, entries, versions)
     }
 
-    fn new(
+    fn of_range(
         directory: &Path,
-        scope: Scope,
         entries: Vec<Entry>,
         versions: Vec<(Vec<u8>, bool)>,
     ) -> Result<Self, SourceError> {
         Ok(Self {
-            scope,
+            scope: Scope::Range,
             entries,
             objects: Objects::start(directory)?,
             directory: directory.to_path_buf(),
+            called: Self::search(directory, Scope::Range)?,
             versions,
         })
+    }
+
+    fn search(directory: &Path, scope: Scope) -> Result<Option<Called>, SourceError> {
+        (scope != Scope::Tracked)
+            .then(|| Called::begin(directory, ENVIRONMENTS))
+            .transpose()
+    }
+
+    /// Lends files that nothing stood before. Git opens each object for itself, which takes longer
+    /// than to judge it: two processes of it read ahead.
+    fn read_many(
+        &mut self,
+        entries: &[&Entry],
+        each: &mut dyn FnMut(Blob<'_>),
+    ) -> Result<(), SourceError> {
+        // A pipe holds the names of so many objects.
+        const AHEAD: usize = 128;
+        let mut more = Vec::new();
+        if entries.len() > AHEAD {
+            more.push(Objects::start(&self.directory)?);
+            more.push(Objects::start(&self.directory)?);
+        }
+        let parts: Vec<&[&Entry]> = entries.chunks(AHEAD).collect();
+        for (part, reader) in parts.iter().zip(&mut more) {
+            reader.ask(part.iter().map(|entry| entry.object.as_bytes()))?;
+        }
+        for (number, part) in parts.iter().enumerate() {
+            if more.is_empty() {
+                self.objects
+                    .ask(part.iter().map(|entry| entry.object.as_bytes()))?;
+            }
+            for entry in *part {
+                let reader = more.get_mut(number % 2).unwrap_or(&mut self.objects);
+                let object = reader.answer()?;
+                self.lend(entry, object, each)?;
+            }
+            if let (Some(next), Some(reader)) = (parts.get(number + 2), more.get_mut(number % 2)) {
+                reader.ask(next.iter().map(|entry| entry.object.as_bytes()))?;
+            }
+        }
+        Ok(())
     }
 
     /// The content of an entry, with what stood there before.
@@ -273,13 +326,11 @@ impl Index {
 
     /// Environment files wherever they are: they may name files beside and above them. A
     /// `.sops.yaml` governs only what is below it, so that of these no others count.
-    fn beside(&self) -> Result<BTreeSet<Vec<u8>>, SourceError> {
+    fn beside(&mut self) -> Result<BTreeSet<Vec<u8>>, SourceError> {
         let is_one = |path: &OsStr| Path::new(path).file_name() == Some(OsStr::new(ENVIRONMENTS));
-        let listed = match self.scope {
-            Scope::Tracked => self.entries.clone(),
-            Scope::Staged | Scope::Range | Scope::History => {
-                git::called(&self.directory, ENVIRONMENTS)?
-            }
+        let listed = match self.called.take() {
+            Some(called) => called.finish(&mut self.objects)?,
+            None => self.entries.clone(),
         };
         let regular = listed
             .into_iter()
@@ -357,43 +408,26 @@ impl Source for Index {
         wanted: &Want<'_>,
         each: &mut dyn FnMut(Blob<'_>),
     ) -> Result<(), SourceError> {
-        // A pipe holds the names of so many objects.
-        const AHEAD: usize = 256;
         let entries = std::mem::take(&mut self.entries);
         let is_read =
             |entry: &Entry| entry.kind == Kind::File && wanted(&entry.path.to_string_lossy());
-        // One that is compared with what stood there is asked for alone, so that answers keep in step.
-        let is_alone = |entry: &Entry| entry.before.is_some();
-        for part in entries.chunks(AHEAD) {
-            for entry in part
-                .iter()
-                .filter(|entry| is_read(entry) && !is_alone(entry))
-            {
-                self.objects.ask(entry.object.as_bytes())?;
-            }
-            for entry in part
-                .iter()
-                .filter(|entry| is_read(entry) && !is_alone(entry))
-            {
-                let object = self.objects.answer()?;
-                self.lend(entry, object, each)?;
-            }
-            for entry in part
-                .iter()
-                .filter(|entry| !is_read(entry) || is_alone(entry))
-            {
-                let path = entry.path.to_string_lossy();
-                match entry.kind {
-                    Kind::Other => each(Blob::link(&path)),
-                    Kind::Unmerged if wanted(&path) => {
-                        each(Blob::absent(&path, "it is in conflict; resolve it first"));
-                    }
-                    Kind::File if is_read(entry) => {
-                        let object = self.objects.read(entry.object.as_bytes())?;
-                        self.lend(entry, object, each)?;
-                    }
-                    Kind::Unmerged | Kind::File => each(Blob::new(&path, &[])),
+        // One that is compared with what stood there needs two answers, and is asked for alone.
+        let (many, others): (Vec<&Entry>, Vec<&Entry>) = entries
+            .iter()
+            .partition(|entry| is_read(entry) && entry.before.is_none());
+        self.read_many(&many, each)?;
+        for entry in others {
+            let path = entry.path.to_string_lossy();
+            match entry.kind {
+                Kind::Other => each(Blob::link(&path)),
+                Kind::Unmerged if wanted(&path) => {
+                    each(Blob::absent(&path, "it is in conflict; resolve it first"));
                 }
+                Kind::File if is_read(entry) => {
+                    let object = self.objects.read(entry.object.as_bytes())?;
+                    self.lend(entry, object, each)?;
+                }
+                Kind::Unmerged | Kind::File => each(Blob::new(&path, &[])),
             }
         }
         self.entries = entries;

@@ -34,6 +34,8 @@ pub(super) fn of(value: &[u8]) -> Vec<Zeroizing<Vec<u8>>> {
     }
     for set in [UNRESERVED, NON_ALPHANUMERIC] {
         let encoded = percent_encode(value, set).to_string();
+        // As forms of web pages write blanks.
+        add(encoded.replace("%20", "+").into_bytes());
         add(lower_escapes(&encoded).into_bytes());
         add(encoded.into_bytes());
     }

@@ -52,7 +52,9 @@ impl Rule for Stale {
         let changed = changed.or_else(|| (new.len() < old.len()).then_some((now.mac_line, 1)));
         let message = if let (true, Some(_)) = (is_same_mac, changed) {
             "this value was changed, added, moved or removed without the key: the MAC of the file is the one of HEAD"
-        } else if is_same_mac != is_same_time {
+        } else if is_same_mac && !is_same_time || !is_same_mac && is_same_time && changed.is_none()
+        {
+            // Two saves within a second have one time, and then values differ as well.
             "the MAC and the time that it is bound to do not change together: one of them was edited by hand"
         } else {
             return;

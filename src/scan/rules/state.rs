@@ -1,9 +1,11 @@
 //! H070: what Terraform writes down: state, plans, variables with values.
 
+use std::collections::BTreeMap;
+
 use super::super::text::{Mark, Text, chance, harmless, naming};
 use super::super::{Finding, Rule, Subject};
 use super::claim::{self, Claim};
-use super::{finding, shown, value};
+use super::{finding, has_ending, shown, value};
 use crate::error::quoted;
 
 /// H070.
@@ -65,7 +67,7 @@ impl Rule for State {
             return;
         }
         let hint = "keep state in a remote backend, and out of Git; then replace what stood in it";
-        if text.has(Mark::State) {
+        if text.has(Mark::State) || is_state(subject.path) {
             for (span, name) in attributes(text) {
                 let message = format!("{name} is in clear in what Terraform has written down");
                 found.push(value(self, subject, span, message, hint));
@@ -78,6 +80,12 @@ impl Rule for State {
             found.push(value(self, subject, span, message, hint));
         }
     }
+}
+
+/// `terraform.tfstate`, `terraform.tfstate.backup`, `terraform.tfstate.1700000000.backup`.
+fn is_state(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    has_ending(name, "tfstate") || name.contains(".tfstate.") && has_ending(name, "backup")
 }
 
 /// A saved plan is a zip archive with these members.
@@ -133,7 +141,8 @@ fn attributes(text: &Text<'_>) -> Vec<(std::ops::Range<usize>, String)> {
         let is_attribute =
             is_secret_resource && ATTRIBUTES.iter().any(|own| name == own.as_bytes());
         let is_named = naming::kind(name).is_some();
-        let is_plain = !harmless::is_harmless(secret, true) && secret.len() >= 6;
+        let is_plain = secret.len() >= 6
+            && (!harmless::is_harmless(secret, true) || is_attribute && has_member(secret));
         if is_plain
             && (is_attribute
                 || is_named
@@ -145,6 +154,19 @@ fn attributes(text: &Text<'_>) -> Vec<(std::ops::Range<usize>, String)> {
         }
     }
     found
+}
+
+/// Whether an object within a string has a member that may be secret.
+fn has_member(escaped: &[u8]) -> bool {
+    let text = [b"\"", escaped, b"\""].concat();
+    let object = serde_json::from_slice::<String>(&text)
+        .and_then(|text| serde_json::from_str::<BTreeMap<String, serde_json::Value>>(&text));
+    object.is_ok_and(|members| {
+        members
+            .values()
+            .filter_map(serde_json::Value::as_str)
+            .any(|member| member.len() >= 6 && !harmless::is_harmless(member.as_bytes(), true))
+    })
 }
 
 /// The length up to the quote that closes.

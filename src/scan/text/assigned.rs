@@ -236,6 +236,13 @@ impl Text<'_> {
                     .map(|value| (Manner::Direct, value));
             }
             [b':', ..] => return self.behind_colon(name, at + blanks + 1),
+            [b'|', ..] if self.dialect() == Dialect::Prose => {
+                // The next cell of a table.
+                let cell = at + blanks + 1;
+                return self
+                    .literal(cell + self.blanks(cell), Bare::Word)
+                    .map(|value| (Manner::Prose, value));
+            }
             [b',', ..] if is_closed => {
                 // `set("password", "x")`
                 return self

@@ -11,6 +11,7 @@ mod literal;
 mod marks;
 pub(super) mod naming;
 mod siblings;
+mod trial;
 mod vocabulary;
 
 use std::cell::OnceCell;
@@ -210,6 +211,7 @@ impl Dialect {
             name.strip_suffix(ending).unwrap_or(name)
         });
         let ends = |endings: &[&str]| endings.iter().any(|ending| name.ends_with(ending));
+        let extension = name.rsplit('.').next().unwrap_or_default();
         if ends(&[".yaml", ".yml"]) {
             Self::Yaml
         } else if ends(&[
@@ -241,7 +243,7 @@ impl Dialect {
             ".service",
             ".plist",
         ]) || name.starts_with(".env")
-            || name.starts_with("env.")
+            || name.starts_with("env.") && !ends(PROSE) && !CODE.contains(&extension)
         {
             Self::Pairs
         } else if ends(&[".toml"]) {
@@ -256,12 +258,9 @@ impl Dialect {
             || bytes.starts_with(b"#!/usr/bin/env sh")
         {
             Self::Shell
-        } else if ends(&[
-            ".md", ".mdx", ".rst", ".txt", ".adoc", ".org", ".html", ".htm", ".tex", ".log", ".csv",
-        ]) || !name.trim_start_matches('.').contains('.')
-        {
+        } else if ends(PROSE) || !name.trim_start_matches('.').contains('.') {
             Self::Prose
-        } else if CODE.contains(&name.rsplit('.').next().unwrap_or_default()) {
+        } else if CODE.contains(&extension) {
             Self::Code
         } else {
             Self::Other
@@ -273,6 +272,14 @@ impl Dialect {
         !matches!(self, Self::Code | Self::Hcl | Self::Toml | Self::Json)
     }
 
+    /// Whether people write settings in it, in tests too.
+    pub(in crate::scan) fn is_setting(self) -> bool {
+        matches!(
+            self,
+            Self::Yaml | Self::Pairs | Self::Toml | Self::Hcl | Self::Shell
+        )
+    }
+
     /// Whether it is made of settings rather than of sentences or statements.
     pub(super) fn is_data(self) -> bool {
         matches!(
@@ -281,6 +288,10 @@ impl Dialect {
         )
     }
 }
+
+const PROSE: &[&str] = &[
+    ".md", ".mdx", ".rst", ".txt", ".adoc", ".org", ".html", ".htm", ".tex", ".log", ".csv",
+];
 
 const CODE: &[&str] = &[
     "rs", "go", "py", "js", "ts", "jsx", "tsx", "mjs", "cjs", "java", "kt", "kts", "scala", "c",
@@ -310,6 +321,9 @@ mod tests {
         for (name, dialect) in [
             ("a/values.yaml.example", Dialect::Yaml),
             (".env.production", Dialect::Pairs),
+            ("env.production", Dialect::Pairs),
+            ("docs/env.md", Dialect::Prose),
+            ("src/env.ts", Dialect::Code),
             ("terraform.tfstate.backup", Dialect::Json),
             ("main.rs", Dialect::Code),
             ("README", Dialect::Prose),

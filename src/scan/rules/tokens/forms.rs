@@ -185,13 +185,16 @@ pub(super) fn at(text: &Text<'_>, at: usize) -> Option<(Range<usize>, &'static s
     let body = rest.get(form.start.len()..form.start.len() + length)?;
     let whole = rest.get(..form.start.len() + length)?;
     let is_long_enough = (form.length.0..=form.length.1).contains(&length);
-    let has_digit = body.iter().any(u8::is_ascii_digit);
+    let has = |kind: fn(&u8) -> bool| body.iter().any(kind);
+    // One of thirty random tokens of 20 characters has no digit.
+    let is_mixed =
+        has(u8::is_ascii_digit) || has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase);
     let is_stand_in = harmless::is_harmless(body, true) || PUBLIC.contains(&whole);
     let pieces = body.split(|byte| b"/-._".contains(byte)).any(|piece| {
         chance::looks_random(piece, 12) || piece.len() >= 16 && chance::looks_chosen(piece)
     });
     (is_long_enough
-        && has_digit
+        && is_mixed
         && !is_stand_in
         && chance::distinct(body) >= 8
         && (pieces || chance::looks_random(body, 16)))

@@ -2,6 +2,8 @@
 //! and the way from TrackIt. The binary with real peers: a parser in Go, a database, an API server,
 //! Terraform and Helm.
 
+#[cfg(feature = "aws")]
+mod account;
 mod canary;
 #[cfg(feature = "kubernetes")]
 mod live;

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::super::credentials::Slot;
+use super::super::environment::Profile;
 use super::super::finding::{At, Finding};
 use super::super::keystore::{Exported, Opens};
 use super::super::model::Kind;
@@ -13,7 +14,10 @@ pub(super) fn judge(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     for place in places(subject) {
         key(&place, subject, findings);
     }
-    twice(subject.objects, findings);
+    // The other profiles write each field once.
+    if subject.environment.profile == Profile::Custom {
+        twice(subject.objects, findings);
+    }
 }
 
 /// The paths of all exported keys: `nodes/a/keys/evm/0000`, `backup/old`.

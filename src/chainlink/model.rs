@@ -271,6 +271,6 @@ mod tests {
             Some("wallet_password")
         );
         assert_eq!(nearest("adaptors").as_deref(), Some("adapters"));
-        assert_eq!(nearest("note"), None);
+        assert_eq!(nearest("remark"), None);
     }
 }

@@ -106,7 +106,7 @@ fn one_key_in_two_files_is_refused_even_if_it_is_equal() {
 #[test]
 fn a_key_that_is_not_known_is_named_with_what_was_meant() {
     let (credentials, findings) =
-        read("walet_password: x\nnote: { deep: y }\ndatabase: { pasword: z }\nempty:\n");
+        read("walet_password: x\nremark: { deep: y }\ndatabase: { pasword: z }\nempty:\n");
     assert_eq!(findings, [""; 0]);
     let unknown = credentials.unknown().iter();
     let unknown: Vec<_> = unknown
@@ -116,7 +116,7 @@ fn a_key_that_is_not_known_is_named_with_what_was_meant() {
         unknown,
         [
             ("walet_password", Some("did you mean wallet_password?")),
-            ("note", None),
+            ("remark", None),
             (
                 "database.pasword",
                 Some("one of password, url, backup_password, backup_url")
@@ -124,6 +124,6 @@ fn a_key_that_is_not_known_is_named_with_what_was_meant() {
             ("empty", None),
         ]
     );
-    assert!(credentials.by_key("note.deep").is_some());
-    assert!(credentials.by_key("note").is_none());
+    assert!(credentials.by_key("remark.deep").is_some());
+    assert!(credentials.by_key("remark").is_none());
 }

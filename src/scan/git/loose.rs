@@ -52,13 +52,14 @@ pub(super) fn read(file: &Path) -> io::Result<Object> {
 
 fn read_up_to(file: &Path, limit: u64) -> io::Result<Object> {
     let broken = || io::Error::from(io::ErrorKind::InvalidData);
-    let mut packed = Vec::new();
-    File::open(file)?
-        .take(limit + HEADER)
-        .read_to_end(&mut packed)?;
-    if packed.len() as u64 >= limit {
+    let file = File::open(file)?;
+    let length = file.metadata()?.len();
+    if length >= limit {
         return Ok(Object::TooBig);
     }
+    // Room for one more, so that the end is seen without another look.
+    let mut packed = Vec::with_capacity(usize::try_from(length).map_err(|_| broken())? + 32);
+    file.take(limit).read_to_end(&mut packed)?;
     let most = usize::try_from(limit + HEADER).map_err(|_| broken())?;
     let mut bytes = match decompress_to_vec_zlib_with_limit(&packed, most) {
         Ok(bytes) => Zeroizing::new(bytes),

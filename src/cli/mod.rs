@@ -25,6 +25,8 @@ mod sealing;
 mod set;
 mod status;
 mod sync;
+#[allow(dead_code, reason = "the commands over trees come one by one")]
+mod trees;
 mod ui;
 mod usage;
 

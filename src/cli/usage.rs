@@ -17,18 +17,7 @@ use super::ui::Ui;
 const TAKES_VALUES: &[&str] = &["set"];
 
 /// Commands of the reference tool that are still to come; its files are ours, so it can help out.
-const OF_REFERENCE: &[&str] = &[
-    "edit",
-    "rotate",
-    "unset",
-    "updatekeys",
-    "groups",
-    "exec-env",
-    "exec-file",
-    "publish",
-    "keyservice",
-    "filestatus",
-];
+const OF_REFERENCE: [&str; 2] = super::face::NOT_OURS;
 
 /// Commands of our own that are still to come.
 const OF_OURS: &[&str] = &["validate", "gen", "scan", "check", "git", "keys"];

@@ -171,6 +171,9 @@ impl Args {
                 let reselected = opened.reselect(&selection);
                 (selection, rule.mac_only_encrypted, reselected)
             });
+        if let Some((rule, _, reselected)) = &selection {
+            self.refuse_opening(rule, reselected, &name)?;
+        }
         Ok(Some(Change {
             name,
             path,
@@ -181,6 +184,28 @@ impl Args {
             selection,
             removed,
         }))
+    }
+
+    /// A rule that has come to leave values in clear is followed only if a person has seen that.
+    fn refuse_opening(
+        &self,
+        rule: &Rule,
+        reselected: &Reselected,
+        name: &str,
+    ) -> Result<(), Error> {
+        if reselected.opened.is_empty() || self.allow_cleartext || !self.yes {
+            return Ok(());
+        }
+        let error = Error::new(
+            Code::Encrypt,
+            format!(
+                "{name}: {} of its rule would put into clear what is sealed now",
+                rule.kind().field()
+            ),
+        );
+        let paths = reselected.opened.iter();
+        let error = paths.fold(error, |error, path| error.detail(path.to_string()));
+        Err(error.hint("correct the rule, or pass --allow-cleartext if that is meant"))
     }
 
     fn rule(

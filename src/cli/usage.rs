@@ -75,9 +75,11 @@ fn to_come(command: &str) -> Option<Error> {
     let names: Vec<&str> = known.map(clap::Command::get_name).collect();
     let names = format!("it has {}", names.join(", "));
     if OF_REFERENCE.contains(&command) {
-        return Some(told().detail(names).hint(format!(
-            "sops {command}    # the reference tool works on the same files"
-        )));
+        return Some(
+            told()
+                .detail(names)
+                .hint("the reference tool has it, and works on the same files"),
+        );
     }
     OF_OURS
         .contains(&command)

@@ -85,6 +85,7 @@ pub(super) fn variables(
         let value = match &leaf.value {
             Value::Str(text) => text.duplicate(),
             Value::Null => SecretBytes::copy_of(b""),
+            Value::Bool(flag) => SecretBytes::copy_of(flag.to_string().as_bytes()),
             other => clsecrets::cipher::with_plain(other, SecretBytes::copy_of),
         };
         found.retain(|one| one.name != *name);

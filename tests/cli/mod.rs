@@ -13,6 +13,7 @@ mod encrypt;
 mod environments;
 mod exec;
 mod flat;
+mod former_panics;
 mod groups;
 mod hook;
 mod init;

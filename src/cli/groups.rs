@@ -18,7 +18,7 @@ use super::input::{Destination, Input, Naming};
 use super::kinds::{KINDS, recipients};
 use super::opening::Opener;
 use super::rewrapping::{drop_named, removed, shown, tell_of_the_past, wrap_all};
-use super::{Context, Outcome};
+use super::{Context, Outcome, hook};
 
 /// Add a key group to a sealed file, or take one away.
 #[derive(Debug, ClapArgs)]
@@ -212,6 +212,10 @@ impl Common {
             stamp.as_ref(),
             context,
         )?;
+        if let Some(place) = self.destination.place(&self.file) {
+            let place = context.settings.absolute(place);
+            hook::learn_sealed(context, &place, opened.format(), &text.bytes, &data_key);
+        }
         for line in plan.lines() {
             context.ui.note(&format!("{name}: {line}"));
         }

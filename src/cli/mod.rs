@@ -30,6 +30,7 @@ mod reference;
 mod render;
 mod rewrapping;
 mod rotate;
+mod scan;
 mod sealing;
 mod set;
 mod status;
@@ -93,6 +94,7 @@ enum Command {
     Sync(Box<sync::Args>),
     Status(status::Args),
     Hook(hook::Args),
+    Scan(scan::Args),
     Completion(completion::Args),
     #[command(hide = true)]
     Man(reference::ManArgs),
@@ -178,6 +180,7 @@ fn run(command: &Command, context: &Context) -> Outcome {
         Command::Sync(args) => sync::run(args, context),
         Command::Status(args) => status::run(args, context),
         Command::Hook(args) => hook::run(args, context),
+        Command::Scan(args) => scan::run(args, context),
         Command::Completion(args) => completion::run(args, context),
         Command::Man(args) => reference::man(args, context),
         Command::Reference(args) => reference::reference(args, context),

@@ -28,7 +28,7 @@ use super::rewrapping::{
 };
 use super::sealing::rule_of;
 use super::trees::{self, Search};
-use super::{Context, Outcome};
+use super::{Context, Outcome, hook};
 
 /// Make sealed files follow their creation rules.
 #[derive(Debug, ClapArgs)]
@@ -305,13 +305,15 @@ impl Change {
         let (name, old) = (&self.name, &self.opened.metadata().key_groups);
         args.guarding
             .check_file(&self.key_groups, &self.path, name, context)?;
-        let text = if args.rotate {
-            let data_key = DataKey::generate().map_err(|_| {
-                Error::new(Code::Failed, "the operating system gave no random bytes")
-            })?;
+        let new_key = args
+            .rotate
+            .then(DataKey::generate)
+            .transpose()
+            .map_err(|_| Error::new(Code::Failed, "the operating system gave no random bytes"))?;
+        let text = if let Some(data_key) = &new_key {
             let mut key_groups = self.key_groups.clone();
-            wrap_all(&mut key_groups, &data_key, name, opener, context)?;
-            self.rotated(key_groups, &data_key, context)
+            wrap_all(&mut key_groups, data_key, name, opener, context)?;
+            self.rotated(key_groups, data_key, context)
         } else {
             let key_groups = self.key_groups.clone();
             let key_groups = wrap_new(key_groups, old, &self.data_key, name, opener, context)?;
@@ -320,6 +322,9 @@ impl Change {
         let text = text.map_err(|error| error.about(name, false))?;
         let _lock = context.lock(&self.path)?;
         fs::replace(&self.path, &text.bytes, Privacy::Umask, self.stamp.as_ref())?;
+        let (format, data_key) = (self.opened.format(), new_key.as_ref());
+        let data_key = data_key.unwrap_or(&self.data_key);
+        hook::learn_sealed(context, &self.path, format, &text.bytes, data_key);
         context.ui.note(&format!("{name} follows its rule now"));
         tell_of_the_past(&self.removed, name, context);
         if !self.removed.is_empty() && !args.rotate {

@@ -16,6 +16,8 @@ mod flat;
 mod former_panics;
 mod groups;
 mod hook;
+mod hook_states;
+mod hook_ways;
 mod init;
 mod keys;
 mod process;

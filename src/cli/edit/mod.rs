@@ -25,7 +25,7 @@ use super::input::{Input, Naming};
 use super::opening::{Opener, Opening};
 use super::rewrapping::wrap_new;
 use super::sealing::Sealing;
-use super::{Context, Outcome};
+use super::{Context, Outcome, hook};
 use session::Session;
 
 /// Edit a sealed file, or make a new one.
@@ -228,6 +228,8 @@ impl Edited<'_> {
             });
         match written {
             Ok(()) => {
+                let (format, bytes) = (self.opened.format(), &sealed.bytes);
+                hook::learn_sealed(context, self.path, format, bytes, &self.data_key);
                 name_clear(name, sealed, context);
                 context.ui.note(&format!("{name} is sealed"));
                 Ok(())

@@ -207,12 +207,15 @@ fn change_who_can_open(scene: &Scene) {
         format!("updatekeys -y {SEALED}"),
         format!("rotate -i {SEALED}"),
         format!(
-            "groups add --file sealed-again.yaml --output grouped.yaml --age {OTHER_RECIPIENT}"
+            "groups add --file sealed-again.yaml --output clear-grouped.yaml --age {OTHER_RECIPIENT}"
         ),
-        "rotate -i -y sealed-again.yaml grouped.yaml".to_owned(),
+        "rotate -i -y sealed-again.yaml clear-grouped.yaml".to_owned(),
     ] {
         let run = scene.run(&line);
-        assert!(run.status == 0 || line.ends_with("grouped.yaml"), "{run}");
+        assert!(
+            run.status == 0 || line.ends_with("clear-grouped.yaml"),
+            "{run}"
+        );
     }
 }
 

@@ -87,6 +87,9 @@ struct Common {
     /// The sealed file.
     #[arg(short, long, value_name = "FILE")]
     file: PathBuf,
+    /// Format of the input, whatever the name says.
+    #[arg(long, value_name = "FORMAT")]
+    input_type: Option<String>,
     /// How many groups are needed to open [default: as many as so far, at least 2 of several].
     #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
     shamir_secret_sharing_threshold: Option<i64>,
@@ -174,7 +177,10 @@ impl Common {
         context: &Context,
         change: impl FnOnce(&mut KeyGroups) -> Result<(), Error>,
     ) -> Outcome {
-        let naming = Naming::default();
+        let naming = Naming {
+            input_type: self.input_type.clone(),
+            ..Naming::default()
+        };
         let opener = Opener::new(&context.settings, &context.ui, None)?;
         self.destination.check(&self.file)?;
         let _lock = self.destination.lock(&self.file, context)?;

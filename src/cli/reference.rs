@@ -69,9 +69,9 @@ pub(crate) fn man(args: &ManArgs, context: &Context) -> Outcome {
 fn page(path: &[String]) -> Result<Vec<u8>, Error> {
     let mut command = visible();
     for name in path {
-        let mut inner = command.get_subcommands();
-        let inner = inner.find(|one| one.get_name() == name && !one.is_hide_set());
-        command = inner.cloned().ok_or_else(|| {
+        let is_it = |one: &&Command| one.get_name() == name && !one.is_hide_set();
+        let inner = command.get_subcommands().find(is_it).cloned();
+        command = inner.ok_or_else(|| {
             Error::new(
                 Code::Failed,
                 format!("there is no command {}", path.join(" ")),

@@ -18,11 +18,12 @@ use clsecrets::metadata::{KeyGroups, Metadata, Rule};
 use clsecrets::secret::DataKey;
 use clsecrets::{Code, Error};
 
+use super::face::Face;
 use super::guarding::Guarding;
 use super::input::{Input, Naming};
 use super::kinds::KINDS;
 use super::opening::Opener;
-use super::question::is_confirmed;
+use super::question::{is_answered, is_confirmed};
 use super::rewrapping::{
     differs, drop_named, removed, shown, tell_of_the_past, wrap_all, wrap_new,
 };
@@ -113,6 +114,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
         context.ui.note("nothing was written");
         return Ok(status);
     }
+    let rotates = args.rotate || args.is_new_key_wanted(&changes, context)?;
     let mut by_file: Vec<(PathBuf, Change)> = changes;
     by_file.sort_by(|(a, _), (b, _)| a.cmp(b));
     let names = by_file.iter().map(|(file, _)| file.clone()).collect();
@@ -123,7 +125,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
             .map(|(_, change)| change)
     };
     let outcomes = trees::each(names, "wrapping", context, |file| match of(file) {
-        Some(change) => change.write(args, &opener, context),
+        Some(change) => change.write(args, rotates, &opener, context),
         None => Err(Error::internal("a plan without its file")),
     });
     let (failed, _) = trees::summarize(outcomes, "follow their rules now", context);
@@ -131,6 +133,23 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
 }
 
 impl Args {
+    /// Where somebody is to lose access, a person is offered a new data key as well.
+    fn is_new_key_wanted(
+        &self,
+        changes: &[(PathBuf, Change)],
+        context: &Context,
+    ) -> Result<bool, Error> {
+        let loses = changes.iter().any(|(_, change)| !change.removed.is_empty());
+        if self.yes || !loses || context.face == Face::Sops || !context.ui.is_interactive() {
+            return Ok(false);
+        }
+        context.ui.note(
+            "who is taken away still knows the data key; with a new one, what is written from now on \
+             is closed to them",
+        );
+        is_answered("Make a new data key, too? (y/n):", context)
+    }
+
     /// What a file has to change to follow its rule.
     fn look(
         &self,
@@ -301,12 +320,17 @@ impl Change {
         plan
     }
 
-    fn write(&self, args: &Args, opener: &Opener<'_>, context: &Context) -> Result<(), Error> {
+    fn write(
+        &self,
+        args: &Args,
+        rotates: bool,
+        opener: &Opener<'_>,
+        context: &Context,
+    ) -> Result<(), Error> {
         let (name, old) = (&self.name, &self.opened.metadata().key_groups);
         args.guarding
             .check_file(&self.key_groups, &self.path, name, context)?;
-        let new_key = args
-            .rotate
+        let new_key = rotates
             .then(DataKey::generate)
             .transpose()
             .map_err(|_| Error::new(Code::Failed, "the operating system gave no random bytes"))?;
@@ -327,7 +351,7 @@ impl Change {
         hook::learn_sealed(context, &self.path, format, &text.bytes, data_key);
         context.ui.note(&format!("{name} follows its rule now"));
         tell_of_the_past(&self.removed, name, context);
-        if !self.removed.is_empty() && !args.rotate {
+        if !self.removed.is_empty() && !rotates {
             context.ui.note(&format!(
                 "{name}: its data key is still the one that they know; to make a new one: clsecrets \
                  rotate -i {}",

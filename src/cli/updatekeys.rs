@@ -5,6 +5,7 @@
 //! surprise: the rule's selection is followed as well, if the rule has one, since a value that it has
 //! come to cover would stay in clear otherwise.
 
+use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use clap::Args as ClapArgs;
@@ -304,13 +305,13 @@ impl Change {
     fn plan(&self, rotates: bool) -> String {
         let mut plan = shown(&self.opened.metadata().key_groups, &self.key_groups);
         if let Some((rule, _, reselected)) = &self.selection {
-            plan.push_str(&format!("{}: {}\n", rule.kind().field(), rule.argument()));
+            let _ = writeln!(plan, "{}: {}", rule.kind().field(), rule.argument());
             for (paths, what) in [
                 (&reselected.sealed, "will be sealed"),
                 (&reselected.opened, "will stand in clear"),
             ] {
                 for path in paths {
-                    plan.push_str(&format!("    {path} {what}\n"));
+                    let _ = writeln!(plan, "    {path} {what}");
                 }
             }
         }

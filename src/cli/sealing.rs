@@ -14,6 +14,7 @@ use clsecrets::{Code, Error};
 
 use super::Context;
 use super::guarding::Guarding;
+use super::kinds::refuse_variables;
 
 /// Options that say for whom and how a file is sealed.
 #[derive(Debug, Args)]
@@ -144,6 +145,7 @@ impl Sealing {
 
     /// Recipients that are named besides the rules.
     fn given(&self, context: &Context) -> Result<Vec<Recipient>, Error> {
+        refuse_variables(context)?;
         let mut recipients = Vec::new();
         for kind in KEY_KINDS {
             let text = match kind.flag {
@@ -224,28 +226,37 @@ impl Sealing {
         creation: Option<&CreationRule>,
     ) -> Result<Rule, Error> {
         let ruled = creation.and_then(|creation| creation.selection.as_ref());
-        let (kind, text) = match (given, ruled) {
+        match (given, ruled) {
             (Some((kind, _)), Some(ruled)) if ruled.field != kind.field() => {
-                return Err(exclude(kind, ruled.field));
+                Err(exclude(kind, ruled.field))
             }
-            (Some(given), _) => given,
-            (None, Some(ruled)) => {
-                let kind = RuleKind::ALL
-                    .into_iter()
-                    .find(|kind| kind.field() == ruled.field);
-                let kind = kind.ok_or_else(|| Error::internal("a rule of no kind"))?;
-                (kind, ruled.value.as_str())
-            }
-            (None, None) => return Ok(Rule::default()),
-        };
-        Rule::new(kind, text).map_err(|error| {
-            Error::new(
-                Code::Failed,
-                format!("{} cannot be used: {error}", kind.field()),
-            )
-            .hint("nothing was sealed; correct the pattern")
-        })
+            (Some((kind, text)), _) => compiled(kind, text),
+            (None, _) => creation.map_or_else(|| Ok(Rule::default()), rule_of),
+        }
     }
+}
+
+/// Which values a creation rule selects.
+pub(crate) fn rule_of(creation: &CreationRule) -> Result<Rule, Error> {
+    let Some(ruled) = &creation.selection else {
+        return Ok(Rule::default());
+    };
+    let mut kinds = RuleKind::ALL.into_iter();
+    let kind = kinds.find(|kind| kind.field() == ruled.field);
+    compiled(
+        kind.ok_or_else(|| Error::internal("a rule of no kind"))?,
+        &ruled.value,
+    )
+}
+
+fn compiled(kind: RuleKind, text: &str) -> Result<Rule, Error> {
+    Rule::new(kind, text).map_err(|error| {
+        Error::new(
+            Code::Failed,
+            format!("{} cannot be used: {error}", kind.field()),
+        )
+        .hint("nothing was sealed; correct the pattern")
+    })
 }
 
 /// Recipients that stand in more than one group.

@@ -14,6 +14,7 @@ mod expand;
 mod look_back;
 mod lost;
 mod open;
+mod renew;
 mod reuse;
 mod seal;
 mod set;
@@ -21,6 +22,7 @@ mod tokens;
 
 pub use convert::Converted;
 pub use open::OpenOptions;
+pub use renew::Reselected;
 pub use reuse::Changes;
 pub use seal::{Counts, Text};
 pub use set::Edit;
@@ -191,6 +193,9 @@ pub enum EnvelopeError {
     /// A new value that the file's rule would leave in clear.
     #[error("{} would stay in clear under the file's rule", listed(.0))]
     WouldStayClear(Vec<Path>),
+    /// Recipients that were changed in the text cannot be sealed for.
+    #[error("{0}")]
+    Recipients(String),
     /// Sealing failed.
     #[error("cannot seal: {0}")]
     Cipher(TokenError),
@@ -302,6 +307,20 @@ impl Draft {
         Ok(Self { document, format })
     }
 
+    /// Reads cleartext that has metadata, which a person may have edited; both apart.
+    pub fn parse_with_metadata(
+        format: &'static dyn Format,
+        text: Zeroizing<Vec<u8>>,
+    ) -> Result<(Self, Metadata), EnvelopeError> {
+        let sealed = Sealed::parse(format, text)?;
+        let edits = Edits {
+            metadata: MetadataEdit::Remove,
+            ..Edits::default()
+        };
+        let text = format.apply(&sealed.document, &edits)?;
+        Ok((Self::parse(format, text)?, sealed.metadata))
+    }
+
     /// What it holds.
     pub fn tree(&self) -> &Tree {
         &self.document.tree
@@ -394,6 +413,15 @@ impl Opened {
             Err(error) if error.fault == Fault::Unsupported || holds_separators(&text) => Ok(text),
             _ => Err(EnvelopeError::SelfCheck),
         }
+    }
+
+    /// The cleartext with the metadata, for a person who edits both.
+    pub fn clear_text_with_metadata(&self) -> Result<Zeroizing<Vec<u8>>, EnvelopeError> {
+        let edits = Edits {
+            places: open::clear_places(self),
+            metadata: MetadataEdit::Keep,
+        };
+        Ok(self.format.apply(&self.document, &edits)?)
     }
 
     /// The format that it is written in.

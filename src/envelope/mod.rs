@@ -13,6 +13,7 @@ mod cores;
 mod expand;
 mod look_back;
 mod lost;
+pub mod merge;
 mod open;
 mod reuse;
 mod seal;
@@ -191,6 +192,9 @@ pub enum EnvelopeError {
     /// A new value that the file's rule would leave in clear.
     #[error("{} would stay in clear under the file's rule", listed(.0))]
     WouldStayClear(Vec<Path>),
+    /// Two versions of it that no text holds both of.
+    #[error("the changes of both versions cannot be put into one text; a person has to merge them")]
+    Unmergeable,
     /// Sealing failed.
     #[error("cannot seal: {0}")]
     Cipher(TokenError),
@@ -211,6 +215,7 @@ impl EnvelopeError {
         let verb = match &self {
             Self::Path { .. } | Self::Unfit { .. } => "set a value of",
             Self::Documents { .. } | Self::Unwritable { .. } | Self::Shape { .. } => "convert",
+            Self::Unmergeable => "merge",
             _ if reading => "open",
             _ => "seal",
         };

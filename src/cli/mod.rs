@@ -71,6 +71,7 @@ enum Command {
     Sync(Box<sync::Args>),
     Status(status::Args),
     Hook(hook::Args),
+    Git(git::Args),
     Completion(completion::Args),
     #[command(hide = true)]
     Man(reference::ManArgs),
@@ -133,6 +134,7 @@ fn run(command: &Command, context: &Context) -> Outcome {
         Command::Sync(args) => sync::run(args, context),
         Command::Status(args) => status::run(args, context),
         Command::Hook(args) => hook::run(args, context),
+        Command::Git(args) => git::run(args, context),
         Command::Completion(args) => completion::run(args, context),
         Command::Man(args) => reference::man(args, context),
         Command::Reference(args) => reference::reference(args, context),

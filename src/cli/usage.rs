@@ -31,7 +31,7 @@ const OF_REFERENCE: &[&str] = &[
 ];
 
 /// Commands of our own that are still to come.
-const OF_OURS: &[&str] = &["validate", "gen", "scan", "check", "git", "keys"];
+const OF_OURS: &[&str] = &["validate", "gen", "scan", "check", "keys"];
 
 /// Commands whose status 1 means findings.
 const GUARDS: &[&str] = &["hook", "scan", "check", "validate"];

@@ -11,6 +11,7 @@ mod decrypt;
 mod encrypt;
 mod environments;
 mod flat;
+mod git;
 mod groups;
 mod hook;
 mod init;

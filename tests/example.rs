@@ -16,6 +16,7 @@ pub(crate) fn example() -> Scene {
     for file in [
         ".sops.yaml",
         ".gitignore",
+        ".clsecrets/allow.toml",
         "clsecrets.yaml",
         KEY,
         "secrets/dev/encrypted-secrets.yaml",

@@ -27,6 +27,7 @@ mod properties;
 mod readme;
 mod registries;
 mod round_trip;
+mod scan;
 mod servers;
 mod support;
 mod sync;

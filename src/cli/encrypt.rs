@@ -16,7 +16,7 @@ use super::conversion::{Conversion, check_in_place, warn_of_comments, warn_of_do
 use super::input::{Destination, Input, Naming};
 use super::opening::Opener;
 use super::sealing::Sealing;
-use super::{Context, Outcome, onto};
+use super::{Context, Outcome, hook, onto};
 
 /// Seal the values of a file.
 #[derive(Debug, ClapArgs)]
@@ -133,7 +133,9 @@ pub(super) fn seal_draft(
         let none = Tokens::default();
         draft.seal(metadata, &data_key, nonces, now, clear, &none)
     };
-    sealed.map_err(|error| error.about(name, false))
+    let text = sealed.map_err(|error| error.about(name, false))?;
+    hook::learn_sealed(context, written, format, &text.bytes, &data_key);
+    Ok(text)
 }
 
 /// New values that a positive rule leaves in clear; without `--allow-cleartext` they are refused.

@@ -21,6 +21,7 @@ mod onto;
 mod opening;
 mod reference;
 mod render;
+mod scan;
 mod sealing;
 mod set;
 mod status;
@@ -72,6 +73,7 @@ enum Command {
     Status(status::Args),
     Hook(hook::Args),
     Git(git::Args),
+    Scan(scan::Args),
     Completion(completion::Args),
     #[command(hide = true)]
     Man(reference::ManArgs),
@@ -135,6 +137,7 @@ fn run(command: &Command, context: &Context) -> Outcome {
         Command::Status(args) => status::run(args, context),
         Command::Hook(args) => hook::run(args, context),
         Command::Git(args) => git::run(args, context),
+        Command::Scan(args) => scan::run(args, context),
         Command::Completion(args) => completion::run(args, context),
         Command::Man(args) => reference::man(args, context),
         Command::Reference(args) => reference::reference(args, context),

@@ -18,7 +18,7 @@ use super::encrypt::{expand, name_clear, report, seal_draft};
 use super::input::{Input, Naming};
 use super::opening::Opener;
 use super::sealing::Sealing;
-use super::{Context, Outcome, digest};
+use super::{Context, Outcome, digest, hook};
 
 const PLAIN: Naming = Naming {
     input_type: None,
@@ -229,6 +229,7 @@ fn seal_onto(
         remember_either(&either, sealed, context);
     }
     fs::replace(sealed, &text.bytes, Privacy::Umask, stamp.as_ref())?;
+    hook::learn_sealed(context, sealed, draft.format(), &text.bytes, &data_key);
     name_clear(&name, &text, context);
     report(&name, &text, context);
     if environment.is_some() {

@@ -11,6 +11,7 @@ use clsecrets::secret::{DataKey, Secret};
 use clsecrets::{Error, Settings};
 use zeroize::Zeroizing;
 
+use super::hook;
 use super::input::{Input, Naming};
 use super::ui::Ui;
 
@@ -56,7 +57,15 @@ impl<'a> Opener<'a> {
         input: Input,
         options: OpenOptions,
     ) -> Result<(Opened, DataKey), Error> {
-        self.open_text(&input.name, input.format, input.text, options)
+        let (path, is_file) = (input.path, input.stamp.is_some());
+        let opened = self.open_text(&input.name, input.format, input.text, options)?;
+        // What this machine has opened, its hook knows.
+        if is_file && let Err(reason) = hook::refresh(self.settings, &path, &opened.0) {
+            self.ui.warn(&format!(
+                "the index of known values was not refreshed: {reason}"
+            ));
+        }
+        Ok(opened)
     }
 
     /// Opens a sealed text that messages call `name`.

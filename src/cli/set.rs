@@ -18,7 +18,7 @@ use super::encrypt::name_clear;
 use super::guarding::Guarding;
 use super::input::{Input, Naming};
 use super::opening::{Opener, Opening};
-use super::{Context, Outcome};
+use super::{Context, Outcome, hook};
 
 /// Set one value of a sealed file.
 #[expect(
@@ -100,7 +100,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
         );
         return Err(Error::new(Code::Conflict, reason).hint("leave --output-type away"));
     }
-    let (name, stamp) = (input.name.clone(), input.stamp.clone());
+    let (name, stamp, format) = (input.name.clone(), input.stamp.clone(), input.format);
     let options = OpenOptions {
         ignore_mac: args.opening.ignore_mac,
     };
@@ -126,6 +126,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
         )
         .map_err(|error| error.about(&name, false))?;
     fs::replace(&file, &text.bytes, Privacy::Umask, stamp.as_ref())?;
+    hook::learn_sealed(context, &file, format, &text.bytes, &data_key);
     name_clear(&name, &text, context);
     context.ui.note(&format!("{name}: {path} is set"));
     Ok(0)

@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 use super::source::SourceError;
 
 /// Bytes of one object that are read; more is not a file that people keep secrets in.
-const LIMIT: u64 = 64 << 20;
+pub(super) const LIMIT: u64 = 64 << 20;
 
 /// A file as the index has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +23,8 @@ pub(super) struct Entry {
     pub(super) path: OsString,
     /// The name of its content.
     pub(super) object: String,
+    /// The name of what stood there before.
+    pub(super) before: Option<String>,
     /// What it is.
     pub(super) kind: Kind,
 }
@@ -47,6 +49,8 @@ pub(super) enum Object {
     TooBig,
     /// There is none.
     Missing,
+    /// A tree or a commit.
+    Other,
 }
 
 /// The running `git cat-file --batch`.
@@ -60,8 +64,26 @@ pub(super) struct Objects {
 /// What differs between HEAD and the index; without a commit, all that is in the index.
 /// Deletions are not in it, and files that are only intended to be added neither.
 pub(super) fn staged(directory: &Path) -> Result<Vec<Entry>, SourceError> {
+    let listed = diff(directory, "--diff-filter=ACMRTUXB");
+    match listed {
+        Ok(output) => parse_diff(&output),
+        // Outside of a repository `diff` compares any two files, and complains of its options.
+        Err(error) => run(directory, &["rev-parse", "--git-dir"]).and(Err(error)),
+    }
+}
+
+/// What a commit would delete, with its content at HEAD.
+pub(super) fn deleted(directory: &Path) -> Result<Vec<Entry>, SourceError> {
+    let mut entries = parse_diff(&diff(directory, "--diff-filter=D")?)?;
+    for entry in &mut entries {
+        entry.object = entry.before.take().unwrap_or_default();
+    }
+    Ok(entries)
+}
+
+fn diff(directory: &Path, filter: &str) -> Result<Vec<u8>, SourceError> {
     // Without rename detection a renamed file is an added one, and is read whole.
-    let listed = run(
+    run(
         directory,
         &[
             "diff",
@@ -74,14 +96,77 @@ pub(super) fn staged(directory: &Path) -> Result<Vec<Entry>, SourceError> {
             "--no-ext-diff",
             "--no-color",
             "--ignore-submodules=none",
-            "--diff-filter=ACMRTUXB",
+            filter,
         ],
-    );
-    match listed {
-        Ok(output) => parse_diff(&output),
-        // Outside of a repository `diff` compares any two files, and complains of its options.
-        Err(error) => run(directory, &["rev-parse", "--git-dir"]).and(Err(error)),
+    )
+}
+
+/// What every commit of a range changes, each content of a path once: what one commit adds and the
+/// next one takes away is published with both.
+pub(super) fn range(directory: &Path, commits: &[&str]) -> Result<Vec<Entry>, SourceError> {
+    let mut arguments = vec![
+        "log",
+        "--raw",
+        "-z",
+        "-m",
+        "--format=",
+        "--no-abbrev",
+        "--no-renames",
+        "--no-relative",
+        "--no-ext-diff",
+        "--no-color",
+        "--no-show-signature",
+        "--reverse",
+        "--diff-filter=ACMRTUXB",
+    ];
+    arguments.extend(commits);
+    arguments.push("--");
+    let output = run(directory, &arguments)?;
+    let mut seen = std::collections::HashSet::new();
+    let mut entries = parse_diff(&output)?;
+    entries.retain(|entry| seen.insert((entry.path.clone(), entry.object.clone())));
+    Ok(entries)
+}
+
+/// Every content that any commit of any branch or tag has, once, under one of its paths.
+pub(super) fn history(directory: &Path) -> Result<Vec<Entry>, SourceError> {
+    let output = run(directory, &["rev-list", "--objects", "--all"])?;
+    let mut entries = Vec::new();
+    for line in output.split(|byte| *byte == b'\n') {
+        // `<object> <path>`; commits have no path, and the top tree an empty one.
+        let Some(blank) = line.iter().position(|byte| *byte == b' ') else {
+            continue;
+        };
+        let (object, path) = (line.get(..blank), line.get(blank + 1..));
+        let (Some(object), Some(path)) = (object, path) else {
+            continue;
+        };
+        if !path.is_empty() {
+            entries.push(Entry {
+                path: OsString::from_vec(path.to_vec()),
+                object: String::from_utf8_lossy(object).into_owned(),
+                before: None,
+                kind: Kind::File,
+            });
+        }
     }
+    Ok(entries)
+}
+
+/// Whether something names a commit.
+pub(super) fn is_commit(directory: &Path, name: &str) -> bool {
+    let commit = format!("{name}^{{commit}}");
+    run(
+        directory,
+        &[
+            "rev-parse",
+            "--verify",
+            "--quiet",
+            "--end-of-options",
+            &commit,
+        ],
+    )
+    .is_ok()
 }
 
 /// All that is in the index.
@@ -93,25 +178,42 @@ pub(super) fn tracked(directory: &Path) -> Result<Vec<Entry>, SourceError> {
     parse_listing(&output)
 }
 
-/// Files of this name in the index and at HEAD, in any directory.
-pub(super) fn called(directory: &Path, name: &str) -> Result<Vec<Entry>, SourceError> {
-    let pattern = format!(":(top,glob)**/{name}");
-    let output = run(
-        directory,
-        &["ls-files", "--stage", "-z", "--full-name", "--", &pattern],
-    )?;
-    let mut entries = parse_listing(&output)?;
-    // `ls-tree` knows no patterns; without a commit there is nothing to list.
-    match run(directory, &["ls-tree", "-r", "-z", "--full-tree", "HEAD"]) {
-        Ok(output) => entries.extend(parse_tree(&output, name)?),
-        Err(error) => {
-            let head = ["rev-parse", "--verify", "--quiet", "HEAD"];
-            if run(directory, &head).is_ok() {
-                return Err(error);
+/// The search for files of one name in the index and at HEAD, in any directory.
+#[derive(Debug)]
+pub(super) struct Called {
+    name: &'static str,
+    index: Running,
+    head: Running,
+}
+
+impl Called {
+    /// Starts to search, beside whatever else is asked.
+    pub(super) fn begin(directory: &Path, name: &'static str) -> Result<Self, SourceError> {
+        let pattern = format!(":(top,glob)**/{name}");
+        Ok(Self {
+            name,
+            index: Running::begin(
+                directory,
+                &["ls-files", "--stage", "-z", "--full-name", "--", &pattern],
+            )?,
+            // `ls-tree` knows no patterns.
+            head: Running::begin(directory, &["ls-tree", "-r", "-z", "--full-tree", "HEAD"])?,
+        })
+    }
+
+    /// What was found; without a commit there is none at HEAD.
+    pub(super) fn finish(self, objects: &mut Objects) -> Result<Vec<Entry>, SourceError> {
+        let mut entries = parse_listing(&self.index.finish()?)?;
+        match self.head.finish() {
+            Ok(output) => entries.extend(parse_tree(&output, self.name)?),
+            Err(error) => {
+                if !matches!(objects.read(b"HEAD")?, Object::Missing) {
+                    return Err(error);
+                }
             }
         }
+        Ok(entries)
     }
-    Ok(entries)
 }
 
 impl Objects {
@@ -138,15 +240,30 @@ impl Objects {
 
     /// Reads one object: its name, `HEAD:path` or `:0:path`.
     pub(super) fn read(&mut self, name: &[u8]) -> Result<Object, SourceError> {
-        if name.contains(&b'\n') {
-            return Err(SourceError::Name);
+        self.ask(std::iter::once(name))?;
+        self.answer()
+    }
+
+    /// Asks for objects, in one go; so many may be asked for before the first answer is taken that
+    /// a pipe holds their names.
+    pub(super) fn ask<'n>(
+        &mut self,
+        names: impl Iterator<Item = &'n [u8]>,
+    ) -> Result<(), SourceError> {
+        let mut lines = Vec::new();
+        for name in names {
+            if name.contains(&b'\n') {
+                return Err(SourceError::Name);
+            }
+            lines.extend_from_slice(name);
+            lines.push(b'\n');
         }
         let questions = self.questions.as_mut().ok_or(SourceError::Answer)?;
-        questions
-            .write_all(&[name, b"\n"].concat())
-            .and_then(|()| questions.flush())
-            .map_err(SourceError::Broken)?;
+        questions.write_all(&lines).map_err(SourceError::Broken)
+    }
 
+    /// The answer to the oldest question.
+    pub(super) fn answer(&mut self) -> Result<Object, SourceError> {
         let mut header = Vec::new();
         self.answers
             .read_until(b'\n', &mut header)
@@ -157,10 +274,9 @@ impl Objects {
         if header.ends_with(" missing") {
             return Ok(Object::Missing);
         }
-        let size: u64 = header
-            .rsplit_once(' ')
-            .and_then(|(_, size)| size.parse().ok())
-            .ok_or(SourceError::Answer)?;
+        let (start, size) = header.rsplit_once(' ').ok_or(SourceError::Answer)?;
+        let size: u64 = size.parse().map_err(|_| SourceError::Answer)?;
+        let is_blob = start.ends_with(" blob");
         if size > LIMIT {
             let skipped = std::io::copy(
                 &mut self.answers.by_ref().take(size + 1),
@@ -175,7 +291,11 @@ impl Objects {
             .read_exact(&mut bytes)
             .map_err(SourceError::Broken)?;
         bytes.pop();
-        Ok(Object::Bytes(bytes))
+        Ok(if is_blob {
+            Object::Bytes(bytes)
+        } else {
+            Object::Other
+        })
     }
 }
 
@@ -200,33 +320,65 @@ fn command(directory: &Path, arguments: &[&str]) -> Command {
 }
 
 fn run(directory: &Path, arguments: &[&str]) -> Result<Vec<u8>, SourceError> {
-    let output = command(directory, arguments)
-        .stdin(Stdio::null())
-        .output()
-        .map_err(SourceError::NoGit)?;
-    if output.status.success() {
-        return Ok(output.stdout);
+    Running::begin(directory, arguments)?.finish()
+}
+
+/// A `git` that has been started.
+#[derive(Debug)]
+struct Running {
+    command: String,
+    child: Child,
+}
+
+impl Running {
+    fn begin(directory: &Path, arguments: &[&str]) -> Result<Self, SourceError> {
+        let child = command(directory, arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(SourceError::NoGit)?;
+        Ok(Self {
+            command: arguments.first().copied().unwrap_or_default().to_owned(),
+            child,
+        })
     }
-    let reason = String::from_utf8_lossy(&output.stderr);
-    let reason = reason.lines().next().unwrap_or_default();
-    Err(SourceError::Refused {
-        command: arguments.first().copied().unwrap_or_default().to_owned(),
-        reason: reason
-            .trim_start_matches("fatal: ")
-            .trim_start_matches("error: ")
-            .to_owned(),
-    })
+
+    /// What it says.
+    fn finish(self) -> Result<Vec<u8>, SourceError> {
+        let output = self.child.wait_with_output().map_err(SourceError::Broken)?;
+        if output.status.success() {
+            return Ok(output.stdout);
+        }
+        let reason = String::from_utf8_lossy(&output.stderr);
+        let reason = reason.lines().next().unwrap_or_default();
+        Err(SourceError::Refused {
+            command: self.command,
+            reason: reason
+                .trim_start_matches("fatal: ")
+                .trim_start_matches("error: ")
+                .to_owned(),
+        })
+    }
 }
 
 /// `:<mode> <mode> <object> <object> <status>` NUL `<path>` NUL.
 fn parse_diff(output: &[u8]) -> Result<Vec<Entry>, SourceError> {
+    // Between commits there are empty fields, and line ends before the first one of each.
     let mut fields = output.split(|byte| *byte == 0);
     let mut entries = Vec::new();
-    while let Some(header) = fields.next().filter(|header| !header.is_empty()) {
+    while let Some(header) = fields.next() {
+        let header = header.trim_ascii_start();
+        if header.is_empty() {
+            continue;
+        }
         let path = fields.next().ok_or(SourceError::Answer)?;
         let header = std::str::from_utf8(header).map_err(|_| SourceError::Answer)?;
+        if !header.starts_with(':') {
+            return Err(SourceError::Answer);
+        }
         let mut words = header.split(' ');
-        let (Some(_), Some(mode), Some(_), Some(object), Some(status)) = (
+        let (Some(_), Some(mode), Some(before), Some(object), Some(status)) = (
             words.next(),
             words.next(),
             words.next(),
@@ -240,9 +392,11 @@ fn parse_diff(output: &[u8]) -> Result<Vec<Entry>, SourceError> {
         } else {
             kind_of(mode)
         };
+        let is_none = before.bytes().all(|byte| byte == b'0');
         entries.push(Entry {
             path: OsString::from_vec(path.to_vec()),
             object: object.to_owned(),
+            before: (!is_none).then(|| before.to_owned()),
             kind,
         });
     }
@@ -273,6 +427,7 @@ fn parse_listing(output: &[u8]) -> Result<Vec<Entry>, SourceError> {
         entries.push(Entry {
             path,
             object: object.to_owned(),
+            before: None,
             kind: if stage == "0" {
                 kind_of(mode)
             } else {
@@ -302,6 +457,7 @@ fn parse_tree(output: &[u8], name: &str) -> Result<Vec<Entry>, SourceError> {
         entries.push(Entry {
             path: OsString::from_vec(path.to_vec()),
             object: object.to_owned(),
+            before: None,
             kind: kind_of(mode),
         });
     }

@@ -1,73 +1,34 @@
-//! Finds cleartext where a sealed file should be, before it is committed.
+//! Finds cleartext where a sealed file should be, and credentials anywhere, before they are committed.
 //!
 //! It never opens anything: no key, no network, no runtime, only the content and what
 //! `.sops.yaml` and `clsecrets.yaml` say about paths. What it cannot judge it does not pass over:
 //! that is told apart from a finding, and refused as well. The surprise: a finding holds no
 //! excerpt of the content, not even a masked one.
 
+mod copies;
+mod finding;
 mod git;
+pub mod known;
 pub mod policy;
 pub mod report;
 mod rules;
 mod sealed;
 mod source;
+mod text;
+mod waiver;
 
-pub use policy::{Clear, Governor, Policy};
+pub use finding::{Finding, Report, Severity, Unjudged};
+pub use policy::{Clear, Expected, Governor, Policy};
 pub use rules::RULES;
-pub use sealed::{Leaf, Sealing, Standing};
-pub use source::{Blob, Files, Index, Scope, Source, SourceError};
+pub use sealed::{Leaf, Sealed, Sealing, Standing};
+pub use source::{Blob, Files, Given, Index, Scope, Source, SourceError};
+pub use text::Text;
+pub use waiver::{Waivers, baseline};
 
+use copies::Copies;
+use known::Lookup;
 use policy::CONFIGURATIONS;
 use rules::{path, unsealed};
-
-/// One thing that is wrong with one place.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
-    /// The rule's id; its meaning never changes.
-    pub rule: &'static str,
-    /// The path from the top of the repository.
-    pub path: String,
-    /// Line, from 1.
-    pub line: usize,
-    /// Column, from 1.
-    pub column: usize,
-    /// How bad it is.
-    pub severity: Severity,
-    /// What is wrong, without any of the content.
-    pub message: String,
-    /// A command that mends it, to be pasted.
-    pub hint: String,
-}
-
-/// How bad a finding is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Severity {
-    /// The commit is refused.
-    Error,
-}
-
-/// Something that could not be checked; it is refused like a finding.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unjudged {
-    /// The path from the top of the repository.
-    pub path: String,
-    /// Why, without any of the content.
-    pub reason: String,
-}
-
-/// What a run found.
-#[derive(Debug, Default)]
-pub struct Report {
-    /// In the order of the source, and of the rules.
-    pub findings: Vec<Finding>,
-    /// What could not be checked.
-    pub unjudged: Vec<Unjudged>,
-    /// What is worth knowing and refuses nothing.
-    pub notes: Vec<String>,
-    /// How many files were looked at.
-    pub checked: usize,
-}
 
 /// One file with all that the rules ask about it.
 #[derive(Debug)]
@@ -80,6 +41,14 @@ pub struct Subject<'a> {
     pub clear: Option<Clear>,
     /// Whether it is sealed, and how.
     pub sealing: &'a Sealing,
+    /// What the creation rules say of it.
+    pub expected: &'a Expected,
+    /// Whether it was sealed before, and how.
+    pub before: Option<&'a Sealing>,
+    /// Values that this machine has seen in sealed files.
+    pub known: Option<&'a Lookup<'a>>,
+    /// Its text.
+    pub text: &'a Text<'a>,
 }
 
 /// One thing that may be wrong with a file.
@@ -92,52 +61,46 @@ pub trait Rule: Send + Sync {
     fn check(&self, subject: &Subject<'_>, found: &mut Vec<Finding>);
 }
 
-impl Report {
-    /// 0 clean, 1 findings, 2 something could not be judged.
-    pub fn status(&self) -> u8 {
-        match (self.unjudged.is_empty(), self.findings.is_empty()) {
-            (true, true) => 0,
-            (true, false) => 1,
-            (false, _) => 2,
-        }
-    }
-
-    fn unjudged(&mut self, path: &str, reason: impl Into<String>) {
-        self.unjudged.push(Unjudged {
-            path: path.to_owned(),
-            reason: reason.into(),
-        });
-    }
+/// How a run judges.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Options<'k> {
+    /// The day, as days since 1970: waivers expire.
+    pub today: i64,
+    /// Whether the marks of other tools on a line waive as ours do.
+    pub compat_allow: bool,
+    /// Values that this machine has seen in sealed files.
+    pub known: Option<&'k Lookup<'k>>,
 }
 
-impl Severity {
-    /// The word that reports use.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Error => "error",
-        }
-    }
-}
+/// Findings of one file that are told.
+const MOST: usize = 1000;
 
 /// Checks everything that a source holds against what the repository says about its paths.
-pub fn run(source: &mut dyn Source) -> Result<Report, SourceError> {
+pub fn run(source: &mut dyn Source, options: &Options<'_>) -> Result<Report, SourceError> {
     let mut report = Report::default();
     let policy = read_policy(source, &mut report)?;
-    let wanted = |path: &str| {
-        policy.governor(path).is_some()
-            || policy.clear(path).is_some()
-            || sealed::may_be_sealed(path)
-    };
+    let waivers = read_waivers(source, &mut report, options)?;
+    let mut copies = Copies::default();
     let mut checked = 0;
-    source.visit(&wanted, &mut |blob| {
+    source.visit(&|_| true, &mut |blob| {
         if blob.is_link {
             checked += usize::from(check_link(&policy, blob.path, &mut report));
         } else {
             checked += 1;
-            check(&policy, &blob, &mut report);
+            check(
+                &policy,
+                &waivers,
+                options.known,
+                &blob,
+                &mut copies,
+                &mut report,
+            );
         }
     })?;
+    copies.compare(source, &policy, &mut report)?;
+    waivers.finish(&mut report);
     report.checked = checked;
+    report.has_policy = !policy.is_empty();
     Ok(report)
 }
 
@@ -160,30 +123,82 @@ fn read_policy(source: &mut dyn Source, report: &mut Report) -> Result<Policy, S
     Ok(policy)
 }
 
-fn check(policy: &Policy, blob: &Blob<'_>, report: &mut Report) {
+/// The waivers that are about to be in force; of a version that is replaced nothing is left.
+fn read_waivers(
+    source: &mut dyn Source,
+    report: &mut Report,
+    options: &Options<'_>,
+) -> Result<Waivers, SourceError> {
+    let mut waivers = Waivers::new(options);
+    if let Some(text) = source.waivers(waiver::PATH)?
+        && let Err(error) = waivers.add(&text)
+    {
+        report.unjudged(waiver::PATH, error.to_string());
+    }
+    Ok(waivers)
+}
+
+fn check(
+    policy: &Policy,
+    waivers: &Waivers,
+    known: Option<&Lookup<'_>>,
+    blob: &Blob<'_>,
+    copies: &mut Copies,
+    report: &mut Report,
+) {
     let Some(bytes) = blob.bytes else {
-        report.unjudged(blob.path, blob.why_absent);
+        if !waivers.waives_unjudged(blob.path) {
+            report.unjudged(blob.path, blob.why_absent);
+        }
         return;
     };
+    let decoded = text::decoded(bytes);
+    let bytes = decoded.as_ref().map_or(bytes, |decoded| decoded.as_slice());
     let governor = policy.governor(blob.path);
     let clear = policy.clear(blob.path);
-    let sealing = Sealing::of(blob.path, bytes);
+    let expected = policy.expected(blob.path);
+    let sealing = Sealing::of(blob.path, bytes, &expected.selections);
+    let before = blob
+        .before
+        .map(|before| Sealing::of(blob.path, before, &[]));
+    let text = Text::new(blob.path, bytes);
     let subject = Subject {
         path: blob.path,
         governor,
         clear,
         sealing: &sealing,
+        expected: &expected,
+        before: before.as_ref(),
+        known,
+        text: &text,
     };
-    let before = report.findings.len();
-    for rule in RULES {
-        rule.check(&subject, &mut report.findings);
+    if let (Some(known), Sealing::Sealed(sealed)) = (known, &sealing)
+        && known.is_stale(blob.path, &sealed.mac_text)
+    {
+        report.notes.push(format!(
+            "the index of known values is older than {}: clsecrets hook index",
+            blob.path
+        ));
     }
-    // A file that a rule refuses by its path needs no further judgement.
-    if let Sealing::Unknown { reason } = &sealing
-        && report.findings.len() == before
+    let mut found = Vec::new();
+    for rule in RULES {
+        rule.check(&subject, &mut found);
+        // A file with so many is refused whatever comes behind.
+        found.truncate(MOST);
+    }
+    finding::settle(&mut found, &text, waivers, &mut report.waived);
+    // A file that a rule refuses by its path or form needs no further judgement.
+    let is_refused = found.iter().any(Finding::is_structure);
+    if let Sealing::Unknown { reason, .. } = &sealing
+        && !is_refused
+        && !waivers.waives_unjudged(blob.path)
     {
         report.unjudged(blob.path, reason.clone());
     }
+    if !is_refused && matches!(sealing, Sealing::Clear) {
+        copies.consider(blob, bytes);
+    }
+    report.findings.append(&mut found);
 }
 
 /// Whether a link is where a sealed or a clear file belongs. What it leads to is not in the commit
@@ -207,6 +222,8 @@ fn check_link(policy: &Policy, path: &str, report: &mut Report) -> bool {
         column: 1,
         severity: Severity::Error,
         message,
+        line_mark: String::new(),
+        span: 0..0,
         hint: format!("git rm --cached -f -- {}{hint}", crate::error::quoted(path)),
     });
     true
@@ -226,6 +243,18 @@ mod tests {
     }
 
     impl Source for Memory {
+        fn waivers(&mut self, _: &str) -> Result<Option<Vec<u8>>, SourceError> {
+            Ok(None)
+        }
+
+        fn elsewhere(
+            &mut self,
+            _: &Want<'_>,
+            _: &mut dyn FnMut(Blob<'_>),
+        ) -> Result<(), SourceError> {
+            Ok(())
+        }
+
         fn configuration(&mut self, _: &[&str]) -> Result<Vec<Configuration>, SourceError> {
             let text = |(path, text): &(&str, &str), is_replaced| Configuration {
                 path: (*path).to_owned(),
@@ -263,7 +292,7 @@ mod tests {
             ],
             ..Memory::default()
         };
-        let report = run(&mut memory).unwrap();
+        let report = run(&mut memory, &Options::default()).unwrap();
 
         assert_eq!(rules_of(&report), ["H001"]);
         assert_eq!((report.status(), report.checked), (1, 2));
@@ -277,10 +306,13 @@ mod tests {
             index: vec![(".sops.yaml", "creation_rules: []\n")],
             head: vec![(".sops.yaml", rules)],
         };
-        assert_eq!(rules_of(&run(&mut memory).unwrap()), ["H002"]);
+        assert_eq!(
+            rules_of(&run(&mut memory, &Options::default()).unwrap()),
+            ["H002"]
+        );
 
         memory.head.clear();
-        assert!(rules_of(&run(&mut memory).unwrap()).is_empty());
+        assert!(rules_of(&run(&mut memory, &Options::default()).unwrap()).is_empty());
     }
 
     #[test]
@@ -290,11 +322,11 @@ mod tests {
             index: vec![(".sops.yaml", broken)],
             ..Memory::default()
         };
-        assert_eq!(run(&mut memory).unwrap().status(), 2);
+        assert_eq!(run(&mut memory, &Options::default()).unwrap().status(), 2);
 
         memory.index = vec![(".sops.yaml", "creation_rules: []\n")];
         memory.head = vec![(".sops.yaml", broken)];
-        let report = run(&mut memory).unwrap();
+        let report = run(&mut memory, &Options::default()).unwrap();
         assert_eq!((report.status(), report.notes.len()), (0, 1));
     }
 }

@@ -8,13 +8,15 @@
 mod files;
 mod names;
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use crate::fs::TEMPORARY_PREFIX;
+use crate::metadata::Rule;
 use crate::metadata::pattern::Pattern;
 use files::{Environment, EnvironmentsFile, Paths, SopsFile, read};
-pub(super) use names::original;
 use names::{below, file_name, is_documentation, is_example, join, says_clear, split};
+pub(super) use names::{is_stand_in, original};
 
 /// The names of the files that say it.
 pub(super) const CONFIGURATIONS: &[&str] = &[SOPS, ENVIRONMENTS];
@@ -94,8 +96,29 @@ struct Rules {
     path: String,
     directory: String,
     is_replaced: bool,
-    /// In order; `None` matches every path.
-    patterns: Vec<Option<Pattern>>,
+    /// In order.
+    creations: Vec<Creation>,
+}
+
+/// One creation rule.
+#[derive(Debug)]
+struct Creation {
+    /// `None` matches every path.
+    pattern: Option<Pattern>,
+    /// What it says about values, if that can be used.
+    selection: Option<Rule>,
+    recipients: BTreeSet<(&'static str, String)>,
+}
+
+/// What the creation rules of every version say of a sealed file.
+#[derive(Debug, Default)]
+pub struct Expected {
+    /// The files that say it.
+    pub paths: Vec<String>,
+    /// Which values are sealed, one rule for each version that can be used.
+    pub selections: Vec<Rule>,
+    /// Who may open it; the recipients of all versions, and none if a version leaves that open.
+    pub recipients: BTreeSet<(&'static str, String)>,
 }
 
 /// A path that an environment names.
@@ -119,12 +142,12 @@ impl Policy {
         let (directory, name) = split(&configuration.path);
         if name == SOPS {
             let file: SopsFile = read(&configuration.text, SOPS)?;
-            let patterns = compile(&file)?;
+            let rules = compile(&file)?;
             self.rules.push(Rules {
                 path: configuration.path.clone(),
                 directory: directory.to_owned(),
                 is_replaced: configuration.is_replaced,
-                patterns,
+                creations: rules,
             });
         } else {
             let file: EnvironmentsFile = read(&configuration.text, ENVIRONMENTS)?;
@@ -185,6 +208,32 @@ impl Policy {
             .any(|is_replaced| self.first_match(path, is_replaced).is_some())
     }
 
+    /// What the creation rules say of this file's values and readers.
+    pub fn expected(&self, path: &str) -> Expected {
+        let mut expected = Expected::default();
+        let mut is_open = false;
+        for is_replaced in [false, true] {
+            let Some((rules, creation)) = self.first_match(path, is_replaced) else {
+                continue;
+            };
+            expected.paths.push(rules.path.clone());
+            expected.selections.extend(creation.selection.clone());
+            is_open |= creation.recipients.is_empty();
+            expected
+                .recipients
+                .extend(creation.recipients.iter().cloned());
+        }
+        if is_open {
+            expected.recipients.clear();
+        }
+        expected
+    }
+
+    /// Whether anybody says anything of any path.
+    pub fn is_empty(&self) -> bool {
+        self.rules.is_empty() && self.named.is_empty()
+    }
+
     /// Why this path is one that holds cleartext.
     pub fn clear(&self, path: &str) -> Option<Clear> {
         if let Some(named) = self.named(path, Role::Clear) {
@@ -218,12 +267,16 @@ impl Policy {
 
     /// The file whose first rule that matches names paths.
     fn rule(&self, path: &str, is_replaced: bool) -> Option<&Rules> {
-        let (rules, pattern) = self.first_match(path, is_replaced)?;
-        pattern.filter(|regex| !regex.is_match("")).map(|_| rules)
+        let (rules, creation) = self.first_match(path, is_replaced)?;
+        let names_paths = creation
+            .pattern
+            .as_ref()
+            .is_some_and(|regex| !regex.is_match(""));
+        names_paths.then_some(rules)
     }
 
     /// The first rule that matches, of the nearest file upward of one version.
-    fn first_match(&self, path: &str, is_replaced: bool) -> Option<(&Rules, Option<&Pattern>)> {
+    fn first_match(&self, path: &str, is_replaced: bool) -> Option<(&Rules, &Creation)> {
         let nearest = self
             .rules
             .iter()
@@ -233,11 +286,15 @@ impl Policy {
             .strip_prefix(nearest.directory.as_str())
             .unwrap_or(path)
             .trim_start_matches('/');
-        let matches = |pattern: &&Option<Pattern>| {
-            pattern.as_ref().is_none_or(|regex| regex.is_match(inside))
+        let matches = |rule: &&Creation| {
+            let pattern = rule.pattern.as_ref();
+            pattern.is_none_or(|regex| regex.is_match(inside))
         };
-        let pattern = nearest.patterns.iter().find(matches)?;
-        Some((nearest, pattern.as_ref()))
+        nearest
+            .creations
+            .iter()
+            .find(matches)
+            .map(|rule| (nearest, rule))
     }
 }
 
@@ -268,16 +325,23 @@ impl fmt::Display for Clear {
     }
 }
 
-fn compile(file: &SopsFile) -> Result<Vec<Option<Pattern>>, PolicyError> {
+fn compile(file: &SopsFile) -> Result<Vec<Creation>, PolicyError> {
     file.creation_rules
         .iter()
         .flatten()
         .enumerate()
-        .map(|(at, rule)| match rule.path_regex.as_deref() {
-            None | Some("") => Ok(None),
-            Some(pattern) => Pattern::new(pattern)
-                .map(Some)
-                .map_err(|_| PolicyError::Pattern { number: at + 1 }),
+        .map(|(at, rule)| {
+            let pattern = match rule.path_regex.as_deref() {
+                None | Some("") => None,
+                Some(pattern) => Some(
+                    Pattern::new(pattern).map_err(|_| PolicyError::Pattern { number: at + 1 })?,
+                ),
+            };
+            Ok(Creation {
+                pattern,
+                selection: rule.selection(),
+                recipients: rule.recipients(),
+            })
         })
         .collect()
 }

@@ -8,11 +8,16 @@ use std::ffi::OsStr;
 use std::fmt;
 use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
-use super::git::{self, Entry, Kind, Object, Objects};
+mod files;
+
+pub use files::{Files, Given};
+
+use super::git::{self, Called, Entry, Kind, Object, Objects};
 pub(super) use super::policy::Configuration;
 use super::policy::ENVIRONMENTS;
+use crate::format;
 
 /// Whether a path is worth reading.
 pub(super) type Want<'a> = dyn Fn(&str) -> bool + 'a;
@@ -22,6 +27,15 @@ pub trait Source: fmt::Debug {
     /// The files of these names in every directory above what is checked, and those that speak of
     /// files elsewhere, in each version that counts.
     fn configuration(&mut self, names: &[&str]) -> Result<Vec<Configuration>, SourceError>;
+    /// The waivers that are about to be in force.
+    fn waivers(&mut self, path: &str) -> Result<Option<Vec<u8>>, SourceError>;
+    /// Lends files that are not checked and may be sealed: those that are about to vanish, and those
+    /// that a rule governs.
+    fn elsewhere(
+        &mut self,
+        governed: &dyn Fn(&str) -> bool,
+        each: &mut dyn FnMut(Blob<'_>),
+    ) -> Result<(), SourceError>;
     /// Lends every file; of those that are not wanted, the path only.
     fn visit(
         &mut self,
@@ -37,6 +51,10 @@ pub struct Blob<'a> {
     pub path: &'a str,
     /// Its content; `None` if it cannot be read.
     pub bytes: Option<&'a [u8]>,
+    /// What stood there before, if that looks sealed.
+    pub before: Option<&'a [u8]>,
+    /// Whether nothing of this name stood there before.
+    pub is_new: bool,
     /// Why there is no content.
     pub why_absent: &'static str,
     /// Whether it is a symbolic link or a submodule, which has no content of its own.
@@ -50,6 +68,10 @@ pub enum Scope {
     Staged,
     /// Everything.
     Tracked,
+    /// What the commits of a range change: `A..B`.
+    Range,
+    /// Every content of every commit.
+    History,
 }
 
 /// The index of a repository.
@@ -59,13 +81,10 @@ pub struct Index {
     entries: Vec<Entry>,
     objects: Objects,
     directory: PathBuf,
-}
-
-/// Files of the working tree, by name.
-#[derive(Debug)]
-pub struct Files {
-    root: PathBuf,
-    files: Vec<PathBuf>,
+    /// The search for files that name others, wherever they are.
+    called: Option<Called>,
+    /// Versions whose configuration counts: how an object is asked for, and whether it is replaced.
+    versions: Vec<(Vec<u8>, bool)>,
 }
 
 /// Why content cannot be had.
@@ -92,6 +111,9 @@ pub enum SourceError {
     /// A `.sops.yaml` or `clsecrets.yaml` is there and cannot be read.
     #[error("a .sops.yaml or clsecrets.yaml cannot be read")]
     Configuration,
+    /// What is called a range is none.
+    #[error("{0} is no range of commits")]
+    Range(String),
     /// A directory's name has a line end in it.
     #[error("a directory with a line end in its name cannot be looked up")]
     Name,
@@ -103,6 +125,8 @@ impl<'a> Blob<'a> {
         Self {
             path,
             bytes: Some(bytes),
+            before: None,
+            is_new: false,
             why_absent: "",
             is_link: false,
         }
@@ -121,6 +145,8 @@ impl<'a> Blob<'a> {
         Self {
             path,
             bytes: None,
+            before: None,
+            is_new: false,
             why_absent,
             is_link: false,
         }
@@ -138,25 +164,138 @@ impl fmt::Debug for Blob<'_> {
 impl Index {
     /// Lists the index of the repository that a directory belongs to.
     pub fn open(directory: &Path, scope: Scope) -> Result<Self, SourceError> {
+        // It takes its time beside the other questions.
+        let called = Self::search(directory, scope)?;
+        let objects = Objects::start(directory)?;
         let entries = match scope {
-            Scope::Staged => git::staged(directory)?,
             Scope::Tracked => git::tracked(directory)?,
+            Scope::History => git::history(directory)?,
+            Scope::Staged | Scope::Range => git::staged(directory)?,
         };
+        // What a commit replaces still counts for it; in a look at everything there is no commit.
+        let mut versions = vec![(b":0:".to_vec(), false)];
+        if scope == Scope::Staged {
+            versions.push((b"HEAD:".to_vec(), true));
+        }
         Ok(Self {
             scope,
             entries,
+            objects,
+            directory: directory.to_path_buf(),
+            called,
+            versions,
+        })
+    }
+
+    /// Lists what the commits of a range change: `A..B`, or `B` for all that leads to it. The rules
+    /// of its end and of its beginning count.
+    pub fn range(directory: &Path, range: &str) -> Result<Self, SourceError> {
+        let (from, to) = range.split_once("..").unwrap_or(("", range));
+        let to = to.trim_start_matches('.');
+        let to = if to.is_empty() { "HEAD" } else { to };
+        if range.starts_with('-') || range.is_empty() {
+            return Err(SourceError::Range(range.to_owned()));
+        }
+        let entries = git::range(directory, &[range])?;
+        let mut versions = vec![(format!("{to}:").into_bytes(), false)];
+        if !from.is_empty() && git::is_commit(directory, from) {
+            versions.push((format!("{from}:").into_bytes(), true));
+        }
+        Self::of_range(directory, entries, versions)
+    }
+
+    /// Lists what is pushed, from what Git tells a hook: `LOCAL-REF NEW REMOTE-REF OLD` before a push,
+    /// `OLD NEW REF` where one arrives. What other branches have already is not looked at again.
+    pub fn pushed(directory: &Path, told: &str) -> Result<Self, SourceError> {
+        let mut entries = Vec::new();
+        let mut versions = Vec::new();
+        for line in told.lines().filter(|line| !line.trim().is_empty()) {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            let (old, new, others) = match words.as_slice() {
+                [_, new, _, old] => (*old, *new, "--remotes"),
+                [old, new, _] => (*old, *new, "--all"),
+                _ => return Err(SourceError::Range(line.to_owned())),
+            };
+            let is_name =
+                |name: &str| name.len() >= 40 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
+            let is_none = |name: &str| name.bytes().all(|byte| byte == b'0');
+            if !is_name(old) || !is_name(new) {
+                return Err(SourceError::Range(line.to_owned()));
+            }
+            if is_none(new) {
+                continue;
+            }
+            versions.push((format!("{new}:").into_bytes(), false));
+            if is_none(old) || !git::is_commit(directory, old) {
+                entries.extend(git::range(directory, &[new, "--not", others])?);
+            } else {
+                versions.push((format!("{old}:").into_bytes(), true));
+                entries.extend(git::range(directory, &[&format!("{old}..{new}")])?);
+            }
+        }
+        Self::of_range(directory, entries, versions)
+    }
+
+    fn of_range(
+        directory: &Path,
+        entries: Vec<Entry>,
+        versions: Vec<(Vec<u8>, bool)>,
+    ) -> Result<Self, SourceError> {
+        Ok(Self {
+            scope: Scope::Range,
+            entries,
             objects: Objects::start(directory)?,
             directory: directory.to_path_buf(),
+            called: Self::search(directory, Scope::Range)?,
+            versions,
         })
+    }
+
+    fn search(directory: &Path, scope: Scope) -> Result<Option<Called>, SourceError> {
+        (scope != Scope::Tracked)
+            .then(|| Called::begin(directory, ENVIRONMENTS))
+            .transpose()
+    }
+
+    /// The content of an entry, with what stood there before.
+    fn lend(
+        &mut self,
+        entry: &Entry,
+        object: Object,
+        each: &mut dyn FnMut(Blob<'_>),
+    ) -> Result<(), SourceError> {
+        let path = entry.path.to_string_lossy();
+        match object {
+            Object::Bytes(bytes) => {
+                let before = match &entry.before {
+                    Some(before) if format::by_extension(&path).is_some() => {
+                        self.objects.read(before.as_bytes())?
+                    }
+                    _ => Object::Missing,
+                };
+                each(Blob {
+                    before: match &before {
+                        Object::Bytes(before) => Some(before),
+                        _ => None,
+                    },
+                    is_new: entry.before.is_none() && self.scope == Scope::Staged,
+                    ..Blob::new(&path, &bytes)
+                });
+            }
+            Object::TooBig => each(Blob::absent(&path, "it has more than 64 MiB")),
+            Object::Missing => each(Blob::absent(&path, "its content is not in the repository")),
+            Object::Other => {}
+        }
+        Ok(())
     }
 
     /// Environment files wherever they are: they may name files beside and above them. A
     /// `.sops.yaml` governs only what is below it, so that of these no others count.
-    fn beside(&self) -> Result<BTreeSet<Vec<u8>>, SourceError> {
+    fn beside(&mut self) -> Result<BTreeSet<Vec<u8>>, SourceError> {
         let is_one = |path: &OsStr| Path::new(path).file_name() == Some(OsStr::new(ENVIRONMENTS));
-        let listed = match self.scope {
-            Scope::Staged => git::called(&self.directory, ENVIRONMENTS)?,
-            Scope::Tracked => self.entries.clone(),
+        let listed = match self.called.take() {
+            Some(called) => called.finish(&mut self.objects)?,
+            None => self.entries.clone(),
         };
         let regular = listed
             .into_iter()
@@ -167,11 +306,6 @@ impl Index {
 
 impl Source for Index {
     fn configuration(&mut self, names: &[&str]) -> Result<Vec<Configuration>, SourceError> {
-        // What a commit replaces still counts for it; in a look at everything there is no commit.
-        let versions: &[(&[u8], bool)] = match self.scope {
-            Scope::Staged => &[(b":0:", false), (b"HEAD:", true)],
-            Scope::Tracked => &[(b":0:", false)],
-        };
         let mut paths = self.beside()?;
         for directory in directories(self.entries.iter().map(|entry| entry.path.as_os_str())) {
             for name in names {
@@ -180,10 +314,10 @@ impl Source for Index {
         }
         let mut found = Vec::new();
         for path in paths {
-            for (prefix, is_replaced) in versions {
-                let text = match self.objects.read(&[*prefix, &path].concat())? {
+            for (prefix, is_replaced) in &self.versions {
+                let text = match self.objects.read(&[prefix.as_slice(), &path].concat())? {
                     Object::Bytes(text) => text.to_vec(),
-                    Object::Missing => continue,
+                    Object::Missing | Object::Other => continue,
                     Object::TooBig => return Err(SourceError::Configuration),
                 };
                 found.push(Configuration {
@@ -196,84 +330,42 @@ impl Source for Index {
         Ok(found)
     }
 
-    fn visit(
+    fn waivers(&mut self, path: &str) -> Result<Option<Vec<u8>>, SourceError> {
+        let Some((prefix, _)) = self.versions.first() else {
+            return Ok(None);
+        };
+        match self
+            .objects
+            .read(&[prefix.as_slice(), path.as_bytes()].concat())?
+        {
+            Object::Bytes(text) => Ok(Some(text.to_vec())),
+            Object::Missing | Object::Other => Ok(None),
+            Object::TooBig => Err(SourceError::Configuration),
+        }
+    }
+
+    fn elsewhere(
         &mut self,
-        wanted: &Want<'_>,
+        governed: &Want<'_>,
         each: &mut dyn FnMut(Blob<'_>),
     ) -> Result<(), SourceError> {
-        for entry in &self.entries {
+        let mut others = git::deleted(&self.directory)?;
+        let tracked = git::tracked(&self.directory)?;
+        let governed = |entry: &Entry| governed(&entry.path.to_string_lossy());
+        others.extend(
+            tracked
+                .into_iter()
+                .filter(|entry| entry.kind == Kind::File && governed(entry)),
+        );
+        for entry in others {
             let path = entry.path.to_string_lossy();
-            match entry.kind {
-                Kind::Other => {
-                    each(Blob::link(&path));
-                    continue;
-                }
-                Kind::Unmerged if wanted(&path) => {
-                    each(Blob::absent(&path, "it is in conflict; resolve it first"));
-                    continue;
-                }
-                Kind::File if wanted(&path) => {}
-                Kind::Unmerged | Kind::File => {
-                    each(Blob::new(&path, &[]));
-                    continue;
-                }
-            }
-            match self.objects.read(entry.object.as_bytes())? {
-                Object::Bytes(bytes) => each(Blob::new(&path, &bytes)),
-                Object::TooBig => each(Blob::absent(&path, "it has more than 64 MiB")),
-                Object::Missing => {
-                    each(Blob::absent(&path, "its content is not in the repository"));
-                }
+            if format::by_extension(&path).is_some()
+                && let Object::Bytes(bytes) = self.objects.read(entry.object.as_bytes())?
+            {
+                each(Blob::new(&path, &bytes));
             }
         }
         Ok(())
-    }
-}
-
-impl Files {
-    /// Files as they were named in a directory.
-    pub fn new(directory: &Path, files: &[PathBuf]) -> Self {
-        // The nearest repository upward; a path is judged from its top.
-        let root = directory
-            .ancestors()
-            .find(|above| above.join(".git").exists())
-            .unwrap_or(directory)
-            .to_path_buf();
-        let files = files
-            .iter()
-            .map(|file| plain(&directory.join(file)))
-            .collect();
-        Self { root, files }
-    }
-
-    fn relative<'a>(&self, file: &'a Path) -> &'a Path {
-        file.strip_prefix(&self.root).unwrap_or(file)
-    }
-}
-
-impl Source for Files {
-    fn configuration(&mut self, names: &[&str]) -> Result<Vec<Configuration>, SourceError> {
-        let inside = self
-            .files
-            .iter()
-            .map(|file| self.relative(file).as_os_str());
-        let mut found = Vec::new();
-        for directory in directories(inside) {
-            for name in names {
-                let path = [directory.as_slice(), name.as_bytes()].concat();
-                let file = self.root.join(OsStr::from_bytes(&path));
-                match crate::fs::read(&file) {
-                    Ok(content) => found.push(Configuration {
-                        path: String::from_utf8_lossy(&path).into_owned(),
-                        text: content.bytes.to_vec(),
-                        is_replaced: false,
-                    }),
-                    Err(error) if is_absent(error.kind()) => {}
-                    Err(_) => return Err(SourceError::Configuration),
-                }
-            }
-        }
-        Ok(found)
     }
 
     fn visit(
@@ -281,42 +373,47 @@ impl Source for Files {
         wanted: &Want<'_>,
         each: &mut dyn FnMut(Blob<'_>),
     ) -> Result<(), SourceError> {
-        for file in &self.files {
-            let path = self.relative(file).to_string_lossy();
-            match crate::fs::read(file) {
-                Ok(content) if wanted(&path) => each(Blob::new(&path, &content.bytes)),
-                Ok(_) => each(Blob::new(&path, &[])),
-                Err(error) => each(Blob::absent(
-                    &path,
-                    match error.kind() {
-                        io::ErrorKind::NotFound => "there is no such file",
-                        io::ErrorKind::IsADirectory => "it is a directory; name its files",
-                        _ => "it cannot be read",
-                    },
-                )),
+        // A pipe holds the names of so many objects.
+        const AHEAD: usize = 256;
+        let entries = std::mem::take(&mut self.entries);
+        let is_read =
+            |entry: &Entry| entry.kind == Kind::File && wanted(&entry.path.to_string_lossy());
+        // One that is compared with what stood there is asked for alone, so that answers keep in step.
+        let is_alone = |entry: &Entry| entry.before.is_some();
+        for part in entries.chunks(AHEAD) {
+            let asked = part
+                .iter()
+                .filter(|entry| is_read(entry) && !is_alone(entry))
+                .map(|entry| entry.object.as_bytes());
+            self.objects.ask(asked)?;
+            for entry in part
+                .iter()
+                .filter(|entry| is_read(entry) && !is_alone(entry))
+            {
+                let object = self.objects.answer()?;
+                self.lend(entry, object, each)?;
+            }
+            for entry in part
+                .iter()
+                .filter(|entry| !is_read(entry) || is_alone(entry))
+            {
+                let path = entry.path.to_string_lossy();
+                match entry.kind {
+                    Kind::Other => each(Blob::link(&path)),
+                    Kind::Unmerged if wanted(&path) => {
+                        each(Blob::absent(&path, "it is in conflict; resolve it first"));
+                    }
+                    Kind::File if is_read(entry) => {
+                        let object = self.objects.read(entry.object.as_bytes())?;
+                        self.lend(entry, object, each)?;
+                    }
+                    Kind::Unmerged | Kind::File => each(Blob::new(&path, &[])),
+                }
             }
         }
+        self.entries = entries;
         Ok(())
     }
-}
-
-fn is_absent(kind: io::ErrorKind) -> bool {
-    matches!(kind, io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
-}
-
-/// Takes out `.` and `..`, so that a path compares with the top of its repository.
-fn plain(path: &Path) -> PathBuf {
-    let mut plain = PathBuf::new();
-    for part in path.components() {
-        match part {
-            Component::CurDir => {}
-            Component::ParentDir => {
-                plain.pop();
-            }
-            other => plain.push(other),
-        }
-    }
-    plain
 }
 
 /// The directories of some paths and all above them, each with a closing `/`; the top is empty.

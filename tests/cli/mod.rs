@@ -14,6 +14,8 @@ mod flat;
 mod git;
 mod groups;
 mod hook;
+mod hook_states;
+mod hook_ways;
 mod init;
 mod keys;
 mod process;

@@ -24,7 +24,7 @@ fn usage_goes_to_standard_error_with_the_status_of_the_command() {
         .run("hook --format bogus")
         .fails(3)
         .stdout("")
-        .stderr_has("[possible values: text, json, sarif]");
+        .stderr_has("[possible values: text, json, sarif, github]");
     scene.run("hook --help").succeeds().stderr("");
 }
 

@@ -14,8 +14,8 @@ use std::process::{Command, Stdio};
 use clsecrets::fs::{self, Privacy};
 use clsecrets::{Code, Error};
 
-/// The hooks that see a commit before it is made.
-const HOOKS: &[&str] = &["pre-commit", "pre-merge-commit"];
+/// The hooks that see a commit before it is made, and one that sees those that were made without.
+const HOOKS: &[&str] = &["pre-commit", "pre-merge-commit", "pre-push"];
 
 const BEGIN: &str = "# >>> clsecrets >>>";
 const END: &str = "# <<< clsecrets <<<";
@@ -42,13 +42,13 @@ pub(crate) fn install(directory: &Path) -> Result<Vec<String>, Error> {
     if !hooks.directory.is_dir() {
         fs::create_shared_dir(&hooks.directory)?;
     }
-    let block = block();
     let mut told = hooks.notes.clone();
     for name in HOOKS {
         let path = hooks.directory.join(name);
         let shown = hooks.shown(&path);
         let aside = aside(&path);
-        let own = own(&block);
+        let block = block(name);
+        let own = own(name, &block);
         told.push(match present(&path)? {
             Present::Ours(text) if text == own => format!("{shown} is installed already"),
             Present::Ours(_) => {
@@ -257,28 +257,53 @@ fn parted<'a>(text: &'a str, path: &Path) -> Result<(&'a str, &'a str), Error> {
     Ok((before, after.strip_prefix('\n').unwrap_or(after)))
 }
 
+/// Gives what was read from standard input to whoever reads it next.
+const GIVE_BACK: &str = "exec 0<<CLSECRETS\n$clsecrets_input\nCLSECRETS\n";
+
+fn reads_input(name: &str) -> bool {
+    name == "pre-push"
+}
+
 /// The whole of a hook of ours.
-fn own(block: &str) -> String {
+fn own(name: &str, block: &str) -> String {
+    let before = format!("before=\"$0{ASIDE}\"\n");
+    if reads_input(name) {
+        // Both hooks read what is pushed.
+        return format!(
+            "{OURS}{before}clsecrets_input=$(cat)\nif [ -x \"$before\" ]; then\n  \
+             printf '%s\\n' \"$clsecrets_input\" | \"$before\" \"$@\" || exit $?\nfi\n{GIVE_BACK}{block}"
+        );
+    }
     format!(
-        "{OURS}before=\"$0{ASIDE}\"\nif [ -x \"$before\" ]; then\n  \
-         \"$before\" \"$@\" || exit $?\nfi\n{block}"
+        "{OURS}{before}if [ -x \"$before\" ]; then\n  \"$before\" \"$@\" || exit $?\nfi\n{block}"
     )
 }
 
 /// The lines that check. A commit that cannot be checked is refused.
-fn block() -> String {
-    let mut lines = vec![
-        BEGIN.to_owned(),
-        "if command -v clsecrets >/dev/null 2>&1; then".to_owned(),
-        "  clsecrets hook --staged || exit $?".to_owned(),
-    ];
+fn block(name: &str) -> String {
+    let what = if reads_input(name) {
+        "--pushed"
+    } else {
+        "--staged"
+    };
+    let pipe = if reads_input(name) {
+        "printf '%s\\n' \"$clsecrets_input\" | "
+    } else {
+        ""
+    };
+    let mut lines = vec![BEGIN.to_owned()];
+    if reads_input(name) {
+        lines.push("clsecrets_input=$(cat)".to_owned());
+    }
+    lines.push("if command -v clsecrets >/dev/null 2>&1; then".to_owned());
+    lines.push(format!("  {pipe}clsecrets hook {what} || exit $?"));
     if let Some(program) = std::env::current_exe()
         .ok()
         .and_then(|path| path.into_os_string().into_string().ok())
     {
         let program = format!("'{}'", program.replace('\'', "'\\''"));
         lines.push(format!("elif [ -x {program} ]; then"));
-        lines.push(format!("  {program} hook --staged || exit $?"));
+        lines.push(format!("  {pipe}{program} hook {what} || exit $?"));
     }
     lines.extend(
         [
@@ -286,11 +311,14 @@ fn block() -> String {
             "  echo 'clsecrets is not installed: this commit cannot be checked and is refused' >&2",
             "  exit 2",
             "fi",
-            END,
         ]
         .map(str::to_owned),
     );
-    lines.join("\n") + "\n"
+    let mut text = lines.join("\n") + "\n";
+    if reads_input(name) {
+        text.push_str(GIVE_BACK);
+    }
+    text + END + "\n"
 }
 
 #[cfg(test)]
@@ -307,7 +335,10 @@ mod tests {
 
     #[test]
     fn a_block_comes_out_as_it_went_in() {
-        let text = format!("#!/bin/sh\n{}cd \"$(dirname \"$0\")\"\n", block());
+        let text = format!(
+            "#!/bin/sh\n{}cd \"$(dirname \"$0\")\"\n",
+            block("pre-commit")
+        );
         let (before, after) = parted(&text, Path::new("pre-commit")).unwrap();
 
         assert_eq!(

@@ -3,17 +3,22 @@
 //! Without a key, a network or a runtime. What it finds goes to standard output, as text or for
 //! machines; status 0 clean, 1 findings, 2 could not judge and so refuses.
 
+mod fix;
 mod install;
+mod known;
+mod reporting;
 
 use std::path::PathBuf;
 
-use clap::{Subcommand, ValueEnum};
-use clsecrets::scan::{self, Files, Index, Report, Scope, SourceError, report};
+use clap::Subcommand;
+use clsecrets::scan::{Files, Index, Scope};
 use clsecrets::{Code, Error};
 
 use super::{Context, Outcome};
 
 pub(super) use install::install;
+pub(super) use known::{begin, learn_sealed, refresh};
+pub(super) use reporting::{Reporting, refusal};
 
 /// Refuse cleartext in what is about to be committed.
 ///
@@ -24,32 +29,44 @@ pub(super) use install::install;
 #[command(
     args_conflicts_with_subcommands = true,
     after_help = "Examples:\n  \
-        clsecrets hook install         check every commit of this repository\n  \
-        clsecrets hook                 check what is staged\n  \
-        clsecrets hook --all --json    check everything that is tracked, for a machine"
+        clsecrets hook install                  check every commit, merge and push of this repository\n  \
+        clsecrets hook                          check what is staged\n  \
+        clsecrets hook --range origin/main..    check what a push or a pull request adds\n  \
+        clsecrets hook --all --json             check everything that is tracked, for a machine\n  \
+        clsecrets hook --fix                    seal and unstage what is in clear, then check again\n  \
+        clsecrets hook --all --baseline         waive what an old repository has"
+)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
 )]
 pub(crate) struct Args {
     #[command(subcommand)]
     action: Option<Action>,
     /// Check what is staged (the default)
-    #[arg(long, conflicts_with_all = ["all", "files"])]
+    #[arg(long, conflicts_with_all = ["all", "files", "range"])]
     staged: bool,
     /// Check every tracked file as the index has it
-    #[arg(long, conflicts_with = "files")]
+    #[arg(long, conflicts_with_all = ["files", "range"])]
     all: bool,
+    /// Check every commit of a range, as a push or a pull request has it
+    #[arg(long, value_name = "A..B", conflicts_with = "files")]
+    range: Option<String>,
+    /// Check what is pushed, as git tells a pre-push or pre-receive hook on standard input
+    #[arg(long, conflicts_with_all = ["staged", "all", "range", "files"])]
+    pushed: bool,
+    /// Seal what has to be sealed, by its creation rule, and unstage clear files; then check again
+    #[arg(long, conflicts_with_all = ["all", "range", "pushed", "files", "baseline"])]
+    fix: bool,
     /// Check these files of the working tree
     files: Vec<PathBuf>,
-    /// How to report
-    #[arg(long, value_enum, default_value_t)]
-    format: Format,
-    /// Short for --format json
-    #[arg(long, conflicts_with = "format")]
-    json: bool,
+    #[command(flatten)]
+    reporting: Reporting,
 }
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Run the check before every commit and merge of this repository
+    /// Run the check before every commit, merge and push of this repository
     Install {
         /// Take it away again, and bring back the hooks that were there
         #[arg(long)]
@@ -57,14 +74,8 @@ enum Action {
     },
     /// Take the check away again, and bring back the hooks that were there
     Uninstall,
-}
-
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-enum Format {
-    #[default]
-    Text,
-    Json,
-    Sarif,
+    /// Open the sealed files of this repository, so that their values are found in clear elsewhere
+    Index,
 }
 
 /// Runs the command.
@@ -74,6 +85,7 @@ pub(crate) fn run(arguments: &Args, context: &Context) -> Outcome {
             for line in install::install(&context.settings.cwd)? {
                 context.ui.line(&line)?;
             }
+            known::begin(&context.settings.cwd, &context.settings)?;
             Ok(0)
         }
         Some(Action::Install { uninstall: true } | Action::Uninstall) => {
@@ -82,53 +94,42 @@ pub(crate) fn run(arguments: &Args, context: &Context) -> Outcome {
             }
             Ok(0)
         }
+        Some(Action::Index) => known::index(context),
         None => check(arguments, context),
     }
 }
 
 fn check(arguments: &Args, context: &Context) -> Outcome {
-    let report = look(arguments, context).map_err(|error| refusal(&error))?;
-    for note in &report.notes {
-        context.ui.warn(note);
-    }
-    let format = if arguments.json {
-        Format::Json
-    } else {
-        arguments.format
-    };
-    let text = match format {
-        Format::Text => report::text(&report),
-        Format::Json => report::json(&report),
-        Format::Sarif => report::sarif(&report),
-    };
-    context.ui.result(text.as_bytes())?;
-    if format == Format::Text {
-        context.ui.note(&report::summary(&report));
-    }
-    Ok(report.status())
-}
-
-fn look(arguments: &Args, context: &Context) -> Result<Report, SourceError> {
     let directory = &context.settings.cwd;
     if !arguments.files.is_empty() {
-        return scan::run(&mut Files::new(directory, &arguments.files));
+        return arguments
+            .reporting
+            .run(&mut Files::new(directory, &arguments.files), context);
     }
-    let scope = if arguments.all {
-        Scope::Tracked
-    } else {
-        Scope::Staged
+    let index = match &arguments.range {
+        _ if arguments.pushed => {
+            let told = std::io::read_to_string(std::io::stdin()).map_err(|_| {
+                Error::new(
+                    Code::Input,
+                    "cannot read from standard input what is pushed",
+                )
+            })?;
+            Index::pushed(directory, &told)
+        }
+        Some(range) => Index::range(directory, range),
+        None if arguments.all => Index::open(directory, Scope::Tracked),
+        None => Index::open(directory, Scope::Staged),
     };
-    scan::run(&mut Index::open(directory, scope)?)
+    let mut index = index.map_err(|error| refusal(&error))?;
+    if arguments.fix {
+        let (report, _) = arguments.reporting.judge(&mut index, context)?;
+        fix::fix(&report, context)?;
+        index = Index::open(directory, Scope::Staged).map_err(|error| refusal(&error))?;
+    }
+    arguments.reporting.run(&mut index, context)
 }
 
-fn refusal(error: &SourceError) -> Error {
-    let told = Error::new(Code::Input, "cannot check what is about to be committed")
-        .detail(error.to_string());
-    match error {
-        SourceError::NoGit(_) => told.hint("install git, or name the files to check"),
-        SourceError::Refused { reason, .. } if reason.contains("not a git repository") => {
-            told.hint("run it inside a git repository, or name the files to check")
-        }
-        _ => told,
-    }
+/// The error of a file that is needed and cannot be had.
+fn unusable(what: &str, reason: &str) -> Error {
+    Error::new(Code::Input, format!("cannot use {what}: {reason}"))
 }

@@ -327,5 +327,5 @@ fn install_hook(arguments: &Args, told: &Told<'_>) -> Result<(), Error> {
     for line in hook::install(told.top)? {
         told.line(&format!("hook     {line}"))?;
     }
-    Ok(())
+    hook::begin(told.top, &told.context.settings)
 }

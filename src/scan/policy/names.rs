@@ -27,9 +27,14 @@ pub(super) fn says_clear(name: &str) -> bool {
         || name.contains(".clear.")
 }
 
+/// Whether a path is that of an example or a template.
+pub(in crate::scan) fn is_stand_in(path: &str) -> bool {
+    is_example(file_name(path))
+}
+
 pub(super) fn is_example(name: &str) -> bool {
     let name = name.to_lowercase();
-    name.contains(".example") || name.contains(".template")
+    name.contains(".example") || name.contains(".template") || name.contains(".sample")
 }
 
 /// A rule such as `^secrets/` means the secrets in there, not what tells of them.

@@ -1,10 +1,12 @@
 //! A report as text for people, JSON and SARIF for machines. It only formats: nobody prints here.
 
+mod github;
 mod sarif;
 mod text;
 
 use serde_json::{Value, json};
 
+pub use github::github;
 pub use sarif::sarif;
 pub use text::{summary, text};
 
@@ -24,6 +26,7 @@ pub fn json(report: &Report) -> String {
                 "severity": found.severity.name(),
                 "message": found.message,
                 "hint": found.hint,
+                "fingerprint": found.line_mark,
             })
         })
         .collect();
@@ -34,7 +37,7 @@ pub fn json(report: &Report) -> String {
         .collect();
     format!(
         "{:#}\n",
-        json!({ "findings": findings, "unjudged": unjudged, "checked": report.checked })
+        json!({ "findings": findings, "unjudged": unjudged, "checked": report.checked, "waived": report.waived })
     )
 }
 
@@ -50,6 +53,8 @@ pub(super) fn example() -> Report {
             severity: Severity::Error,
             message: "m".to_owned(),
             hint: "h".to_owned(),
+            line_mark: String::new(),
+            span: 0..0,
         }],
         unjudged: vec![Unjudged {
             path: "c.yaml".to_owned(),
@@ -57,6 +62,7 @@ pub(super) fn example() -> Report {
         }],
         notes: Vec::new(),
         checked: 2,
+        ..Report::default()
     }
 }
 
@@ -72,7 +78,7 @@ mod tests {
             value["findings"][0],
             json!({
                 "rule": "H003", "path": "a \u{1b}[2J\nb.yaml", "line": 3, "column": 7,
-                "severity": "error", "message": "m", "hint": "h",
+                "severity": "error", "message": "m", "hint": "h", "fingerprint": "",
             })
         );
         assert_eq!(value["unjudged"][0]["path"], "c.yaml");

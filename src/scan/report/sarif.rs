@@ -28,6 +28,7 @@ pub fn sarif(report: &Report) -> String {
                 "level": found.severity.name(),
                 "message": { "text": format!("{}\nfix: {}", found.message, found.hint) },
                 "locations": [location(&found.path, Some((found.line, found.column)))],
+                "partialFingerprints": { "line/v1": found.line_mark },
             })
         })
         .collect();

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::super::Report;
+use super::super::{Report, Severity};
 
 /// The findings and what could not be judged, each with its place.
 pub fn text(report: &Report) -> String {
@@ -11,9 +11,14 @@ pub fn text(report: &Report) -> String {
         let path = printable(&found.path);
         let _ = writeln!(
             text,
-            "{path}:{}:{}: {} {}\n  fix: {}",
+            "{path}:{}:{}: {}{} {}\n  fix: {}",
             found.line,
             found.column,
+            if found.severity == Severity::Warning {
+                "warning: "
+            } else {
+                ""
+            },
             found.rule,
             printable(&found.message),
             printable(&found.hint)
@@ -33,17 +38,25 @@ pub fn text(report: &Report) -> String {
 /// One line about the whole run.
 pub fn summary(report: &Report) -> String {
     let files = count(report.checked, "file");
+    let warnings = report.findings.len() - report.errors();
+    let mut extra = String::new();
+    if warnings > 0 {
+        let _ = write!(extra, ", {}", count(warnings, "warning"));
+    }
+    if report.waived > 0 {
+        let _ = write!(extra, ", {} waived", report.waived);
+    }
     if report.status() == 0 {
-        return format!("{files} checked, nothing to refuse");
+        return format!("{files} checked, nothing to refuse{extra}");
     }
     let mut parts = Vec::new();
-    if !report.findings.is_empty() {
-        parts.push(count(report.findings.len(), "finding"));
+    if report.errors() > 0 {
+        parts.push(count(report.errors(), "finding"));
     }
     if !report.unjudged.is_empty() {
         parts.push(format!("{} could not be checked", report.unjudged.len()));
     }
-    format!("refused: {} in {files}", parts.join(", "))
+    format!("refused: {} in {files}{extra}", parts.join(", "))
 }
 
 fn count(number: usize, what: &str) -> String {

@@ -22,6 +22,11 @@ impl Rule for Cleartext {
             return;
         };
         for leaf in &sealed.leaves {
+            // A whole document that was added is told once.
+            let is_added = |(from, to): &(usize, usize)| (*from..*to).contains(&leaf.line);
+            if sealed.uncovered.iter().any(is_added) {
+                continue;
+            }
             // Nothing, the empty text and empty collections are not sealed by the format either.
             if let (true, Standing::Clear(kind)) = (leaf.is_selected, leaf.standing) {
                 let message = format!(
@@ -44,40 +49,25 @@ impl Rule for Cleartext {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::{check, sealed};
     use super::*;
-    use crate::scan::sealed::{Leaf, Sealed};
 
     #[test]
     fn only_a_selected_value_in_clear_is_refused_and_where_it_stands_is_told() {
-        let leaf = |path: &str, is_selected, standing| Leaf {
-            path: path.to_owned(),
-            line: 3,
-            column: 7,
-            is_selected,
-            standing,
+        let count = |is_selected, standing| {
+            let sealing = sealed(is_selected, standing, Standing::Token);
+            check(&Cleartext, "a.yaml", &sealing, None, None)
         };
-        let sealing = Sealing::Sealed(Sealed {
-            leaves: vec![
-                leaf("a", true, Standing::Clear("integer")),
-                leaf("b", true, Standing::Token),
-                leaf("c", true, Standing::Empty),
-                leaf("d", false, Standing::Clear("string")),
-                leaf("e", true, Standing::Malformed("")),
-            ],
-            mac: Standing::Token,
-            mac_line: 9,
-        });
-        let subject = Subject {
-            path: "a.yaml",
-            governor: None,
-            clear: None,
-            sealing: &sealing,
-        };
-        let mut found = Vec::new();
-        Cleartext.check(&subject, &mut found);
-
-        assert_eq!(found.len(), 1);
+        let found = count(true, Standing::Clear("integer"));
         assert_eq!((found[0].line, found[0].column), (3, 7));
         assert!(found[0].message.contains("integer at a "));
+        for (is_selected, standing) in [
+            (true, Standing::Token),
+            (true, Standing::Empty),
+            (false, Standing::Clear("string")),
+            (true, Standing::Malformed("")),
+        ] {
+            assert!(count(is_selected, standing).is_empty());
+        }
     }
 }

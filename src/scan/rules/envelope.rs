@@ -1,8 +1,7 @@
 //! H004 and H010: tokens and the MAC of a sealed file that are not what they should be.
 
 use super::super::{Finding, Rule, Sealing, Standing, Subject};
-use super::finding;
-use crate::error::quoted;
+use super::structure;
 
 /// H004.
 #[derive(Debug)]
@@ -26,10 +25,10 @@ impl Rule for Envelope {
             return;
         };
         for leaf in &sealed.leaves {
-            if let (true, Standing::Malformed(reason)) = (leaf.is_selected, leaf.standing) {
+            if let Standing::Malformed(reason) = leaf.standing {
                 let message = format!("the token at {} is malformed: {reason}", leaf.path);
                 let place = (leaf.line, leaf.column);
-                found.push(finding(self, subject, place, message, unstage(subject)));
+                found.push(structure(self, subject, place, message));
             }
         }
     }
@@ -57,47 +56,24 @@ impl Rule for Mac {
             }
         };
         let place = (sealed.mac_line, 1);
-        found.push(finding(self, subject, place, message, unstage(subject)));
+        found.push(structure(self, subject, place, message));
     }
-}
-
-fn unstage(subject: &Subject<'_>) -> String {
-    format!("git restore --staged -- {}", quoted(subject.path))
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::{check, sealed};
     use super::*;
-    use crate::scan::sealed::{Leaf, Sealed};
 
-    fn check(rule: &dyn Rule, standing: Standing, mac: Standing) -> Vec<Finding> {
-        let sealing = Sealing::Sealed(Sealed {
-            leaves: vec![Leaf {
-                path: "a".to_owned(),
-                line: 1,
-                column: 4,
-                is_selected: true,
-                standing,
-            }],
-            mac,
-            mac_line: 5,
-        });
-        let subject = Subject {
-            path: "a.yaml",
-            governor: None,
-            clear: None,
-            sealing: &sealing,
-        };
-        let mut found = Vec::new();
-        rule.check(&subject, &mut found);
-        found
+    fn found(rule: &dyn Rule, standing: Standing, mac: Standing) -> Vec<Finding> {
+        check(rule, "a.yaml", &sealed(true, standing, mac), None, None)
     }
 
     #[test]
     fn a_malformed_token_is_refused_and_a_good_one_is_not() {
         let bad = Standing::Malformed("its tag is missing");
-        assert_eq!(check(&Envelope, bad, Standing::Token).len(), 1);
-        assert!(check(&Envelope, Standing::Token, Standing::Token).is_empty());
+        assert_eq!(found(&Envelope, bad, Standing::Token).len(), 1);
+        assert!(found(&Envelope, Standing::Token, Standing::Token).is_empty());
     }
 
     #[test]
@@ -107,8 +83,8 @@ mod tests {
             Standing::Clear("string"),
             Standing::Malformed("its iv is missing"),
         ] {
-            assert_eq!(check(&Mac, Standing::Token, mac)[0].line, 5);
+            assert_eq!(found(&Mac, Standing::Token, mac)[0].line, 5);
         }
-        assert!(check(&Mac, Standing::Token, Standing::Token).is_empty());
+        assert!(found(&Mac, Standing::Token, Standing::Token).is_empty());
     }
 }

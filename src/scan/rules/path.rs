@@ -42,15 +42,13 @@ mod tests {
     use super::*;
 
     fn check(clear: Option<Clear>, sealing: &Sealing) -> Vec<Finding> {
-        let mut found = Vec::new();
-        let subject = Subject {
-            path: "my secrets/clear-secrets.yaml",
-            governor: None,
-            clear,
+        super::super::tests::check(
+            &ClearPath,
+            "my secrets/clear-secrets.yaml",
             sealing,
-        };
-        ClearPath.check(&subject, &mut found);
-        found
+            None,
+            clear,
+        )
     }
 
     #[test]
@@ -66,7 +64,10 @@ mod tests {
     #[test]
     fn other_paths_pass_and_so_does_what_cannot_be_judged_here() {
         assert!(check(None, &Sealing::Clear).is_empty());
-        let reason = String::new();
-        assert!(check(Some(Clear::Name), &Sealing::Unknown { reason }).is_empty());
+        let unknown = Sealing::Unknown {
+            reason: String::new(),
+            repeated: None,
+        };
+        assert!(check(Some(Clear::Name), &unknown).is_empty());
     }
 }

@@ -41,15 +41,13 @@ mod tests {
     use crate::scan::Clear;
 
     fn check(governor: Option<Governor>, clear: Option<Clear>) -> Vec<Finding> {
-        let mut found = Vec::new();
-        let subject = Subject {
-            path: "secrets/a.yaml",
+        super::super::tests::check(
+            &Unsealed,
+            "secrets/a.yaml",
+            &Sealing::Clear,
             governor,
             clear,
-            sealing: &Sealing::Clear,
-        };
-        Unsealed.check(&subject, &mut found);
-        found
+        )
     }
 
     #[test]

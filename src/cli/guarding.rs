@@ -15,6 +15,7 @@ use clsecrets::config::{
 use clsecrets::metadata::KeyGroups;
 
 use super::Context;
+use super::face::Face;
 
 /// Options that say which rules count, and whether they may be overruled.
 #[derive(Debug, Args)]
@@ -42,7 +43,11 @@ impl Guarding {
             let rules = rules.map(|rules| RulesFile::load(&rules)).transpose()?;
             return Ok((rules, Some(path)));
         }
-        let found = find_rules(Some(path), given, Scope::FileThenWorkingDirectory, settings);
+        let scope = match context.face {
+            Face::Own => Scope::FileThenWorkingDirectory,
+            Face::Sops => Scope::WorkingDirectory,
+        };
+        let found = find_rules(Some(path), given, scope, settings);
         for notice in &found.notices {
             context.ui.warn(notice);
         }

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use super::Context;
 
 /// Options that say how a file is read and what it is called.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct Naming {
     /// Format of the input, whatever the name says.
     #[arg(long, value_name = "FORMAT")]
@@ -119,6 +119,11 @@ impl Destination {
 }
 
 impl Naming {
+    /// The format of a file by these options, or its name.
+    pub(crate) fn format_of(&self, named: &Path) -> Result<&'static dyn Format, Error> {
+        format_of(named, self)
+    }
+
     /// Whether nothing tells the format of standard input, which then counts as binary.
     pub(crate) fn says_nothing_of(&self, file: &Path) -> bool {
         is_stdin(file) && self.filename_override.is_none() && self.input_type.is_none()
@@ -143,6 +148,19 @@ impl Input {
     /// Whether the result is of another format.
     pub(crate) fn is_converted(&self) -> bool {
         self.format.name() != self.output.name()
+    }
+
+    /// Refuses another format for what a command writes back.
+    pub(crate) fn refuse_conversion(&self, command: &str) -> Result<(), Error> {
+        if !self.is_converted() {
+            return Ok(());
+        }
+        let (format, output) = (self.format.name(), self.output.name());
+        let reason = format!(
+            "{command} keeps the format of {}: {format}, not {output}",
+            self.name
+        );
+        Err(Error::new(Code::Conflict, reason).hint("leave --output-type away"))
     }
 
     /// Reads a file, or standard input for `-`.

@@ -3,42 +3,54 @@
 //! Only here are environment, terminal and working directory read, and only `ui` prints. A command
 //! is a struct of arguments and a `run` that answers with an exit status or an [`Error`].
 
+mod child;
 mod completion;
 mod conversion;
 mod decrypt;
 mod delivery;
 mod digest;
+mod edit;
 mod encrypt;
 mod environment;
+mod exec;
+mod face;
+mod filestatus;
 mod git;
+mod groups;
 mod guarding;
 mod hardening;
 mod hook;
 mod init;
 mod input;
-mod legacy;
+mod kinds;
 mod onto;
 mod opening;
+mod question;
 mod reference;
 mod render;
+mod rewrapping;
+mod rotate;
 mod scan;
 mod sealing;
 mod set;
 mod status;
 mod sync;
-#[allow(dead_code, reason = "the commands over trees come one by one")]
 mod trees;
 mod ui;
+mod unset;
+mod updatekeys;
 mod usage;
+mod warden;
 
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use clsecrets::fs::{self, Lock};
 use clsecrets::{Code, Error, Settings};
 
+use face::{Face, Words};
 use ui::Ui;
 
 /// Seals the secrets of Chainlink nodes in the SOPS format and delivers them.
@@ -67,7 +79,17 @@ enum Command {
     Init(init::Args),
     Encrypt(Box<encrypt::Args>),
     Decrypt(Box<decrypt::Args>),
+    Edit(Box<edit::Args>),
     Set(Box<set::Args>),
+    Unset(Box<unset::Args>),
+    Rotate(Box<rotate::Args>),
+    Updatekeys(Box<updatekeys::Args>),
+    Groups(groups::Args),
+    #[command(name = "exec-env")]
+    ExecEnv(exec::EnvArgs),
+    #[command(name = "exec-file")]
+    ExecFile(exec::FileArgs),
+    Filestatus(filestatus::Args),
     Render(render::Args),
     Sync(Box<sync::Args>),
     Status(status::Args),
@@ -79,6 +101,8 @@ enum Command {
     Man(reference::ManArgs),
     #[command(hide = true)]
     Reference(reference::ReferenceArgs),
+    #[command(hide = true, name = "clear-away")]
+    ClearAway(warden::Args),
 }
 
 /// What every command gets besides its arguments.
@@ -88,6 +112,8 @@ pub(crate) struct Context {
     pub(crate) settings: Settings,
     /// Both streams and the prompts.
     pub(crate) ui: Ui,
+    /// As what the tool was called.
+    pub(crate) face: Face,
 }
 
 impl Context {
@@ -111,15 +137,26 @@ pub(crate) fn main() -> ExitCode {
     hardening::harden();
     let ui = Ui::new();
     let args: Vec<OsString> = std::env::args_os().collect();
-    let cli = match Cli::try_parse_from(legacy::subcommand_form(args.clone())) {
-        Ok(cli) => cli,
-        Err(error) => return ExitCode::from(usage::explain(&error, &args, &ui)),
+    let words = match Words::of(args, &Cli::command()) {
+        Ok(words) => words,
+        Err(error) => return ExitCode::from(ui.fail(&error)),
     };
+    for warning in &words.warnings {
+        ui.warn(warning);
+    }
+    if words.asks_version {
+        return ExitCode::from(ui.line(&face::version()).map_or(1, |()| 0));
+    }
+    let cli = match Cli::try_parse_from(&words.args) {
+        Ok(cli) => cli,
+        Err(error) => return ExitCode::from(usage::explain(&error, &words.args, &ui)),
+    };
+    let face = words.face;
     let settings = match surroundings() {
         Ok(settings) => settings,
         Err(error) => return ExitCode::from(ui.fail(&error)),
     };
-    let context = Context { settings, ui };
+    let context = Context { settings, ui, face };
     match run(&cli.command, &context) {
         Ok(status) => ExitCode::from(status),
         Err(error) => ExitCode::from(context.ui.fail(&error)),
@@ -131,7 +168,15 @@ fn run(command: &Command, context: &Context) -> Outcome {
         Command::Init(args) => init::run(args, context),
         Command::Encrypt(args) => encrypt::run(args, context),
         Command::Decrypt(args) => decrypt::run(args, context),
+        Command::Edit(args) => edit::run(args, context),
         Command::Set(args) => set::run(args, context),
+        Command::Unset(args) => unset::run(args, context),
+        Command::Rotate(args) => rotate::run(args, context),
+        Command::Updatekeys(args) => updatekeys::run(args, context),
+        Command::Groups(args) => groups::run(args, context),
+        Command::ExecEnv(args) => exec::env(args, context),
+        Command::ExecFile(args) => exec::file(args, context),
+        Command::Filestatus(args) => filestatus::run(args, context),
         Command::Render(args) => render::run(args, context),
         Command::Sync(args) => sync::run(args, context),
         Command::Status(args) => status::run(args, context),
@@ -141,6 +186,7 @@ fn run(command: &Command, context: &Context) -> Outcome {
         Command::Completion(args) => completion::run(args, context),
         Command::Man(args) => reference::man(args, context),
         Command::Reference(args) => reference::reference(args, context),
+        Command::ClearAway(args) => warden::run(args, context),
     }
 }
 

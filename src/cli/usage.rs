@@ -17,21 +17,10 @@ use super::ui::Ui;
 const TAKES_VALUES: &[&str] = &["set"];
 
 /// Commands of the reference tool that are still to come; its files are ours, so it can help out.
-const OF_REFERENCE: &[&str] = &[
-    "edit",
-    "rotate",
-    "unset",
-    "updatekeys",
-    "groups",
-    "exec-env",
-    "exec-file",
-    "publish",
-    "keyservice",
-    "filestatus",
-];
+const OF_REFERENCE: [&str; 2] = super::face::NOT_OURS;
 
 /// Commands of our own that are still to come.
-const OF_OURS: &[&str] = &["validate", "gen", "scan", "check", "keys"];
+const OF_OURS: &[&str] = &["validate", "gen", "check", "keys"];
 
 /// Commands whose status 1 means findings.
 const GUARDS: &[&str] = &["hook", "scan", "check", "validate"];
@@ -86,9 +75,11 @@ fn to_come(command: &str) -> Option<Error> {
     let names: Vec<&str> = known.map(clap::Command::get_name).collect();
     let names = format!("it has {}", names.join(", "));
     if OF_REFERENCE.contains(&command) {
-        return Some(told().detail(names).hint(format!(
-            "sops {command}    # the reference tool works on the same files"
-        )));
+        return Some(
+            told()
+                .detail(names)
+                .hint("the reference tool has it, and works on the same files"),
+        );
     }
     OF_OURS
         .contains(&command)

@@ -15,6 +15,7 @@ mod look_back;
 mod lost;
 pub mod merge;
 mod open;
+mod renew;
 mod reuse;
 mod seal;
 mod set;
@@ -22,6 +23,7 @@ mod tokens;
 
 pub use convert::Converted;
 pub use open::OpenOptions;
+pub use renew::Reselected;
 pub use reuse::Changes;
 pub use seal::{Counts, Text};
 pub use set::Edit;
@@ -195,6 +197,9 @@ pub enum EnvelopeError {
     /// Two versions of it that no text holds both of.
     #[error("the changes of both versions cannot be put into one text; a person has to merge them")]
     Unmergeable,
+    /// Recipients that were changed in the text cannot be sealed for.
+    #[error("{0}")]
+    Recipients(String),
     /// Sealing failed.
     #[error("cannot seal: {0}")]
     Cipher(TokenError),
@@ -307,6 +312,20 @@ impl Draft {
         Ok(Self { document, format })
     }
 
+    /// Reads cleartext that has metadata, which a person may have edited; both apart.
+    pub fn parse_with_metadata(
+        format: &'static dyn Format,
+        text: Zeroizing<Vec<u8>>,
+    ) -> Result<(Self, Metadata), EnvelopeError> {
+        let sealed = Sealed::parse(format, text)?;
+        let edits = Edits {
+            metadata: MetadataEdit::Remove,
+            ..Edits::default()
+        };
+        let text = format.apply(&sealed.document, &edits)?;
+        Ok((Self::parse(format, text)?, sealed.metadata))
+    }
+
     /// What it holds.
     pub fn tree(&self) -> &Tree {
         &self.document.tree
@@ -399,6 +418,15 @@ impl Opened {
             Err(error) if error.fault == Fault::Unsupported || holds_separators(&text) => Ok(text),
             _ => Err(EnvelopeError::SelfCheck),
         }
+    }
+
+    /// The cleartext with the metadata, for a person who edits both.
+    pub fn clear_text_with_metadata(&self) -> Result<Zeroizing<Vec<u8>>, EnvelopeError> {
+        let edits = Edits {
+            places: open::clear_places(self),
+            metadata: MetadataEdit::Keep,
+        };
+        Ok(self.format.apply(&self.document, &edits)?)
     }
 
     /// The format that it is written in.

@@ -54,15 +54,16 @@ impl Draft {
         allow_cleartext: bool,
         reuse: &Tokens,
     ) -> Result<Text, EnvelopeError> {
-        self.seal_as(metadata, key, nonces, now, allow_cleartext, reuse, None)
+        let none = Onto::Nothing;
+        self.seal_as(metadata, key, nonces, now, allow_cleartext, reuse, none)
     }
 
-    /// The same; the metadata is written as in the file it is sealed onto, if there is one.
+    /// The same; tokens and metadata are written as in the file it is sealed onto, if there is one.
     #[expect(
         clippy::too_many_arguments,
         reason = "each is a part of what is sealed"
     )]
-    fn seal_as(
+    pub(super) fn seal_as(
         &self,
         metadata: Metadata,
         key: &DataKey,
@@ -70,7 +71,7 @@ impl Draft {
         now: i64,
         allow_cleartext: bool,
         reuse: &Tokens,
-        onto: Option<&Opened>,
+        onto: Onto<'_>,
     ) -> Result<Text, EnvelopeError> {
         if let Some(line) = self.document.stray_comments().first() {
             return Err(EnvelopeError::StrayComment(*line));
@@ -82,10 +83,14 @@ impl Draft {
             texts,
             fields,
         } = self.prepare(metadata, key, nonces, now, allow_cleartext, reuse)?;
-        if let Some(onto) = onto {
+        if let Onto::File(onto) | Onto::ItsText(onto) = onto {
             onto.keep_bare(&self.document.tree, &mut places);
         }
-        let metadata = match onto.and_then(|onto| onto.blocks(texts)) {
+        let blocks = match onto {
+            Onto::File(onto) => onto.blocks(texts),
+            Onto::ItsText(_) | Onto::Nothing => None,
+        };
+        let metadata = match blocks {
             Some(blocks) => MetadataEdit::Place { blocks, fields },
             None => MetadataEdit::Write(fields),
         };
@@ -174,7 +179,8 @@ impl Draft {
         }
         let metadata = onto.metadata().clone();
         let clear = allow_cleartext;
-        let mut text = self.seal_as(metadata, key, nonces, now, clear, reuse, Some(onto))?;
+        let file = Onto::File(onto);
+        let mut text = self.seal_as(metadata, key, nonces, now, clear, reuse, file)?;
         // A clear value that changes is in clear in the sealed file already, and is told by name.
         text.left_clear.retain(|path| !onto.has(path));
         refuse_clear(&text.left_clear, allow_cleartext)?;
@@ -301,6 +307,17 @@ fn refuse_clear(paths: &[Path], allow_cleartext: bool) -> Result<(), EnvelopeErr
         return Ok(());
     }
     Err(EnvelopeError::WouldStayClear(paths.to_vec()))
+}
+
+/// What a draft is sealed onto.
+#[derive(Clone, Copy)]
+pub(super) enum Onto<'a> {
+    /// A new file.
+    Nothing,
+    /// A file that keeps its metadata.
+    File(&'a Opened),
+    /// A file that gets other metadata.
+    ItsText(&'a Opened),
 }
 
 /// What is sealed, before it is written.

@@ -105,6 +105,12 @@ impl Format for Binary {
         }
     }
 
+    fn take_out(&self, _: &Document, _: &Path) -> Result<Zeroizing<Vec<u8>>, FormatError> {
+        Err(unrepresentable(
+            "a binary file is one value; nothing can be taken out of it",
+        ))
+    }
+
     /// What would be a binary file, too: nothing else has a form without keys and types.
     fn emit(&self, node: &Node) -> Result<Zeroizing<Vec<u8>>, FormatError> {
         match node {

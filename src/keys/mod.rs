@@ -15,6 +15,7 @@ mod connections;
 mod failure;
 mod keyring;
 mod opening;
+mod pgp;
 mod recipients;
 mod runtime;
 mod sealing;
@@ -90,6 +91,7 @@ pub struct KeyKind {
 pub const KEY_KINDS: &[&KeyKind] = &[
     #[cfg(feature = "aws")]
     &aws_kms::KIND,
+    &pgp::KIND,
     #[cfg(feature = "age")]
     &age::KIND,
 ];

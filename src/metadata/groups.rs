@@ -53,6 +53,16 @@ impl KeyGroups {
         &mut self.groups
     }
 
+    /// Adds a group.
+    pub fn push(&mut self, recipients: Vec<Recipient>) {
+        self.groups.push(Group::new(recipients));
+    }
+
+    /// Takes a group away, counted from 0, if it is there.
+    pub fn remove(&mut self, at: usize) -> Option<Group> {
+        (at < self.groups.len()).then(|| self.groups.remove(at))
+    }
+
     /// All recipients, group by group.
     pub fn recipients(&self) -> impl Iterator<Item = &Recipient> {
         self.groups.iter().flat_map(|group| &group.recipients)
@@ -115,8 +125,9 @@ impl KeyGroups {
             }
         }
         // Without groups to share it has no effect, but the reference keeps it.
-        if self.threshold != 0 {
-            fields.set("shamir_threshold", Field::Int(self.threshold));
+        match self.threshold {
+            0 => drop(fields.remove("shamir_threshold")),
+            threshold => fields.set("shamir_threshold", Field::Int(threshold)),
         }
     }
 }

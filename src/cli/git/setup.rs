@@ -161,7 +161,7 @@ fn sealed_files(top: &Path) -> Result<BTreeSet<String>, Error> {
         let is_file = path.symlink_metadata().is_ok_and(|found| found.is_file());
         if is_file
             && let Ok(content) = fs::read(&path)
-            && matches!(Sealing::of(file, &content.bytes), Sealing::Sealed(_))
+            && matches!(Sealing::of(file, &content.bytes, &[]), Sealing::Sealed(_))
         {
             files.insert(file.to_owned());
         }

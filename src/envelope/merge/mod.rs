@@ -126,7 +126,7 @@ impl Versions<'_> {
         for step in steps.ok_or(EnvelopeError::Unmergeable)? {
             match step {
                 Step::Put(path, node) => opened.set(&path, node).map(drop)?,
-                Step::Remove(_) => return Err(EnvelopeError::Unmergeable),
+                Step::Remove(path) => opened.unset(&path).map(drop)?,
             }
         }
         if !values::holds(opened.tree(), &wanted.documents, format) {

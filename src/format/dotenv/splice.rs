@@ -68,6 +68,27 @@ pub(super) fn put(
     splice.finish()
 }
 
+/// Takes out the line of a key.
+pub(super) fn take_out(
+    document: &Document,
+    layout: &Layout,
+    path: &Path,
+) -> Result<Zeroizing<Vec<u8>>, FormatError> {
+    let mut splice = Splice::new(document, layout);
+    let top = document.tree.documents.first();
+    let place = match top.and_then(|top| top.at(path)) {
+        Some(Node::Leaf(leaf)) => layout.place(leaf.site),
+        _ => None,
+    };
+    let line = place
+        .ok_or_else(|| unrepresentable(ONE_LEVEL))?
+        .line
+        .clone();
+    splice.cut(line, b"");
+    splice.undo_transport(true);
+    splice.finish()
+}
+
 struct Splice<'d> {
     source: &'d [u8],
     layout: &'d Layout,

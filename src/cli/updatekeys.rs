@@ -1,0 +1,370 @@
+//! `clsecrets updatekeys`: makes sealed files follow their creation rules.
+//!
+//! Every file is looked at first; what is to change is opened and its MAC checked, so that the plan is
+//! sure. Then one question, and only then writing. Recipients alone change only the metadata. The
+//! surprise: the rule's selection is followed as well, if the rule has one, since a value that it has
+//! come to cover would stay in clear otherwise.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args as ClapArgs;
+use clsecrets::cipher::SystemNonces;
+use clsecrets::config::{Rule as CreationRule, RulesFile};
+use clsecrets::envelope::{EnvelopeError, OpenOptions, Opened, Reselected, Sealed, Text};
+use clsecrets::error::quoted;
+use clsecrets::fs::{self, Privacy, Stamp};
+use clsecrets::keys::label;
+use clsecrets::metadata::{KeyGroups, Metadata, Rule};
+use clsecrets::secret::DataKey;
+use clsecrets::{Code, Error};
+
+use super::guarding::Guarding;
+use super::input::{Input, Naming};
+use super::kinds::KINDS;
+use super::opening::Opener;
+use super::question::is_confirmed;
+use super::rewrapping::{
+    differs, drop_named, removed, shown, tell_of_the_past, wrap_all, wrap_new,
+};
+use super::sealing::rule_of;
+use super::trees::{self, Search};
+use super::{Context, Outcome};
+
+/// Make sealed files follow their creation rules.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  clsecrets updatekeys secrets.yaml
+  clsecrets updatekeys --yes secrets/          every sealed file below a directory
+  clsecrets updatekeys --rotate a.yaml         with a new data key, since somebody is to lose access")]
+pub(crate) struct Args {
+    /// Sealed files, directories, or patterns in quotes.
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+    /// Do not ask.
+    #[arg(short, long)]
+    yes: bool,
+    /// Make a new data key, too, and seal every value anew.
+    #[arg(long)]
+    rotate: bool,
+    /// Format of the input, whatever the name says.
+    #[arg(long, value_name = "FORMAT")]
+    input_type: Option<String>,
+    /// How many of several key groups are needed to open [default: what the rule or the file says].
+    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
+    shamir_secret_sharing_threshold: Option<i64>,
+    /// Take away a recipient of a kind that rules do not know, by its name or kind.
+    #[arg(long, value_name = "NAME")]
+    drop_recipient: Vec<String>,
+    /// Follow a rule that selects no value.
+    #[arg(long)]
+    allow_cleartext: bool,
+    #[command(flatten)]
+    guarding: Guarding,
+}
+
+/// A file that does not follow its rule.
+struct Change {
+    name: String,
+    path: PathBuf,
+    stamp: Option<Stamp>,
+    opened: Opened,
+    data_key: DataKey,
+    /// As they will be, not wrapped for yet.
+    key_groups: KeyGroups,
+    /// Another selection, if the rule has one.
+    selection: Option<(Rule, bool, Reselected)>,
+    removed: Vec<String>,
+}
+
+pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
+    let search = Search {
+        takes: &trees::is_sealed,
+        with_ignored: false,
+    };
+    let files = trees::files(&args.files, &search, context)?;
+    let is_only = files.len() == 1;
+    let opener = Opener::new(&context.settings, &context.ui, None)?;
+    let looks = trees::each(files, "comparing with the rules", context, |file| {
+        args.look(file, &opener, context)
+    });
+    let (status, looked) = trees::summarize(looks, "compared with their rules", context);
+    let mut changes = Vec::new();
+    for (file, change) in looked {
+        match change {
+            Some(change) => changes.push((file, change)),
+            None => context
+                .ui
+                .note(&format!("{} is up to date", file.display())),
+        }
+    }
+    if changes.is_empty() {
+        return Ok(status);
+    }
+    for (_, change) in &changes {
+        let title = if is_only {
+            "The following changes will be made to the file's groups:\n".to_owned()
+        } else {
+            format!("{}:\n", change.name)
+        };
+        let plan = format!("{title}{}", change.plan(args.rotate));
+        context.ui.text(&plan)?;
+    }
+    if !args.yes && !is_confirmed(context)? {
+        context.ui.note("nothing was written");
+        return Ok(status);
+    }
+    let mut by_file: Vec<(PathBuf, Change)> = changes;
+    by_file.sort_by(|(a, _), (b, _)| a.cmp(b));
+    let names = by_file.iter().map(|(file, _)| file.clone()).collect();
+    let of = |file: &Path| {
+        let at = by_file.binary_search_by(|(name, _)| name.as_path().cmp(file));
+        at.ok()
+            .and_then(|at| by_file.get(at))
+            .map(|(_, change)| change)
+    };
+    let outcomes = trees::each(names, "wrapping", context, |file| match of(file) {
+        Some(change) => change.write(args, &opener, context),
+        None => Err(Error::internal("a plan without its file")),
+    });
+    let (failed, _) = trees::summarize(outcomes, "follow their rules now", context);
+    Ok(if status == 0 { failed } else { status })
+}
+
+impl Args {
+    /// What a file has to change to follow its rule.
+    fn look(
+        &self,
+        file: &Path,
+        opener: &Opener<'_>,
+        context: &Context,
+    ) -> Result<Option<Change>, Error> {
+        let naming = Naming {
+            input_type: self.input_type.clone(),
+            ..Naming::default()
+        };
+        let input = Input::read(file, &naming, &context.settings)?;
+        let (name, path) = (input.name.clone(), context.settings.absolute(file));
+        let sealed = Sealed::parse(input.format, input.text.clone())
+            .map_err(|error| error.about(&name, true))?;
+        let metadata = sealed.metadata();
+        let (rules, rule) = self.rule(&path, &name, context)?;
+        let key_groups = self.wanted(&metadata.key_groups, &rule, &rules, &name, context)?;
+        let selection = match &rule.selection {
+            Some(_) if input.format.has_keys() => Some(rule_of(&rule)?),
+            _ => None,
+        };
+        let is_mac_changed =
+            rule.selection.is_some() && rule.mac_only_encrypted != metadata.mac_only_encrypted;
+        let is_reselected = selection
+            .as_ref()
+            .is_some_and(|rule| *rule != metadata.rule);
+        let is_same = !differs(&metadata.key_groups, &key_groups);
+        if is_same && !is_reselected && !is_mac_changed {
+            return Ok(None);
+        }
+        let stamp = input.stamp.clone();
+        let removed = removed(&metadata.key_groups, &key_groups);
+        let (opened, data_key) = opener.open(input, OpenOptions::default())?;
+        let selection = selection
+            .filter(|_| is_reselected || is_mac_changed)
+            .map(|selection| {
+                let reselected = opened.reselect(&selection);
+                (selection, rule.mac_only_encrypted, reselected)
+            });
+        if let Some((rule, _, reselected)) = &selection {
+            self.refuse_opening(rule, reselected, &name)?;
+        }
+        Ok(Some(Change {
+            name,
+            path,
+            stamp,
+            opened,
+            data_key,
+            key_groups,
+            selection,
+            removed,
+        }))
+    }
+
+    /// A rule that has come to leave values in clear is followed only if a person has seen that.
+    fn refuse_opening(
+        &self,
+        rule: &Rule,
+        reselected: &Reselected,
+        name: &str,
+    ) -> Result<(), Error> {
+        if reselected.opened.is_empty() || self.allow_cleartext || !self.yes {
+            return Ok(());
+        }
+        let error = Error::new(
+            Code::Encrypt,
+            format!(
+                "{name}: {} of its rule would put into clear what is sealed now",
+                rule.kind().field()
+            ),
+        );
+        let paths = reselected.opened.iter();
+        let error = paths.fold(error, |error, path| error.detail(path.to_string()));
+        Err(error.hint("correct the rule, or pass --allow-cleartext if that is meant"))
+    }
+
+    fn rule(
+        &self,
+        path: &Path,
+        name: &str,
+        context: &Context,
+    ) -> Result<(RulesFile, CreationRule), Error> {
+        let (rules, owned) = self.guarding.rules(path, context)?;
+        let path = owned.as_deref().unwrap_or(path);
+        let none = || {
+            Error::new(Code::Failed, format!("no creation rule covers {name}"))
+                .hint("add a rule to .sops.yaml whose path_regex matches it")
+        };
+        let rules = rules.ok_or_else(none)?;
+        let rule = rules.rule_for(path)?.ok_or_else(none)?;
+        Ok((rules, rule))
+    }
+
+    /// The groups of the rule, and in them who the rule could not name.
+    fn wanted(
+        &self,
+        old: &KeyGroups,
+        rule: &CreationRule,
+        rules: &RulesFile,
+        name: &str,
+        context: &Context,
+    ) -> Result<KeyGroups, Error> {
+        let ruled = rule.seal_for(rules)?;
+        if ruled.recipients().next().is_none() {
+            return Err(Error::new(
+                Code::Failed,
+                format!("the rule that covers {name} names no recipient"),
+            )
+            .hint(format!(
+                "name them in {}",
+                quoted(&rules.path().display().to_string())
+            )));
+        }
+        // In place, so that what else the file says of its groups stays.
+        let mut new = old.clone();
+        while new.groups().len() > ruled.groups().len() {
+            new.remove(new.groups().len() - 1);
+        }
+        for (at, group) in ruled.groups().iter().enumerate() {
+            let mut members = group.recipients.clone();
+            let Some(before) = new.groups_mut().get_mut(at) else {
+                new.push(members);
+                continue;
+            };
+            let is_foreign = |kind: &str| !KINDS.iter().any(|(field, _, _)| *field == kind);
+            for recipient in before.recipients.iter().filter(|one| is_foreign(&one.kind)) {
+                context.ui.note(&format!(
+                    "{name}: {} stays; rules know no recipients of kind {}",
+                    label(recipient),
+                    recipient.kind
+                ));
+                members.push(recipient.clone());
+            }
+            before.recipients = members;
+        }
+        drop_named(&mut new, &self.drop_recipient, name, context);
+        let count = i64::try_from(new.groups().len()).unwrap_or(i64::MAX);
+        let given = self
+            .shamir_secret_sharing_threshold
+            .filter(|given| *given != 0);
+        let ruled = (rule.shamir_threshold != 0).then_some(rule.shamir_threshold);
+        let threshold = match given.or(ruled) {
+            Some(threshold) => threshold,
+            None => old.threshold().min(count),
+        };
+        Ok(new.with_threshold(threshold))
+    }
+}
+
+impl Change {
+    fn plan(&self, rotates: bool) -> String {
+        let mut plan = shown(&self.opened.metadata().key_groups, &self.key_groups);
+        if let Some((rule, _, reselected)) = &self.selection {
+            plan.push_str(&format!("{}: {}\n", rule.kind().field(), rule.argument()));
+            for (paths, what) in [
+                (&reselected.sealed, "will be sealed"),
+                (&reselected.opened, "will stand in clear"),
+            ] {
+                for path in paths {
+                    plan.push_str(&format!("    {path} {what}\n"));
+                }
+            }
+        }
+        if rotates {
+            plan.push_str("a new data key\n");
+        }
+        plan
+    }
+
+    fn write(&self, args: &Args, opener: &Opener<'_>, context: &Context) -> Result<(), Error> {
+        let (name, old) = (&self.name, &self.opened.metadata().key_groups);
+        args.guarding
+            .check_file(&self.key_groups, &self.path, name, context)?;
+        let text = if args.rotate {
+            let data_key = DataKey::generate().map_err(|_| {
+                Error::new(Code::Failed, "the operating system gave no random bytes")
+            })?;
+            let mut key_groups = self.key_groups.clone();
+            wrap_all(&mut key_groups, &data_key, name, opener, context)?;
+            self.rotated(key_groups, &data_key, context)
+        } else {
+            let key_groups = self.key_groups.clone();
+            let key_groups = wrap_new(key_groups, old, &self.data_key, name, opener, context)?;
+            self.rewrapped(key_groups, args.allow_cleartext, context)
+        };
+        let text = text.map_err(|error| error.about(name, false))?;
+        let _lock = context.lock(&self.path)?;
+        fs::replace(&self.path, &text.bytes, Privacy::Umask, self.stamp.as_ref())?;
+        context.ui.note(&format!("{name} follows its rule now"));
+        tell_of_the_past(&self.removed, name, context);
+        if !self.removed.is_empty() && !args.rotate {
+            context.ui.note(&format!(
+                "{name}: its data key is still the one that they know; to make a new one: clsecrets \
+                 rotate -i {}",
+                quoted(name)
+            ));
+        }
+        Ok(())
+    }
+
+    fn metadata(&self, key_groups: KeyGroups) -> Metadata {
+        let mut metadata = self.opened.metadata().clone();
+        metadata.key_groups = key_groups;
+        if let Some((rule, mac_only_encrypted, _)) = &self.selection {
+            metadata.rule = rule.clone();
+            metadata.mac_only_encrypted = *mac_only_encrypted;
+        }
+        metadata
+    }
+
+    fn rotated(
+        &self,
+        key_groups: KeyGroups,
+        data_key: &DataKey,
+        context: &Context,
+    ) -> Result<Text, EnvelopeError> {
+        let (nonces, now) = (&mut SystemNonces::default(), context.settings.now);
+        self.opened
+            .rotated(self.metadata(key_groups), data_key, nonces, now)
+    }
+
+    fn rewrapped(
+        &self,
+        key_groups: KeyGroups,
+        allow_cleartext: bool,
+        context: &Context,
+    ) -> Result<Text, EnvelopeError> {
+        if self.selection.is_none() {
+            return self.opened.with_recipients(key_groups, &self.data_key);
+        }
+        let (nonces, now) = (&mut SystemNonces::default(), context.settings.now);
+        let metadata = self.metadata(key_groups);
+        self.opened
+            .reselected(metadata, &self.data_key, nonces, now, allow_cleartext)
+    }
+}

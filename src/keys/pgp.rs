@@ -103,7 +103,8 @@ impl<'a> PgpKey<'a> {
         let program = self.settings.var("SOPS_GPG_EXEC").unwrap_or("gpg");
         let mut command = Command::new(program);
         command
-            .args(["--quiet", "--no-verbose", "--status-fd", "2"])
+            // When it is quiet, it does not say either which secret keys are missing.
+            .args(["--no-verbose", "--status-fd", "2"])
             .args(arguments)
             .current_dir(&self.settings.cwd);
         let ran = tokio::task::spawn_blocking(move || run(command, &input)).await;
@@ -170,8 +171,7 @@ impl<'a> PgpKey<'a> {
                 "the passphrase of its key was wrong or not given",
                 Some(asked.to_owned()),
             )
-        } else if status.has("KEY_CONSIDERED") {
-            // It does not say more: without a way to ask, a key behind a passphrase is of no use.
+        } else if status.has("ERROR") {
             (
                 "gpg has its key and could not use it: nobody could be asked for a passphrase, or what \
                  it wraps was changed",

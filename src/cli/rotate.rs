@@ -150,7 +150,14 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
 impl Args {
     fn rotate(&self, file: &Path, opener: &Opener<'_>, context: &Context) -> Result<(), Error> {
         let _lock = self.destination.lock(file, context)?;
-        let input = Input::read(file, &self.naming, &context.settings)?;
+        let input = Input::read(file, &self.naming, &context.settings).map_err(|error| Error {
+            // The reference's status for a file that is not there, here.
+            code: match error.code {
+                Code::NoFile => Code::Input,
+                code => code,
+            },
+            ..error
+        })?;
         let (name, stamp, output) = (input.name.clone(), input.stamp.clone(), input.output);
         let (path, is_converted) = (input.path.clone(), input.is_converted());
         check_in_place(&self.destination, file, output)?;

@@ -7,15 +7,15 @@
 use std::collections::HashSet;
 
 use crate::cipher::Nonces;
-use crate::format::{Edits, MetadataEdit};
+use crate::format::{Change, Edits, MetadataEdit};
 use crate::metadata::{KeyGroups, Metadata, Rule, Selector};
-use crate::secret::DataKey;
-use crate::tree::{Path, Site, Step, Steps};
+use crate::secret::{DataKey, SecretBytes};
+use crate::tree::{Path, Site, Step, Steps, walk};
 
 use super::clear::left_in_clear;
 use super::look_back::{Made, look_back};
-use super::seal::Onto;
-use super::{Counts, Draft, EnvelopeError, Opened, Text, Tokens};
+use super::seal::{Pass, Sealing, clear_paths, refuse_nothing, sites};
+use super::{Counts, EnvelopeError, Opened, Text, Tokens};
 
 /// Values that another rule treats in another way; names only.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -38,7 +38,7 @@ impl Opened {
         metadata.key_groups = key_groups;
         let edits = Edits {
             places: Vec::new(),
-            metadata: MetadataEdit::Write(metadata.render()),
+            metadata: MetadataEdit::Rewrite(metadata.render()),
         };
         let bytes = self.format.apply(&self.document, &edits)?;
         let made = Made::new(&edits.places, &self.tokens);
@@ -79,7 +79,7 @@ impl Opened {
 
     fn sealed_anew(
         &self,
-        metadata: Metadata,
+        mut metadata: Metadata,
         key: &DataKey,
         nonces: &mut dyn Nonces,
         now: i64,
@@ -87,18 +87,61 @@ impl Opened {
         keeps_tokens: bool,
     ) -> Result<Text, EnvelopeError> {
         self.refuse_doubts()?;
-        let draft = Draft::parse(self.format, self.clear_text()?)?;
-        let kept = if keeps_tokens {
-            draft.tokens_of(self)
-        } else {
-            Tokens::default()
+        let none = Tokens::default();
+        let kept = if keeps_tokens { &self.tokens } else { &none };
+        let mut pass = Pass::new(&self.document, &metadata, key, nonces, kept);
+        walk(&self.document.tree, &mut |step| pass.step(step))?;
+        let Sealing {
+            mut places,
+            counts,
+            last_modified,
+            mac,
+        } = pass.finish(now)?;
+        let sealed = sites(&places);
+        let left_clear = clear_paths(&metadata, &self.document.tree, || sealed.clone());
+        if places.is_empty() && counts.clear > 0 && !allow_cleartext {
+            refuse_nothing(&metadata.rule)?;
+        }
+        let mut stay = Tokens::default();
+        for (site, token) in kept.iter().filter(|(site, _)| sealed.contains(site)) {
+            stay.insert(site, SecretBytes::copy_of(token.as_bytes()));
+        }
+        places.retain(|(site, _)| !stay.has(*site));
+        self.open_others(&sealed, &mut places);
+        (metadata.last_modified, metadata.mac) = (last_modified, Some(mac));
+        let edits = Edits {
+            places,
+            metadata: MetadataEdit::Rewrite(metadata.render()),
         };
-        let (clear, onto) = (allow_cleartext, Onto::ItsText(self));
-        draft.seal_as(metadata, key, nonces, now, clear, &kept, onto)
+        let bytes = self.format.apply(&self.document, &edits)?;
+        let made = Made::new(&edits.places, &stay);
+        let bytes = look_back(self.format, bytes, key, &self.document, made)?;
+        Ok(Text {
+            bytes,
+            counts,
+            left_clear,
+            lost_comments: Vec::new(),
+        })
+    }
+
+    /// What was sealed and is not sealed any more is written in clear.
+    fn open_others<'t>(&'t self, sealed: &HashSet<Site>, places: &mut Vec<(Site, Change<'t>)>) {
+        let was_sealed = |site: Site| self.tokens.has(site) && !sealed.contains(&site);
+        for step in Steps::of(&self.document.tree) {
+            match step {
+                Step::Leaf(leaf) if was_sealed(leaf.site) => {
+                    places.push((leaf.site, Change::Open(&leaf.value)));
+                }
+                Step::Comment(comment) if was_sealed(comment.site) => {
+                    places.push((comment.site, Change::OpenComment(&comment.text)));
+                }
+                _ => {}
+            }
+        }
     }
 
     /// What is tolerated on reading is not written again.
-    fn refuse_doubts(&self) -> Result<(), EnvelopeError> {
+    pub(super) fn refuse_doubts(&self) -> Result<(), EnvelopeError> {
         match self.warnings.first() {
             Some(warning) => Err(EnvelopeError::NotWritable {
                 line: warning.line,

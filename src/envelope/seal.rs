@@ -54,16 +54,15 @@ impl Draft {
         allow_cleartext: bool,
         reuse: &Tokens,
     ) -> Result<Text, EnvelopeError> {
-        let none = Onto::Nothing;
-        self.seal_as(metadata, key, nonces, now, allow_cleartext, reuse, none)
+        self.seal_as(metadata, key, nonces, now, allow_cleartext, reuse, None)
     }
 
-    /// The same; tokens and metadata are written as in the file it is sealed onto, if there is one.
+    /// The same; the metadata is written as in the file it is sealed onto, if there is one.
     #[expect(
         clippy::too_many_arguments,
         reason = "each is a part of what is sealed"
     )]
-    pub(super) fn seal_as(
+    fn seal_as(
         &self,
         metadata: Metadata,
         key: &DataKey,
@@ -71,7 +70,7 @@ impl Draft {
         now: i64,
         allow_cleartext: bool,
         reuse: &Tokens,
-        onto: Onto<'_>,
+        onto: Option<&Opened>,
     ) -> Result<Text, EnvelopeError> {
         if let Some(line) = self.document.stray_comments().first() {
             return Err(EnvelopeError::StrayComment(*line));
@@ -83,14 +82,10 @@ impl Draft {
             texts,
             fields,
         } = self.prepare(metadata, key, nonces, now, allow_cleartext, reuse)?;
-        if let Onto::File(onto) | Onto::ItsText(onto) = onto {
+        if let Some(onto) = onto {
             onto.keep_bare(&self.document.tree, &mut places);
         }
-        let blocks = match onto {
-            Onto::File(onto) => onto.blocks(texts),
-            Onto::ItsText(_) | Onto::Nothing => None,
-        };
-        let metadata = match blocks {
+        let metadata = match onto.and_then(|onto| onto.blocks(texts)) {
             Some(blocks) => MetadataEdit::Place { blocks, fields },
             None => MetadataEdit::Write(fields),
         };
@@ -142,14 +137,8 @@ impl Draft {
             ("mac", mac.clone()),
         ];
         (metadata.last_modified, metadata.mac) = (last_modified, Some(mac));
-        // A key that carries an unencrypted suffix says so itself; the other rules can be mistyped.
-        let says_so = metadata.rule == Rule::default();
-        if places.is_empty() && counts.clear > 0 && !says_so && !allow_cleartext {
-            let (field, argument) = (
-                metadata.rule.kind().field(),
-                metadata.rule.argument().to_owned(),
-            );
-            return Err(EnvelopeError::NothingSelected { field, argument });
+        if places.is_empty() && counts.clear > 0 && !allow_cleartext {
+            refuse_nothing(&metadata.rule)?;
         }
         let fields = metadata.render();
         Ok(Prepared {
@@ -179,8 +168,7 @@ impl Draft {
         }
         let metadata = onto.metadata().clone();
         let clear = allow_cleartext;
-        let file = Onto::File(onto);
-        let mut text = self.seal_as(metadata, key, nonces, now, clear, reuse, file)?;
+        let mut text = self.seal_as(metadata, key, nonces, now, clear, reuse, Some(onto))?;
         // A clear value that changes is in clear in the sealed file already, and is told by name.
         text.left_clear.retain(|path| !onto.has(path));
         refuse_clear(&text.left_clear, allow_cleartext)?;
@@ -217,12 +205,7 @@ impl Opened {
         now: i64,
         allow_cleartext: bool,
     ) -> Result<Text, EnvelopeError> {
-        if let Some(warning) = self.warnings.first() {
-            return Err(EnvelopeError::NotWritable {
-                line: warning.line,
-                what: warning.what,
-            });
-        }
+        self.refuse_doubts()?;
         let metadata = self.metadata.clone();
         let mut kept = std::mem::take(&mut self.tokens);
         for site in &self.changed {
@@ -285,12 +268,12 @@ fn hidden_key(tree: &Tree, rule: &Rule) -> Option<Site> {
     })
 }
 
-fn sites(places: &[(Site, Change<'_>)]) -> HashSet<Site> {
+pub(super) fn sites(places: &[(Site, Change<'_>)]) -> HashSet<Site> {
     places.iter().map(|(site, _)| *site).collect()
 }
 
 /// What a positive rule leaves in clear.
-fn clear_paths(
+pub(super) fn clear_paths(
     metadata: &Metadata,
     tree: &Tree,
     sealed: impl FnOnce() -> HashSet<Site>,
@@ -302,22 +285,23 @@ fn clear_paths(
     }
 }
 
+/// A rule that selects no value. A key that carries an unencrypted suffix says so itself; the other
+/// rules can be mistyped.
+pub(super) fn refuse_nothing(rule: &Rule) -> Result<(), EnvelopeError> {
+    if *rule == Rule::default() {
+        return Ok(());
+    }
+    Err(EnvelopeError::NothingSelected {
+        field: rule.kind().field(),
+        argument: rule.argument().to_owned(),
+    })
+}
+
 fn refuse_clear(paths: &[Path], allow_cleartext: bool) -> Result<(), EnvelopeError> {
     if paths.is_empty() || allow_cleartext {
         return Ok(());
     }
     Err(EnvelopeError::WouldStayClear(paths.to_vec()))
-}
-
-/// What a draft is sealed onto.
-#[derive(Clone, Copy)]
-pub(super) enum Onto<'a> {
-    /// A new file.
-    Nothing,
-    /// A file that keeps its metadata.
-    File(&'a Opened),
-    /// A file that gets other metadata.
-    ItsText(&'a Opened),
 }
 
 /// What is sealed, before it is written.
@@ -332,16 +316,16 @@ pub(super) struct Prepared<'t> {
 }
 
 /// What a walk has made.
-struct Sealing<'t> {
-    places: Vec<(Site, Change<'t>)>,
-    counts: Counts,
-    last_modified: String,
+pub(super) struct Sealing<'t> {
+    pub(super) places: Vec<(Site, Change<'t>)>,
+    pub(super) counts: Counts,
+    pub(super) last_modified: String,
     /// The sealed MAC.
-    mac: String,
+    pub(super) mac: String,
 }
 
 /// One walk that seals and hashes.
-struct Pass<'t, 'a> {
+pub(super) struct Pass<'t, 'a> {
     document: &'t Document,
     metadata: &'a Metadata,
     cipher: Cipher<'a>,
@@ -369,7 +353,7 @@ struct Job<'t> {
 }
 
 impl<'t, 'a> Pass<'t, 'a> {
-    fn new(
+    pub(super) fn new(
         document: &'t Document,
         metadata: &'a Metadata,
         key: &'a DataKey,
@@ -392,7 +376,7 @@ impl<'t, 'a> Pass<'t, 'a> {
         }
     }
 
-    fn step(&mut self, step: Step<'t>) -> Result<(), EnvelopeError> {
+    pub(super) fn step(&mut self, step: Step<'t>) -> Result<(), EnvelopeError> {
         match step {
             Step::EnterMap | Step::EnterList => {
                 self.selector.enter();
@@ -483,7 +467,7 @@ impl<'t, 'a> Pass<'t, 'a> {
     }
 
     /// Seals the MAC under the time; the metadata is complete afterwards.
-    fn finish(mut self, now: i64) -> Result<Sealing<'t>, EnvelopeError> {
+    pub(super) fn finish(mut self, now: i64) -> Result<Sealing<'t>, EnvelopeError> {
         self.work()?;
         let last_modified = time::from_unix(now);
         let digest = self.mac.finish();

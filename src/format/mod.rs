@@ -219,6 +219,8 @@ pub enum MetadataEdit {
     Remove,
     /// It is written anew at the end of each document.
     Write(Fields),
+    /// The same in a text that stays sealed, of which nothing else is touched.
+    Rewrite(Fields),
     /// These texts of another document, of [`Format::metadata_blocks`], are put at the end of each
     /// document; where they do not fit, the fields are written anew.
     Place {

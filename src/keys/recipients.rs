@@ -162,6 +162,7 @@ const NAMES: &[&str] = &[
     "key_id",
     "vault_url",
     "vault_address",
+    "name",
 ];
 
 #[cfg(test)]

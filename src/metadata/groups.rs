@@ -7,7 +7,7 @@
 use crate::tree::{Field, Fields};
 
 use super::Recipient;
-use super::parse::{KINDS, MetadataError, group, number, problem};
+use super::parse::{KINDS, MetadataError, group, holds_recipients, number, problem};
 
 /// The groups, and how many of them are needed.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -94,9 +94,7 @@ impl KeyGroups {
 
     /// Puts the groups into a branch that is to be written.
     pub(super) fn render(&self, fields: &mut Fields) {
-        for name in KINDS {
-            fields.remove(name);
-        }
+        forget_recipients(fields);
         let was_listed = fields.remove("key_groups").is_some();
         match self.groups.as_slice() {
             [only] => {
@@ -111,9 +109,7 @@ impl KeyGroups {
             several => {
                 let several = several.iter().map(|group| {
                     let mut fields = group.fields.clone();
-                    for name in KINDS {
-                        fields.remove(name);
-                    }
+                    forget_recipients(&mut fields);
                     // The reference writes these two also where there is nothing in them.
                     for name in ["age", "hc_vault"] {
                         fields.set(name, Field::List(Vec::new()));
@@ -158,6 +154,14 @@ impl Group {
             fields.set(kind, Field::List(entries.collect()));
         }
     }
+}
+
+/// Takes out every list of recipients, also of kinds that nobody here knows.
+fn forget_recipients(fields: &mut Fields) {
+    for name in KINDS {
+        fields.remove(name);
+    }
+    fields.0.retain(|(_, field)| !holds_recipients(field));
 }
 
 /// Names in order, as the reference writes them.

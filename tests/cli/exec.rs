@@ -62,7 +62,7 @@ fn a_program_gets_the_values_and_not_the_identities() {
     let line = r#"printf '%s|%s|%s|%s|' "$TOKEN" "$COUNT" "$LINES" "$SOPS_AGE_KEY_FILE"; exit 7"#;
     let run = scene.cmd(["exec-env", "a.yaml", line]).reveals().run();
     run.fails(7)
-        .stdout("t0k#en with 'quotes' and $vars|3|one\ntwo|")
+        .stdout("t0k#en with 'quotes' and $vars|3|one\ntwo\n||")
         .stderr("");
     let run = scene
         .cmd([
@@ -98,7 +98,9 @@ fn a_program_gets_the_values_and_not_the_identities() {
     ]);
     run.run().fails(3).stdout("3\n");
     for file in ["exec-file", "exec-env"] {
-        let run = scene.cmd([file, "a.yaml", "--", "/no/such/program"]).run();
+        let run = scene
+            .cmd([file, "a.yaml", "--", "/no/such/program", "x"])
+            .run();
         run.fails(1)
             .stderr_has("cannot start the program: no such file or directory");
     }

@@ -14,6 +14,7 @@ mod environments;
 mod exec;
 mod flat;
 mod git;
+mod former_panics;
 mod groups;
 mod hook;
 mod hook_states;

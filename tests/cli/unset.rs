@@ -25,9 +25,12 @@ fn one_value_goes_and_every_other_token_stays() {
         .stderr("a.yaml: [\"nested\"][\"port\"] is taken out\n");
     let after = scene.read("a.yaml");
     let (gone, new) = differing_lines(&before, &after);
-    assert_eq!(gone.len(), 3, "{gone:?}");
     assert!(gone[0].trim_start().starts_with("port:"), "{gone:?}");
-    assert_eq!(new.len(), 2, "the time and the MAC: {new:?}");
+    // The time, if the second is another one, and the MAC.
+    assert!(
+        new.len() < 3 && gone.len() == new.len() + 1,
+        "{gone:?} {new:?}"
+    );
     for line in ["unset a.yaml '[\"list\"][0]'", "unset a.yaml '[\"user\"]'"] {
         scene.run(line).succeeds();
     }

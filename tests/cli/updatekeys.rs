@@ -209,7 +209,7 @@ fn groups_are_counted_as_before_and_said() {
     let scene = sealed(CLEAR);
     let run = scene.run(&format!("groups add -i -f a.yaml --age {OTHER_RECIPIENT}"));
     run.succeeds().matches(&scene, "groups-add");
-    let both = crate::support::identities("AB");
+    let both = crate::support::identities("ABC");
     let act = |line: &str| {
         let words: Vec<&str> = line.split(' ').collect();
         scene.cmd(words).env("SOPS_AGE_KEY", &both).run()

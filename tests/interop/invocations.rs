@@ -421,7 +421,15 @@ const LINES: &[(&str, &str)] = &[
 
 /// Where the two differ on purpose, with what ours does; `docs/differences.md` says why.
 const OTHERWISE: &[(&str, &str)] = &[
-    // An integer stays one, so nothing differs here; kept so that the list says what it is for.
+    (
+        "make unknown flag behind",
+        "an option that there is not is refused",
+    ),
+    ("rule suffix", "a rule that selects no value is refused"),
+    (
+        "groups add and delete",
+        "what is left of two groups needs no threshold",
+    ),
 ];
 
 const PLAIN: &str = "\

@@ -169,6 +169,8 @@ fn whatever_is_taken_out_the_rest_stays() {
         paths(&opened.tree().documents[0], &Path::root(), &mut all);
         // A path that holds what its grammar cannot say is no path for anybody.
         all.retain(|path| Path::parse(&path.to_string()).as_ref() == Ok(path));
+        // Of what stands twice only the first can be named.
+        all.retain(|path| opened.tree().documents[0].at(path).is_some());
         all.truncate(12);
         for path in all {
             let what = format!("{name} {path}\n{text}");

@@ -5,7 +5,7 @@ use std::fs;
 use std::process::{Command, Stdio};
 
 use super::TEMPORARY;
-use crate::support::{BINARY, RECIPIENT, Run, Scene, not_run};
+use crate::support::{BINARY, OTHER_RECIPIENT, RECIPIENT, Run, Scene, identities, not_run};
 
 /// The calls that are disturbed, each with the errors that it is made to give. A call that this
 /// machine does not have is passed by.
@@ -81,6 +81,44 @@ fn a_decrypt_in_place_that_is_disturbed_leaves_the_old_file_or_the_new_one() {
     };
     let args = ["decrypt", "-i", "a.yaml"];
     disturb(&scene, &args, seal(&scene, OLD), OLD, true);
+}
+
+#[test]
+fn the_commands_that_seal_anew_leave_the_old_file_or_the_new_one_when_they_are_disturbed() {
+    let Some(scene) = traced("rotate, unset, updatekeys, groups") else {
+        return;
+    };
+    scene.write(
+        "../home/rules.yaml",
+        format!("creation_rules:\n  - age: {RECIPIENT},{OTHER_RECIPIENT}\n"),
+    );
+    let scene = scene.env("SOPS_AGE_KEY", identities("B"));
+    let rules = scene.home("rules.yaml").display().to_string();
+    let two = "a: canary-of-old\nb: 1\n";
+    for (args, old, new) in [
+        (vec!["rotate", "-i", "a.yaml"], OLD, OLD),
+        (vec!["unset", "a.yaml", "[\"b\"]"], two, OLD),
+        (
+            vec!["updatekeys", "-y", "--config", &rules, "a.yaml"],
+            OLD,
+            OLD,
+        ),
+        (
+            vec![
+                "groups",
+                "add",
+                "-i",
+                "--file",
+                "a.yaml",
+                "--age",
+                OTHER_RECIPIENT,
+            ],
+            OLD,
+            OLD,
+        ),
+    ] {
+        disturb(&scene, &args, seal(&scene, old), new, false);
+    }
 }
 
 #[test]

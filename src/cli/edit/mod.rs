@@ -242,9 +242,7 @@ impl Edited<'_> {
         if is_clear_text {
             return error;
         }
-        let mut beside = self.path.as_os_str().to_owned();
-        beside.push(format!(".edit-{}", self.context.settings.now));
-        let beside = PathBuf::from(beside);
+        let beside = beside(self.path, self.context.settings.now);
         let mut metadata = self.opened.metadata().clone();
         metadata.rule = clsecrets::metadata::Rule::default();
         let (nonces, now) = (&mut SystemNonces::default(), self.context.settings.now);
@@ -278,6 +276,20 @@ impl Edited<'_> {
             Err(lost) => error.detail(format!("the edit could not be kept: {}", lost.message)),
         }
     }
+}
+
+/// A name beside a file that nothing has yet.
+fn beside(path: &Path, now: i64) -> PathBuf {
+    let named = |ending: String| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(ending);
+        PathBuf::from(name)
+    };
+    let others = (2..).map(|number| named(format!(".edit-{now}-{number}")));
+    std::iter::once(named(format!(".edit-{now}")))
+        .chain(others)
+        .find(|name| name.symlink_metadata().is_err())
+        .unwrap_or_default()
 }
 
 fn unchanged(name: &str) -> Error {

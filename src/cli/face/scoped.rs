@@ -45,7 +45,7 @@ pub(super) fn words(
             result.push(given.clone().into_word());
         }
     }
-    let mut files = Vec::new();
+    let (mut files, mut reads_file) = (Vec::new(), false);
     while let Some(word) = rest.next() {
         if word == "--" {
             files.extend(rest);
@@ -58,6 +58,11 @@ pub(super) fn words(
         if ["help", "h"].contains(&option.as_str()) {
             result.push(OsString::from("--help"));
             return Ok((result, services));
+        }
+        // With the reference a switch: the last word is the file then.
+        if name == "set" && option == "value-file" && value.is_none() {
+            reads_file = true;
+            continue;
         }
         if SERVICES.contains(&option.as_str()) {
             let value = match value {
@@ -81,6 +86,11 @@ pub(super) fn words(
         result.push(Given { name, value }.into_word());
     }
     check(name, &mut files, warnings)?;
+    if let ("set", true, 3) = (name, reads_file, files.len()) {
+        let name = "value-file".to_owned();
+        let value = files.pop();
+        result.push(Given { name, value }.into_word());
+    }
     result.extend(leniencies(name));
     result.push(OsString::from("--"));
     result.append(&mut files);

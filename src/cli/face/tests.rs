@@ -70,6 +70,10 @@ fn as_sops_a_file_alone_is_edited_and_options_are_those_of_go() {
             "groups delete --file=a.yaml --in-place -- 1",
         ),
         (
+            "sops set --value-file a.yaml [\"a\"] v",
+            "set --value-file=v -- a.yaml [\"a\"]",
+        ),
+        (
             "sops set a.yaml",
             "100: set takes a file, a path and a value",
         ),

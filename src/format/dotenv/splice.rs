@@ -34,7 +34,9 @@ pub(super) fn splice(
             splice.open_blank_lines(edits);
             splice.remove_metadata();
         }
-        MetadataEdit::Write(fields) => splice.seal(&write::block(fields)?),
+        MetadataEdit::Write(fields) | MetadataEdit::Rewrite(fields) => {
+            splice.seal(&write::block(fields)?)
+        }
         MetadataEdit::Place { blocks, fields } => match blocks.first() {
             Some(block) if block.starts_with(PREFIX) => splice.seal(block),
             _ => splice.seal(&write::block(fields)?),

@@ -33,7 +33,9 @@ pub(super) fn splice(
     match &edits.metadata {
         MetadataEdit::Keep => {}
         MetadataEdit::Remove => splice.remove_metadata(),
-        MetadataEdit::Write(fields) => splice.seal(&block(fields)?, &edits.places)?,
+        MetadataEdit::Write(fields) | MetadataEdit::Rewrite(fields) => {
+            splice.seal(&block(fields)?, &edits.places)?;
+        }
         MetadataEdit::Place { blocks, fields } => match blocks.first() {
             Some(text) if text.starts_with('[') => splice.seal(text, &edits.places)?,
             _ => splice.seal(&block(fields)?, &edits.places)?,

@@ -20,6 +20,7 @@ mod recipients;
 mod runtime;
 mod sealing;
 pub mod shamir;
+mod trying;
 #[cfg(feature = "age")]
 mod words;
 
@@ -31,6 +32,7 @@ pub use recipients::{
     recipients_from,
 };
 pub use runtime::block_on;
+pub use trying::Tried;
 
 #[cfg(feature = "age")]
 pub mod identity_file;

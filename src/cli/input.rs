@@ -81,6 +81,39 @@ impl Destination {
         }
     }
 
+    /// The words of a command line that stand for several files, which are written in place only.
+    pub(crate) fn several<'w>(
+        &self,
+        words: &'w [PathBuf],
+        naming: &Naming,
+        context: &Context,
+    ) -> Result<&'w [PathBuf], Error> {
+        if words.iter().any(|word| is_stdin(word)) {
+            let reason = "standard input is no file among others";
+            return Err(Error::new(Code::Conflict, reason));
+        }
+        if naming.filename_override.is_some() || self.output.is_some() {
+            let reason =
+                "several files have no one name: --filename-override and --output take one file";
+            return Err(Error::new(Code::Conflict, reason));
+        }
+        if !self.in_place {
+            let directory = words
+                .iter()
+                .find(|word| context.settings.absolute(word).is_dir());
+            let reason = match directory {
+                Some(directory) => format!("{} is a directory, and", directory.display()),
+                None => "these are".to_owned(),
+            };
+            let error = Error::new(
+                Code::Conflict,
+                format!("{reason} several files, which are written in place only"),
+            );
+            return Err(error.hint("add --in-place"));
+        }
+        Ok(words)
+    }
+
     /// Waits for other writers of a file that is to be written in place, before it is read.
     pub(crate) fn lock(&self, file: &Path, context: &Context) -> Result<Option<Lock>, Error> {
         self.in_place

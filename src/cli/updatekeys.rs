@@ -40,6 +40,13 @@ pub(crate) struct Args {
     /// Sealed files, directories, or patterns in quotes.
     #[arg(required = true)]
     files: Vec<PathBuf>,
+    #[command(flatten)]
+    following: Following,
+}
+
+/// Options that say how files are made to follow their rules.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Following {
     /// Do not ask.
     #[arg(short, long)]
     yes: bool,
@@ -62,6 +69,17 @@ pub(crate) struct Args {
     guarding: Guarding,
 }
 
+/// What the rule of a file asks for that the file does not have.
+struct Difference {
+    input: Input,
+    path: PathBuf,
+    old: KeyGroups,
+    /// As they will be, not wrapped for yet.
+    key_groups: KeyGroups,
+    /// Another selection, if the rule has one.
+    selection: Option<(Rule, bool)>,
+}
+
 /// A file that does not follow its rule.
 struct Change {
     name: String,
@@ -77,11 +95,45 @@ struct Change {
 }
 
 pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
-    let search = Search {
-        takes: &trees::is_sealed,
-        with_ignored: false,
-    };
-    let files = trees::files(&args.files, &search, context)?;
+    follow(&args.files, &args.following, context)
+}
+
+/// Says which files do not follow their rules, and in what; opens and writes none. Status 1 if any.
+pub(crate) fn compare(files: &[PathBuf], args: &Following, context: &Context) -> Outcome {
+    let files = trees::files(files, &SEALED, context)?;
+    let compared = trees::each(files, "comparing with the rules", context, |file| {
+        args.compare(file, context)
+    });
+    let (status, compared) = trees::summarize(compared, "compared with their rules", context);
+    let mut differ = 0;
+    for difference in compared
+        .into_iter()
+        .filter_map(|(_, difference)| difference)
+    {
+        differ += 1;
+        let name = &difference.input.name;
+        context
+            .ui
+            .text(&format!("{name}:\n{}", difference.plan()))?;
+    }
+    if differ == 0 {
+        return Ok(status);
+    }
+    let files = if differ == 1 { "file does" } else { "files do" };
+    context.ui.note(&format!(
+        "{differ} {files} not follow the rules\nhint: clsecrets keys apply    # makes them"
+    ));
+    Ok(if status == 0 { 1 } else { status })
+}
+
+const SEALED: Search<'static> = Search {
+    takes: &trees::is_sealed,
+    with_ignored: false,
+};
+
+/// Makes files follow their rules.
+pub(crate) fn follow(files: &[PathBuf], args: &Following, context: &Context) -> Outcome {
+    let files = trees::files(files, &SEALED, context)?;
     let is_only = files.len() == 1;
     let opener = Opener::new(&context.settings, &context.ui, None)?;
     let looks = trees::each(files, "comparing with the rules", context, |file| {
@@ -130,25 +182,21 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
     Ok(if status == 0 { failed } else { status })
 }
 
-impl Args {
-    /// What a file has to change to follow its rule.
-    fn look(
-        &self,
-        file: &Path,
-        opener: &Opener<'_>,
-        context: &Context,
-    ) -> Result<Option<Change>, Error> {
+impl Following {
+    /// What the rule of a file asks for that it does not have; nothing is opened.
+    fn compare(&self, file: &Path, context: &Context) -> Result<Option<Difference>, Error> {
         let naming = Naming {
             input_type: self.input_type.clone(),
             ..Naming::default()
         };
         let input = Input::read(file, &naming, &context.settings)?;
-        let (name, path) = (input.name.clone(), context.settings.absolute(file));
+        let path = context.settings.absolute(file);
         let sealed = Sealed::parse(input.format, input.text.clone())
-            .map_err(|error| error.about(&name, true))?;
+            .map_err(|error| error.about(&input.name, true))?;
         let metadata = sealed.metadata();
-        let (rules, rule) = self.rule(&path, &name, context)?;
-        let key_groups = self.wanted(&metadata.key_groups, &rule, &rules, &name, context)?;
+        let (rules, rule) = self.rule(&path, &input.name, context)?;
+        let old = metadata.key_groups.clone();
+        let key_groups = self.wanted(&old, &rule, &rules, &input.name, context)?;
         let selection = match &rule.selection {
             Some(_) if input.format.has_keys() => Some(rule_of(&rule)?),
             _ => None,
@@ -158,29 +206,51 @@ impl Args {
         let is_reselected = selection
             .as_ref()
             .is_some_and(|rule| *rule != metadata.rule);
-        let is_same = !differs(&metadata.key_groups, &key_groups);
-        if is_same && !is_reselected && !is_mac_changed {
+        if !differs(&old, &key_groups) && !is_reselected && !is_mac_changed {
             return Ok(None);
         }
-        let stamp = input.stamp.clone();
-        let removed = removed(&metadata.key_groups, &key_groups);
-        let (opened, data_key) = opener.open(input, OpenOptions::default())?;
         let selection = selection
             .filter(|_| is_reselected || is_mac_changed)
-            .map(|selection| {
-                let reselected = opened.reselect(&selection);
-                (selection, rule.mac_only_encrypted, reselected)
-            });
+            .map(|selection| (selection, rule.mac_only_encrypted));
+        Ok(Some(Difference {
+            input,
+            path,
+            old,
+            key_groups,
+            selection,
+        }))
+    }
+
+    /// What a file has to change to follow its rule.
+    fn look(
+        &self,
+        file: &Path,
+        opener: &Opener<'_>,
+        context: &Context,
+    ) -> Result<Option<Change>, Error> {
+        let Some(difference) = self.compare(file, context)? else {
+            return Ok(None);
+        };
+        let (name, stamp) = (
+            difference.input.name.clone(),
+            difference.input.stamp.clone(),
+        );
+        let removed = removed(&difference.old, &difference.key_groups);
+        let (opened, data_key) = opener.open(difference.input, OpenOptions::default())?;
+        let selection = difference.selection.map(|(selection, mac_only_encrypted)| {
+            let reselected = opened.reselect(&selection);
+            (selection, mac_only_encrypted, reselected)
+        });
         if let Some((rule, _, reselected)) = &selection {
             self.refuse_opening(rule, reselected, &name)?;
         }
         Ok(Some(Change {
             name,
-            path,
+            path: difference.path,
             stamp,
             opened,
             data_key,
-            key_groups,
+            key_groups: difference.key_groups,
             selection,
             removed,
         }))
@@ -281,6 +351,16 @@ impl Args {
     }
 }
 
+impl Difference {
+    fn plan(&self) -> String {
+        let mut plan = shown(&self.old, &self.key_groups);
+        if let Some((rule, _)) = &self.selection {
+            plan.push_str(&format!("{}: {}\n", rule.kind().field(), rule.argument()));
+        }
+        plan
+    }
+}
+
 impl Change {
     fn plan(&self, rotates: bool) -> String {
         let mut plan = shown(&self.opened.metadata().key_groups, &self.key_groups);
@@ -301,7 +381,7 @@ impl Change {
         plan
     }
 
-    fn write(&self, args: &Args, opener: &Opener<'_>, context: &Context) -> Result<(), Error> {
+    fn write(&self, args: &Following, opener: &Opener<'_>, context: &Context) -> Result<(), Error> {
         let (name, old) = (&self.name, &self.opened.metadata().key_groups);
         args.guarding
             .check_file(&self.key_groups, &self.path, name, context)?;

@@ -6,6 +6,7 @@
 
 mod bad_input;
 mod binary;
+mod check;
 mod conversion;
 mod decrypt;
 mod edit;
@@ -13,8 +14,8 @@ mod encrypt;
 mod environments;
 mod exec;
 mod flat;
-mod git;
 mod former_panics;
+mod git;
 mod groups;
 mod hook;
 mod hook_states;

@@ -18,7 +18,7 @@ use super::input::{Destination, Input, Naming};
 use super::kinds::{KINDS, recipients};
 use super::opening::Opener;
 use super::rewrapping::{drop_named, removed, shown, tell_of_the_past, wrap_all};
-use super::{Context, Outcome};
+use super::{Context, Outcome, hook};
 
 /// Add a key group to a sealed file, or take one away.
 #[derive(Debug, ClapArgs)]
@@ -87,6 +87,9 @@ struct Common {
     /// The sealed file.
     #[arg(short, long, value_name = "FILE")]
     file: PathBuf,
+    /// Format of the input, whatever the name says.
+    #[arg(long, value_name = "FORMAT")]
+    input_type: Option<String>,
     /// How many groups are needed to open [default: as many as so far, at least 2 of several].
     #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
     shamir_secret_sharing_threshold: Option<i64>,
@@ -174,7 +177,10 @@ impl Common {
         context: &Context,
         change: impl FnOnce(&mut KeyGroups) -> Result<(), Error>,
     ) -> Outcome {
-        let naming = Naming::default();
+        let naming = Naming {
+            input_type: self.input_type.clone(),
+            ..Naming::default()
+        };
         let opener = Opener::new(&context.settings, &context.ui, None)?;
         self.destination.check(&self.file)?;
         let _lock = self.destination.lock(&self.file, context)?;
@@ -212,6 +218,10 @@ impl Common {
             stamp.as_ref(),
             context,
         )?;
+        if let Some(place) = self.destination.place(&self.file) {
+            let place = context.settings.absolute(place);
+            hook::learn_sealed(context, &place, opened.format(), &text.bytes, &data_key);
+        }
         for line in plan.lines() {
             context.ui.note(&format!("{name}: {line}"));
         }

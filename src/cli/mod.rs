@@ -192,7 +192,7 @@ fn run(command: &Command, context: &Context) -> Outcome {
         Command::Completion(args) => completion::run(args, context),
         Command::Man(args) => reference::man(args, context),
         Command::Reference(args) => reference::reference(args, context),
-        Command::ClearAway(args) => warden::run(args, context),
+        Command::ClearAway(args) => Ok(warden::run(args)),
     }
 }
 

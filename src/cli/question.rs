@@ -8,11 +8,15 @@ use clsecrets::{Code, Error};
 use super::Context;
 use super::face::Face;
 
-/// Asks until the answer is `y` or `n`. The end of the input is no answer.
+/// The question of the reference.
 pub(crate) fn is_confirmed(context: &Context) -> Result<bool, Error> {
+    is_answered("Is this okay? (y/n):", context)
+}
+
+/// Asks until the answer is `y` or `n`. The end of the input is no answer.
+pub(crate) fn is_answered(question: &str, context: &Context) -> Result<bool, Error> {
     let mut input = std::io::stdin().lock();
     loop {
-        let question = "Is this okay? (y/n):";
         match context.face {
             Face::Sops => context.ui.result(question.as_bytes())?,
             Face::Own => context.ui.prompt(question),

@@ -22,7 +22,7 @@ use super::opening::{Opener, Opening};
 use super::question::is_confirmed;
 use super::rewrapping::{drop_named, removed, shown, tell_of_the_past, wrap_all};
 use super::trees::{self, Search};
-use super::{Context, Outcome};
+use super::{Context, Outcome, hook};
 
 /// Make a new data key and seal every value anew.
 #[derive(Debug, ClapArgs)]
@@ -187,6 +187,9 @@ impl Args {
         let (bytes, privacy) = (&text.bytes, Privacy::Umask);
         self.destination
             .write(file, bytes, privacy, stamp.as_ref(), context)?;
+        if self.destination.place(file).is_some() {
+            hook::learn_sealed(context, &written, output, bytes, &data_key);
+        }
         tell_of_the_past(&gone, &name, context);
         Ok(())
     }

@@ -10,7 +10,7 @@ use clsecrets::{Code, Error};
 use working::Working;
 
 /// The terminal, or what stands in for it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(crate) struct Ui {
     colour: bool,
 }

@@ -13,7 +13,7 @@ use clsecrets::{Code, Error};
 use super::guarding::Guarding;
 use super::input::{Input, Naming};
 use super::opening::{Opener, Opening};
-use super::{Context, Outcome};
+use super::{Context, Outcome, hook};
 
 /// Take one value out of a sealed file.
 #[derive(Debug, ClapArgs)]
@@ -61,7 +61,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
     let _lock = context.lock(&file)?;
     let input = Input::read(&args.file, &args.naming, &context.settings)?;
     input.refuse_conversion("unset")?;
-    let (name, stamp) = (input.name.clone(), input.stamp.clone());
+    let (name, stamp, format) = (input.name.clone(), input.stamp.clone(), input.format);
     let options = OpenOptions {
         ignore_mac: args.opening.ignore_mac,
     };
@@ -93,6 +93,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
         .seal(&data_key, &mut SystemNonces::default(), now, true)
         .map_err(|error| error.about(&name, false))?;
     fs::replace(&file, &text.bytes, Privacy::Umask, stamp.as_ref())?;
+    hook::learn_sealed(context, &file, format, &text.bytes, &data_key);
     context.ui.note(&format!("{name}: {path} is taken out"));
     Ok(0)
 }

@@ -5,6 +5,7 @@
 //! surprise: the rule's selection is followed as well, if the rule has one, since a value that it has
 //! come to cover would stay in clear otherwise.
 
+use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use clap::Args as ClapArgs;
@@ -18,17 +19,18 @@ use clsecrets::metadata::{KeyGroups, Metadata, Rule};
 use clsecrets::secret::DataKey;
 use clsecrets::{Code, Error};
 
+use super::face::Face;
 use super::guarding::Guarding;
 use super::input::{Input, Naming};
 use super::kinds::KINDS;
 use super::opening::Opener;
-use super::question::is_confirmed;
+use super::question::{is_answered, is_confirmed};
 use super::rewrapping::{
     differs, drop_named, removed, shown, tell_of_the_past, wrap_all, wrap_new,
 };
 use super::sealing::rule_of;
 use super::trees::{self, Search};
-use super::{Context, Outcome};
+use super::{Context, Outcome, hook};
 
 /// Make sealed files follow their creation rules.
 #[derive(Debug, ClapArgs)]
@@ -165,6 +167,7 @@ pub(crate) fn follow(files: &[PathBuf], args: &Following, context: &Context) -> 
         context.ui.note("nothing was written");
         return Ok(status);
     }
+    let rotates = args.rotate || args.is_new_key_wanted(&changes, context)?;
     let mut by_file: Vec<(PathBuf, Change)> = changes;
     by_file.sort_by(|(a, _), (b, _)| a.cmp(b));
     let names = by_file.iter().map(|(file, _)| file.clone()).collect();
@@ -175,7 +178,7 @@ pub(crate) fn follow(files: &[PathBuf], args: &Following, context: &Context) -> 
             .map(|(_, change)| change)
     };
     let outcomes = trees::each(names, "wrapping", context, |file| match of(file) {
-        Some(change) => change.write(args, &opener, context),
+        Some(change) => change.write(args, rotates, &opener, context),
         None => Err(Error::internal("a plan without its file")),
     });
     let (failed, _) = trees::summarize(outcomes, "follow their rules now", context);
@@ -183,6 +186,23 @@ pub(crate) fn follow(files: &[PathBuf], args: &Following, context: &Context) -> 
 }
 
 impl Following {
+    /// Where somebody is to lose access, a person is offered a new data key as well.
+    fn is_new_key_wanted(
+        &self,
+        changes: &[(PathBuf, Change)],
+        context: &Context,
+    ) -> Result<bool, Error> {
+        let loses = changes.iter().any(|(_, change)| !change.removed.is_empty());
+        if self.yes || !loses || context.face == Face::Sops || !context.ui.is_interactive() {
+            return Ok(false);
+        }
+        context.ui.note(
+            "who is taken away still knows the data key; with a new one, what is written from now on \
+             is closed to them",
+        );
+        is_answered("Make a new data key, too? (y/n):", context)
+    }
+
     /// What the rule of a file asks for that it does not have; nothing is opened.
     fn compare(&self, file: &Path, context: &Context) -> Result<Option<Difference>, Error> {
         let naming = Naming {
@@ -365,13 +385,13 @@ impl Change {
     fn plan(&self, rotates: bool) -> String {
         let mut plan = shown(&self.opened.metadata().key_groups, &self.key_groups);
         if let Some((rule, _, reselected)) = &self.selection {
-            plan.push_str(&format!("{}: {}\n", rule.kind().field(), rule.argument()));
+            let _ = writeln!(plan, "{}: {}", rule.kind().field(), rule.argument());
             for (paths, what) in [
                 (&reselected.sealed, "will be sealed"),
                 (&reselected.opened, "will stand in clear"),
             ] {
                 for path in paths {
-                    plan.push_str(&format!("    {path} {what}\n"));
+                    let _ = writeln!(plan, "    {path} {what}");
                 }
             }
         }
@@ -381,17 +401,24 @@ impl Change {
         plan
     }
 
-    fn write(&self, args: &Following, opener: &Opener<'_>, context: &Context) -> Result<(), Error> {
+    fn write(
+        &self,
+        args: &Following,
+        rotates: bool,
+        opener: &Opener<'_>,
+        context: &Context,
+    ) -> Result<(), Error> {
         let (name, old) = (&self.name, &self.opened.metadata().key_groups);
         args.guarding
             .check_file(&self.key_groups, &self.path, name, context)?;
-        let text = if args.rotate {
-            let data_key = DataKey::generate().map_err(|_| {
-                Error::new(Code::Failed, "the operating system gave no random bytes")
-            })?;
+        let new_key = rotates
+            .then(DataKey::generate)
+            .transpose()
+            .map_err(|_| Error::new(Code::Failed, "the operating system gave no random bytes"))?;
+        let text = if let Some(data_key) = &new_key {
             let mut key_groups = self.key_groups.clone();
-            wrap_all(&mut key_groups, &data_key, name, opener, context)?;
-            self.rotated(key_groups, &data_key, context)
+            wrap_all(&mut key_groups, data_key, name, opener, context)?;
+            self.rotated(key_groups, data_key, context)
         } else {
             let key_groups = self.key_groups.clone();
             let key_groups = wrap_new(key_groups, old, &self.data_key, name, opener, context)?;
@@ -400,9 +427,12 @@ impl Change {
         let text = text.map_err(|error| error.about(name, false))?;
         let _lock = context.lock(&self.path)?;
         fs::replace(&self.path, &text.bytes, Privacy::Umask, self.stamp.as_ref())?;
+        let (format, data_key) = (self.opened.format(), new_key.as_ref());
+        let data_key = data_key.unwrap_or(&self.data_key);
+        hook::learn_sealed(context, &self.path, format, &text.bytes, data_key);
         context.ui.note(&format!("{name} follows its rule now"));
         tell_of_the_past(&self.removed, name, context);
-        if !self.removed.is_empty() && !args.rotate {
+        if !self.removed.is_empty() && !rotates {
             context.ui.note(&format!(
                 "{name}: its data key is still the one that they know; to make a new one: clsecrets \
                  rotate -i {}",

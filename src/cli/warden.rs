@@ -12,8 +12,6 @@ use std::process::{ChildStdin, Command, Stdio};
 use clap::Args as ClapArgs;
 use clsecrets::fs::{self, PrivateDir};
 
-use super::{Context, Outcome};
-
 /// Wait until standard input ends, then clear a directory away.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Args {
@@ -44,12 +42,12 @@ impl Warden {
     }
 }
 
-pub(crate) fn run(args: &Args, _: &Context) -> Outcome {
+pub(crate) fn run(args: &Args) -> u8 {
     let mut stdin = std::io::stdin().lock();
     let mut byte = [0];
     while stdin.read(&mut byte).is_ok_and(|read| read > 0) {}
     fs::clear_away(&args.directory);
-    Ok(0)
+    0
 }
 
 /// Also when the file has been replaced since.

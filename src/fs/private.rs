@@ -129,11 +129,8 @@ pub fn clear_away(path: &Path) {
 
 #[cfg(target_os = "linux")]
 fn is_in_memory(place: &Path) -> bool {
-    const TMPFS: i64 = 0x0102_1994;
-    const RAMFS: i64 = 0x8584_58f6;
-    place.is_absolute()
-        && rustix::fs::statfs(place)
-            .is_ok_and(|found| [TMPFS, RAMFS].contains(&i64::from(found.f_type)))
+    const TMPFS: rustix::fs::FsWord = 0x0102_1994;
+    place.is_absolute() && rustix::fs::statfs(place).is_ok_and(|found| found.f_type == TMPFS)
 }
 
 #[cfg(not(target_os = "linux"))]

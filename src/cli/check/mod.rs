@@ -101,23 +101,26 @@ impl Args {
             takes: &trees::is_sealed,
             with_ignored: false,
         };
-        let named: Vec<PathBuf> = self.paths.clone();
-        let has_directory = named
+        let directories: Vec<PathBuf> = self
+            .paths
             .iter()
-            .any(|path| context.settings.absolute(path).is_dir());
-        let found = trees::files(&named, &search, context);
-        let files = match found {
+            .filter(|path| context.settings.absolute(path).is_dir())
+            .cloned()
+            .collect();
+        let files = match trees::files(&self.paths, &search, context) {
             Ok(files) => files,
             // Nothing is sealed there; whether something has to be is still to be seen.
-            Err(error) if has_directory && error.code == Code::NoFile => Vec::new(),
+            Err(error) if !directories.is_empty() && error.code == Code::NoFile => Vec::new(),
             Err(error) => return Err(unusable(error)),
         };
-        let mut source = if has_directory {
-            let all: Vec<PathBuf> = named.iter().chain(&files).cloned().collect();
-            Files::below(cwd, &all, false)
-        } else {
-            Files::new(cwd, &files)
+        let is_elsewhere = |file: &&PathBuf| {
+            !directories
+                .iter()
+                .any(|directory| file.starts_with(directory))
         };
+        let mut scanned = directories.clone();
+        scanned.extend(files.iter().filter(is_elsewhere).cloned());
+        let mut source = Files::below(cwd, &scanned, false);
         let root = source.root().to_path_buf();
         let mut report = scan::run(&mut source, &options).map_err(|error| refusal(&error))?;
         report

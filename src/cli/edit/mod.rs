@@ -25,7 +25,7 @@ use super::input::{Input, Naming};
 use super::opening::{Opener, Opening};
 use super::rewrapping::wrap_new;
 use super::sealing::Sealing;
-use super::{Context, Outcome};
+use super::{Context, Outcome, hook};
 use session::Session;
 
 /// Edit a sealed file, or make a new one.
@@ -88,9 +88,10 @@ impl Args {
             ignore_mac: self.opening.ignore_mac,
         };
         let (opened, data_key) = opener.open(input, options)?;
-        let clear = match self.show_master_keys {
-            true => opened.clear_text_with_metadata(),
-            false => opened.clear_text(),
+        let clear = if self.show_master_keys {
+            opened.clear_text_with_metadata()
+        } else {
+            opened.clear_text()
         };
         let clear = clear.map_err(|error| error.about(&name, true))?;
         let edited = Edited {
@@ -124,7 +125,7 @@ impl Args {
                 Err(error) => {
                     let line = line_of(&error);
                     let told = error.about(&edited.name, false);
-                    if let Err(error) = session.again(told, line, context) {
+                    if let Err(error) = session.again(&told, line, context) {
                         return Err(edited.keep(error, &text));
                     }
                 }
@@ -152,7 +153,7 @@ impl Args {
                 Ok(draft) => draft,
                 Err(error) => {
                     let line = line_of(&error);
-                    session.again(error.about(&name, false), line, context)?;
+                    session.again(&error.about(&name, false), line, context)?;
                     continue;
                 }
             };
@@ -172,7 +173,7 @@ impl Args {
                     report(&name, &sealed, context);
                     return Ok(0);
                 }
-                Err(error) => session.again(error, None, context)?,
+                Err(error) => session.again(&error, None, context)?,
             }
         }
     }
@@ -236,6 +237,8 @@ impl Edited<'_> {
             });
         match written {
             Ok(()) => {
+                let (format, bytes) = (self.opened.format(), &sealed.bytes);
+                hook::learn_sealed(context, self.path, format, bytes, &self.data_key);
                 name_clear(name, sealed, context);
                 context.ui.note(&format!("{name} is sealed"));
                 Ok(())

@@ -107,11 +107,11 @@ impl Session {
     /// Says what is wrong and waits for a person to go on; an end of the input is a no.
     pub(super) fn again(
         &mut self,
-        error: Error,
+        error: &Error,
         line: Option<usize>,
         context: &Context,
     ) -> Result<(), Error> {
-        context.ui.fail(&error);
+        context.ui.fail(error);
         context
             .ui
             .prompt("press Enter to edit it again, or end with Ctrl-D:");

@@ -25,6 +25,7 @@ use super::conversion::Conversion;
 use super::face::Face;
 use super::input::{Input, Naming};
 use super::opening::Opener;
+use super::ui::Ui;
 use super::warden::Warden;
 use super::{Context, Outcome};
 use names::{Variable, variables};
@@ -203,7 +204,7 @@ pub(crate) fn file(args: &FileArgs, context: &Context) -> Outcome {
         directory.hand_over(user.id, user.group)?;
     }
     if !args.no_fifo {
-        feed(path.clone(), text, context);
+        feed(path.clone(), text);
     }
     let mut command = command(&args.command, Some(&path))?;
     running.surround(&mut command, user.as_ref());
@@ -213,11 +214,10 @@ pub(crate) fn file(args: &FileArgs, context: &Context) -> Outcome {
 }
 
 /// In a thread of its own: it waits until the program opens the pipe, if it ever does.
-fn feed(pipe: PathBuf, text: Zeroizing<Vec<u8>>, context: &Context) {
-    let ui = context.ui;
+fn feed(pipe: PathBuf, text: Zeroizing<Vec<u8>>) {
     thread::spawn(move || {
         if let Err(error) = fs::feed(&pipe, &text) {
-            ui.warn(&error.to_string());
+            Ui::new().warn(&error.to_string());
         }
     });
 }

@@ -5,7 +5,7 @@
 
 use clsecrets::envelope::Opened;
 use clsecrets::secret::SecretBytes;
-use clsecrets::tree::{Node, Value};
+use clsecrets::tree::{Map, Node, Value};
 use clsecrets::{Code, Error, error};
 
 /// Names that are refused; one that ends in `*` is a beginning.
@@ -65,7 +65,7 @@ pub(super) fn variables(
         )
     };
     let mut found: Vec<Variable> = Vec::new();
-    for pair in opened.tree().documents.iter().flat_map(|top| top.pairs()) {
+    for pair in opened.tree().documents.iter().flat_map(Map::pairs) {
         let name = &pair.key;
         if name.is_empty() || name.contains(['=', '\0']) {
             return Err(refuse(format!("{name:?} is no name of a variable")));

@@ -112,6 +112,11 @@ impl Words {
             return Ok(());
         }
         let first = line.words.first().and_then(|word| word.to_str());
+        if first == Some("h") {
+            self.args.push(OsString::from("help"));
+            self.args.extend(line.words.into_iter().skip(1));
+            return Ok(());
+        }
         let is_command = |name: &&str| {
             NOT_OURS.contains(name)
                 || commands

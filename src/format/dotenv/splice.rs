@@ -35,7 +35,7 @@ pub(super) fn splice(
             splice.remove_metadata();
         }
         MetadataEdit::Write(fields) | MetadataEdit::Rewrite(fields) => {
-            splice.seal(&write::block(fields)?)
+            splice.seal(&write::block(fields)?);
         }
         MetadataEdit::Place { blocks, fields } => match blocks.first() {
             Some(block) if block.starts_with(PREFIX) => splice.seal(block),

@@ -26,9 +26,9 @@ pub(super) fn take_out(
         None | Some([]) => (top.site, sites(top.pairs().map(|pair| &pair.value))),
         Some(above) => {
             let mut parent = Path::root();
-            above
-                .iter()
-                .for_each(|element| parent.push(element.clone()));
+            for element in above {
+                parent.push(element.clone());
+            }
             match top.at(&parent).ok_or_else(missing)? {
                 Node::Map(map) => (map.site, sites(map.pairs().map(|pair| &pair.value))),
                 Node::List(list) => {

@@ -58,7 +58,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
     if let Some(name) = &args.env {
         return onto::clear_file(name, args.overwrite, context);
     }
-    if trees::are_several(&args.files, context) {
+    if args.destination.takes_several(&args.files, context) {
         return several(args, context);
     }
     let Some(file) = args.files.first() else {
@@ -75,9 +75,7 @@ fn several(args: &Args, context: &Context) -> Outcome {
     if args.extract.is_some() {
         return Err(Error::new(Code::Conflict, "--extract takes one file"));
     }
-    let files = args
-        .destination
-        .several(&args.files, &args.naming, context)?;
+    let files = args.destination.several(&args.files, &args.naming)?;
     let search = Search {
         takes: &trees::is_sealed,
         with_ignored: false,
@@ -155,9 +153,10 @@ fn open_file(
                 .map_err(|error| error.about(&name, true))?
         }
     };
-    let _lock = match many {
-        true => args.destination.lock(file, context)?,
-        false => None,
+    let _lock = if many {
+        args.destination.lock(file, context)?
+    } else {
+        None
     };
     args.destination
         .write(file, &text, Privacy::Private, stamp.as_ref(), context)

@@ -61,7 +61,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
     if let Some(name) = &args.env {
         return onto::environment(name, &args.sealing, args.overwrite, context);
     }
-    if trees::are_several(&args.files, context) {
+    if args.destination.takes_several(&args.files, context) {
         return several(args, context);
     }
     let Some(file) = args.files.first() else {
@@ -89,9 +89,7 @@ fn several(args: &Args, context: &Context) -> Outcome {
     if args.onto.is_some() {
         return Err(Error::new(Code::Conflict, "--onto takes one clear file"));
     }
-    let files = args
-        .destination
-        .several(&args.files, &args.naming, context)?;
+    let files = args.destination.several(&args.files, &args.naming)?;
     let takes = |path: &Path| args.sealing.guarding.is_to_be_sealed(path, context);
     let search = Search {
         takes: &takes,
@@ -134,9 +132,10 @@ fn seal_file(
         opener,
         context,
     )?;
-    let _lock = match many {
-        true => args.destination.lock(file, context)?,
-        false => None,
+    let _lock = if many {
+        args.destination.lock(file, context)?
+    } else {
+        None
     };
     args.destination
         .write(file, &text.bytes, Privacy::Umask, stamp.as_ref(), context)?;

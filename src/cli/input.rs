@@ -9,7 +9,7 @@ use clsecrets::fs::{self, Lock, Privacy, Stamp};
 use clsecrets::{Code, Error, Settings};
 use zeroize::Zeroizing;
 
-use super::Context;
+use super::{Context, trees};
 
 /// Options that say how a file is read and what it is called.
 #[derive(Debug, Default, Args)]
@@ -81,12 +81,16 @@ impl Destination {
         }
     }
 
+    /// Whether the words of a command line mean more than one file.
+    pub(crate) fn takes_several(&self, words: &[PathBuf], context: &Context) -> bool {
+        words.len() > 1 || self.in_place && trees::are_several(words, context)
+    }
+
     /// The words of a command line that stand for several files, which are written in place only.
     pub(crate) fn several<'w>(
         &self,
         words: &'w [PathBuf],
         naming: &Naming,
-        context: &Context,
     ) -> Result<&'w [PathBuf], Error> {
         if words.iter().any(|word| is_stdin(word)) {
             let reason = "standard input is no file among others";
@@ -98,18 +102,8 @@ impl Destination {
             return Err(Error::new(Code::Conflict, reason));
         }
         if !self.in_place {
-            let directory = words
-                .iter()
-                .find(|word| context.settings.absolute(word).is_dir());
-            let reason = match directory {
-                Some(directory) => format!("{} is a directory, and", directory.display()),
-                None => "these are".to_owned(),
-            };
-            let error = Error::new(
-                Code::Conflict,
-                format!("{reason} several files, which are written in place only"),
-            );
-            return Err(error.hint("add --in-place"));
+            let reason = "several files are written in place only";
+            return Err(Error::new(Code::Conflict, reason).hint("add --in-place"));
         }
         Ok(words)
     }

@@ -1,4 +1,4 @@
-//! The `pgp` kind: OpenPGP keys, by way of `gpg`.
+//! The `pgp` kind: `OpenPGP` keys, by way of `gpg`.
 //!
 //! What is wrapped goes to `gpg` and comes from it through pipes, never through a file or an argument.
 //! Its messages are not relayed; what it says for machines is put into our words. The surprise: a key

@@ -19,7 +19,7 @@ fn ids(run: &Run) -> Vec<String> {
 fn a_file_as_it_should_be_is_clean_without_a_key_and_says_by_whom_it_is_opened() {
     let scene = sealed(CLEAR).file(".sops.yaml", RULES);
     let run = scene.run("check a.yaml").succeeds();
-    run.stdout(&format!(
+    run.stdout(format!(
         "a.yaml: rule 1 of .sops.yaml\n  age {RECIPIENT}  an identity of this machine opens it\n"
     ))
     .stderr("1 file checked, nothing to refuse\n");
@@ -275,7 +275,7 @@ fn keys_are_listed_and_made_to_follow_the_rules() {
             "encrypt -i --age {RECIPIENT},{OTHER_RECIPIENT} sub/b.json"
         ))
         .succeeds();
-    scene.run("keys list").succeeds().stdout(&format!(
+    scene.run("keys list").succeeds().stdout(format!(
         "age {OTHER_RECIPIENT}\n    ./sub/b.json\nage {RECIPIENT}\n    ./a.yaml\n    ./sub/b.json\n"
     ));
     let list = scene.run("keys list --json a.yaml").succeeds().json();
@@ -292,7 +292,7 @@ fn keys_are_listed_and_made_to_follow_the_rules() {
         .run()
         .fails(1);
     check
-        .stdout(&format!(
+        .stdout(format!(
             "./a.yaml:\nGroup 1\n    {RECIPIENT}\n+++ {OTHER_RECIPIENT}\n"
         ))
         .stderr_has("1 file does not follow the rules");
@@ -325,8 +325,11 @@ fn trees_are_sealed_and_opened_in_place_with_one_summary() {
         .file("secrets/deep/b.json", "{\"x\": \"hunter2-5150\"}\n")
         .file("secrets/notes.txt", "hello\n")
         .file("other.yaml", "x: 1\n");
-    let refused = scene.run("encrypt secrets").fails(8).stdout("");
-    refused.stderr("error: secrets is a directory, and several files, which are written in place only\nhint: add --in-place\n");
+    scene.run("encrypt secrets").fails(2).stdout("");
+    let refused = scene.run("encrypt secrets/a.yaml other.yaml").fails(8);
+    refused
+        .stdout("")
+        .stderr("error: several files are written in place only\nhint: add --in-place\n");
     scene
         .run("encrypt -i .")
         .succeeds()

@@ -175,7 +175,7 @@ fn a_conflict_is_named_by_its_key_and_leaves_a_file_that_opens() {
         assert_eq!(get(&scene, file, "last"), "new-5150");
         assert!(!scene.read(file).contains("<<<<<<<"));
         let listed = scene.git("diff --name-only --diff-filter=U").succeeds();
-        listed.stdout(&format!("{file}\n"));
+        listed.stdout(format!("{file}\n"));
 
         // The hints lead out of it.
         let theirs = scene

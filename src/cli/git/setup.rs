@@ -5,6 +5,7 @@
 //! shows and merges the files as any other text.
 
 use std::collections::BTreeSet;
+use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -82,9 +83,9 @@ pub(super) fn run(args: &Args, context: &Context) -> Outcome {
     }
     let mut block = format!("{BEGIN}\n");
     for pattern in &patterns {
-        block.push_str(&format!("{pattern} {ATTRIBUTES}\n"));
+        let _ = writeln!(block, "{pattern} {ATTRIBUTES}");
     }
-    block.push_str(&format!("{END}\n"));
+    let _ = writeln!(block, "{END}");
     let before = match before {
         "" => String::new(),
         text if text.ends_with('\n') => text.to_owned(),

@@ -72,7 +72,6 @@ fn in_order<'t>(one: Vec<Hunk<'t>>, other: Vec<Hunk<'t>>) -> Option<Vec<Hunk<'t>
     loop {
         let next = match (one.peek(), other.peek()) {
             (None, None) => return Some(merged),
-            (Some(_), None) => one.next(),
             (None, Some(_)) => other.next(),
             (Some(a), Some(b)) if a.old == b.old && a.new == b.new => {
                 other.next();
@@ -81,7 +80,7 @@ fn in_order<'t>(one: Vec<Hunk<'t>>, other: Vec<Hunk<'t>>) -> Option<Vec<Hunk<'t>
             (Some(a), Some(b)) if (b.old.start, b.old.end) < (a.old.start, a.old.end) => {
                 other.next()
             }
-            (Some(_), Some(_)) => one.next(),
+            (Some(_), _) => one.next(),
         }?;
         if merged
             .last()
@@ -98,12 +97,7 @@ mod tests {
     use super::*;
 
     fn merged(base: &str, ours: &str, theirs: &str) -> Option<String> {
-        let text = |letters: &str| {
-            letters
-                .chars()
-                .map(|c| format!("{c}\n"))
-                .collect::<String>()
-        };
+        let text = |letters: &str| letters.chars().flat_map(|c| [c, '\n']).collect::<String>();
         let (base, ours, theirs) = (text(base), text(ours), text(theirs));
         let merged = merge(
             base.as_bytes(),

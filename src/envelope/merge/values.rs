@@ -207,9 +207,9 @@ pub(super) fn holds(tree: &Tree, wanted: &[Map], format: &dyn Format) -> bool {
 /// What turns the first document of a tree into what is wanted; `None` where others differ.
 pub(super) fn steps(tree: &Tree, wanted: &[Map]) -> Option<Vec<Step>> {
     let documents = &tree.documents;
-    let later = documents.iter().zip(wanted).skip(1);
+    let mut later = documents.iter().zip(wanted).skip(1);
     let is_alike = |(a, b): (&Map, &Map)| maps_agree(a, b, &leaves_agree);
-    if documents.len() != wanted.len() || !later.map(is_alike).all(|alike| alike) {
+    if documents.len() != wanted.len() || !later.all(is_alike) {
         return None;
     }
     let mut steps = Vec::new();

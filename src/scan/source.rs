@@ -257,6 +257,41 @@ impl Index {
             .transpose()
     }
 
+    /// Lends files that nothing stood before. Git opens each object for itself, which takes longer
+    /// than to judge it: two processes of it read ahead.
+    fn read_many(
+        &mut self,
+        entries: &[&Entry],
+        each: &mut dyn FnMut(Blob<'_>),
+    ) -> Result<(), SourceError> {
+        // A pipe holds the names of so many objects.
+        const AHEAD: usize = 128;
+        let mut more = Vec::new();
+        if entries.len() > AHEAD {
+            more.push(Objects::start(&self.directory)?);
+            more.push(Objects::start(&self.directory)?);
+        }
+        let parts: Vec<&[&Entry]> = entries.chunks(AHEAD).collect();
+        for (part, reader) in parts.iter().zip(&mut more) {
+            reader.ask(part.iter().map(|entry| entry.object.as_bytes()))?;
+        }
+        for (number, part) in parts.iter().enumerate() {
+            if more.is_empty() {
+                self.objects
+                    .ask(part.iter().map(|entry| entry.object.as_bytes()))?;
+            }
+            for entry in *part {
+                let reader = more.get_mut(number % 2).unwrap_or(&mut self.objects);
+                let object = reader.answer()?;
+                self.lend(entry, object, each)?;
+            }
+            if let (Some(next), Some(reader)) = (parts.get(number + 2), more.get_mut(number % 2)) {
+                reader.ask(next.iter().map(|entry| entry.object.as_bytes()))?;
+            }
+        }
+        Ok(())
+    }
+
     /// The content of an entry, with what stood there before.
     fn lend(
         &mut self,
@@ -373,42 +408,26 @@ impl Source for Index {
         wanted: &Want<'_>,
         each: &mut dyn FnMut(Blob<'_>),
     ) -> Result<(), SourceError> {
-        // A pipe holds the names of so many objects.
-        const AHEAD: usize = 256;
         let entries = std::mem::take(&mut self.entries);
         let is_read =
             |entry: &Entry| entry.kind == Kind::File && wanted(&entry.path.to_string_lossy());
-        // One that is compared with what stood there is asked for alone, so that answers keep in step.
-        let is_alone = |entry: &Entry| entry.before.is_some();
-        for part in entries.chunks(AHEAD) {
-            let asked = part
-                .iter()
-                .filter(|entry| is_read(entry) && !is_alone(entry))
-                .map(|entry| entry.object.as_bytes());
-            self.objects.ask(asked)?;
-            for entry in part
-                .iter()
-                .filter(|entry| is_read(entry) && !is_alone(entry))
-            {
-                let object = self.objects.answer()?;
-                self.lend(entry, object, each)?;
-            }
-            for entry in part
-                .iter()
-                .filter(|entry| !is_read(entry) || is_alone(entry))
-            {
-                let path = entry.path.to_string_lossy();
-                match entry.kind {
-                    Kind::Other => each(Blob::link(&path)),
-                    Kind::Unmerged if wanted(&path) => {
-                        each(Blob::absent(&path, "it is in conflict; resolve it first"));
-                    }
-                    Kind::File if is_read(entry) => {
-                        let object = self.objects.read(entry.object.as_bytes())?;
-                        self.lend(entry, object, each)?;
-                    }
-                    Kind::Unmerged | Kind::File => each(Blob::new(&path, &[])),
+        // One that is compared with what stood there needs two answers, and is asked for alone.
+        let (many, others): (Vec<&Entry>, Vec<&Entry>) = entries
+            .iter()
+            .partition(|entry| is_read(entry) && entry.before.is_none());
+        self.read_many(&many, each)?;
+        for entry in others {
+            let path = entry.path.to_string_lossy();
+            match entry.kind {
+                Kind::Other => each(Blob::link(&path)),
+                Kind::Unmerged if wanted(&path) => {
+                    each(Blob::absent(&path, "it is in conflict; resolve it first"));
                 }
+                Kind::File if is_read(entry) => {
+                    let object = self.objects.read(entry.object.as_bytes())?;
+                    self.lend(entry, object, each)?;
+                }
+                Kind::Unmerged | Kind::File => each(Blob::new(&path, &[])),
             }
         }
         self.entries = entries;

@@ -15,11 +15,13 @@ mod cluster;
 mod moto;
 mod process;
 mod proxy;
+mod tls_front;
 
 #[cfg(feature = "kubernetes")]
 pub(crate) use cluster::{Cluster, Namespace, User, cluster};
 pub(crate) use moto::{Moto, moto};
 pub(crate) use proxy::{Fault, Proxy, closed_port, silent_port};
+pub(crate) use tls_front::{TLS_FRONT, TlsFront};
 
 use std::sync::atomic::{AtomicU32, Ordering};
 

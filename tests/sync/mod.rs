@@ -18,6 +18,8 @@ mod schema;
 mod secrets_manager;
 #[cfg(feature = "kubernetes")]
 mod status;
+#[cfg(all(feature = "kubernetes", feature = "aws"))]
+mod surroundings;
 #[cfg(feature = "kubernetes")]
 mod workloads;
 

@@ -26,7 +26,7 @@ fn documented() -> Vec<(String, Value)> {
 }
 
 /// A user of a place with the documented rules whose comments begin so.
-fn user(place: &Place, features: &[&str]) -> User {
+pub(super) fn user(place: &Place, features: &[&str]) -> User {
     let rules = documented();
     let chosen = rules
         .iter()

@@ -4,7 +4,7 @@
 mod failing;
 mod kept;
 mod killed;
-mod mounted;
+pub(crate) mod mounted;
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};

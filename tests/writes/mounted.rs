@@ -193,7 +193,7 @@ fn in_mount(scene: &Scene, line: &str) -> Run {
 }
 
 /// Whether this machine lets us mount nothing; that is said then.
-pub(super) fn is_impossible(what: &str) -> bool {
+pub(crate) fn is_impossible(what: &str) -> bool {
     let trial = Command::new("unshare")
         .args(["-m", "mount", "-t", "tmpfs", "tmpfs", "/mnt"])
         .stdin(Stdio::null())

@@ -1,8 +1,8 @@
 //! What `status` finds out, as machines read it. Names, times and versions; no value.
 
+use clsecrets::Error;
 use clsecrets::keys::{block_on, label};
 use clsecrets::sync::{Failure, Mode, ObjectReport, Options, Report, survey};
-use clsecrets::{Error, fs};
 use futures_util::future::join_all;
 use serde::Serialize;
 
@@ -215,8 +215,8 @@ fn sources(loaded: &Loaded) -> Vec<Source> {
 
 /// The end of the last run that this machine's journal has.
 fn last_sync(name: &str, context: &Context) -> Option<LastSync> {
-    let content = fs::read(&journal::own(context)?).ok()?;
-    let text = String::from_utf8_lossy(&content.bytes);
+    let end = journal::tail(&journal::own(context)?).ok()?;
+    let text = String::from_utf8_lossy(&end);
     text.lines().rev().find_map(|line| {
         let line: serde_json::Value = serde_json::from_str(line).ok()?;
         let text = |field: &str| line.get(field)?.as_str().map(str::to_owned);

@@ -4,7 +4,9 @@
 //! a trace. Names, versions and digests of sealed files; no value, no digest of one.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::path::{Path, PathBuf};
 
 use clsecrets::sync::{Phase, Report};
 use clsecrets::{Error, fs};
@@ -147,6 +149,18 @@ impl<'a> Journal<'a> {
             Place::Nowhere => Ok(()),
         }
     }
+}
+
+/// The lines at its end, so many that the last run of each environment is among them.
+pub(crate) fn tail(path: &Path) -> io::Result<Vec<u8>> {
+    const ENOUGH: u64 = 4 << 20;
+    let mut file = File::open(path)?;
+    let length = file.metadata()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(ENOUGH)))?;
+    let mut end = Vec::new();
+    // A line that is cut at its beginning is no JSON, and passed over like one cut by a crash.
+    file.take(ENOUGH).read_to_end(&mut end)?;
+    Ok(end)
 }
 
 /// The user's own journal.

@@ -104,6 +104,12 @@ const FIELDS: &[&str] = &[
     "project_id",
 ];
 
+/// What stands behind these in a path is the public name of something.
+const NAMING: &[&[u8]] = &[
+    b"commit", b"commits", b"tree", b"blob", b"raw", b"compare", b"tx", b"block", b"address",
+    b"ipfs",
+];
+
 const HINT: &str = "seal it, and let the node or the adapter read it from a mounted secret; then have the provider replace it";
 
 impl Rule for Provider {
@@ -190,9 +196,11 @@ fn key_of(text: &Text<'_>, at: usize) -> Option<Range<usize>> {
     }
     let mut offset = host_end + 1;
     let path = url.get(host_end + 1..query).unwrap_or_default();
+    let mut last: &[u8] = b"";
     for part in path.split(|byte| *byte == b'/') {
-        let part_is_address = part.starts_with(b"0x");
-        if !part_is_address && is_key(part, if is_provider { 16 } else { 20 }) {
+        let is_public = part.starts_with(b"0x") || NAMING.contains(&last);
+        last = part;
+        if !is_public && is_key(part, if is_provider { 16 } else { 20 }) {
             return Some(start + offset..start + offset + part.len());
         }
         offset += part.len() + 1;
@@ -248,7 +256,7 @@ mod tests {
         for text in [
             "https://eth-mainnet.g.alchemy.com/v2/YOUR_API_KEY",
             "https://mainnet.infura.io/v3/${INFURA_KEY}",
-            "https://github.com/a/b/commit/9f3a7c1e5b2d4f8a6c0e9d7b3a1f5c2e9f3a7c1e",
+            "PowerPC: https://github.com/a/b/commit/9f3a7c1e5b2d4f8a6c0e9d7b3a1f5c2e9f3a7c1e",
             "https://etherscan.io/address/0x5FbDB2315678afecb367f032d93F642f64180aa3",
             "wss://rpc.example.net/ws/TOKEN",
             "https://docs.alchemy.com/reference/eth-getblockbynumber",

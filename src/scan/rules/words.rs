@@ -97,6 +97,32 @@ fn list() -> &'static [&'static str] {
     WORDS.get_or_init(|| LIST.lines().collect())
 }
 
+/// Whether a word of the list begins with the same three letters: most others are told by that.
+fn may_be_listed(word: &[u8]) -> bool {
+    static BEGINNINGS: OnceLock<Vec<u64>> = OnceLock::new();
+    let place = |word: &[u8]| {
+        let mut letters = word.iter().take(3);
+        letters.try_fold(0, |place, letter| {
+            let number = usize::from(letter.checked_sub(b'a')?);
+            (number < 26).then_some(place * 26 + number)
+        })
+    };
+    let beginnings = BEGINNINGS.get_or_init(|| {
+        let mut bits = vec![0_u64; (26 * 26 * 26_usize).div_ceil(64)];
+        for place in list().iter().filter_map(|word| place(word.as_bytes())) {
+            if let Some(bits) = bits.get_mut(place / 64) {
+                *bits |= 1 << (place % 64);
+            }
+        }
+        bits
+    });
+    place(word).is_some_and(|place| {
+        beginnings
+            .get(place / 64)
+            .is_some_and(|bits| bits >> (place % 64) & 1 == 1)
+    })
+}
+
 /// Runs of 12 and more words of the list. Between two of them there are blanks, quotes, commas, line
 /// ends and counts, but no other word. A much longer run is a list of words.
 fn runs(text: &Text<'_>) -> Vec<Vec<Word>> {
@@ -139,7 +165,7 @@ fn runs(text: &Text<'_>) -> Vec<Vec<Word>> {
             .get(at..at + length)
             .unwrap_or_default()
             .to_ascii_lowercase();
-        let number = (3..=8).contains(&length).then(|| {
+        let number = ((3..=8).contains(&length) && may_be_listed(&word)).then(|| {
             let word = std::str::from_utf8(&word).ok()?;
             list().binary_search(&word).ok()
         });

@@ -1,6 +1,10 @@
 //! What stands where a secret could stand and is none: references, placeholders, ciphertext, public
 //! things.
 
+use std::sync::OnceLock;
+
+use aho_corasick::AhoCorasick;
+
 use super::chance;
 use super::vocabulary::says_nothing;
 
@@ -191,14 +195,11 @@ pub(in crate::scan) fn is_harmless(value: &[u8], is_quoted: bool) -> bool {
         return true;
     }
     let lower = value.to_ascii_lowercase();
-    let begins = |list: &[&str]| list.iter().any(|start| lower.starts_with(start.as_bytes()));
-    if begins(SEALED) && (value.len() > 60 || !lower.starts_with(b"ag")) {
+    if begins(&lower, SEALED) && (value.len() > 60 || !lower.starts_with(b"ag")) {
         return true;
     }
     is_reference(value, &lower, is_quoted)
-        || STAND_INS
-            .iter()
-            .any(|part| contains(&lower, part.as_bytes()))
+        || has_stand_in(&lower)
         || is_monotonous(value)
         || is_address(value)
         || is_email(value)
@@ -211,10 +212,24 @@ pub(in crate::scan) fn is_reference_or_empty(value: &[u8]) -> bool {
     let lower = value.to_ascii_lowercase();
     value.is_empty()
         || is_word_of_syntax(value)
-        || SEALED
-            .iter()
-            .any(|start| lower.starts_with(start.as_bytes()))
+        || begins(&lower, SEALED)
         || is_reference(value, &lower, true)
+}
+
+fn begins(lower: &[u8], list: &[&str]) -> bool {
+    let first = lower.first();
+    list.iter()
+        .map(|start| start.as_bytes())
+        .any(|start| start.first() == first && lower.starts_with(start))
+}
+
+/// Whether a part of it, in lower case, makes the whole a stand-in.
+fn has_stand_in(lower: &[u8]) -> bool {
+    static AUTOMATON: OnceLock<Option<AhoCorasick>> = OnceLock::new();
+    let automaton = AUTOMATON.get_or_init(|| AhoCorasick::new(STAND_INS).ok());
+    automaton
+        .as_ref()
+        .is_some_and(|automaton| automaton.is_match(lower))
 }
 
 /// Quotes within quotes, as templates and command lines have them.
@@ -277,10 +292,7 @@ fn is_reference(value: &[u8], lower: &[u8], is_quoted: bool) -> bool {
         [b'@', rest @ ..] if is_path(rest) => return true,
         _ => {}
     }
-    if REFERENCES
-        .iter()
-        .any(|start| lower.starts_with(start.as_bytes()))
-    {
+    if begins(lower, REFERENCES) {
         return true;
     }
     // A call, a member, an index: an expression and no text.
@@ -310,9 +322,7 @@ fn has_member(object: &[u8]) -> bool {
         .any(|part| {
             part.len() >= 8
                 && (chance::looks_random(part, 10) || chance::looks_chosen(part))
-                && !STAND_INS
-                    .iter()
-                    .any(|stand_in| contains(&part.to_ascii_lowercase(), stand_in.as_bytes()))
+                && !has_stand_in(&part.to_ascii_lowercase())
         })
 }
 

@@ -11,6 +11,7 @@ mod literal;
 mod marks;
 pub(super) mod naming;
 mod siblings;
+mod trial;
 mod vocabulary;
 
 use std::cell::OnceCell;
@@ -269,6 +270,14 @@ impl Dialect {
     /// Whether what stands behind a separator is a value even without quotes.
     pub(super) fn has_bare_values(self) -> bool {
         !matches!(self, Self::Code | Self::Hcl | Self::Toml | Self::Json)
+    }
+
+    /// Whether people write settings in it, in tests too.
+    pub(in crate::scan) fn is_setting(self) -> bool {
+        matches!(
+            self,
+            Self::Yaml | Self::Pairs | Self::Toml | Self::Hcl | Self::Shell
+        )
     }
 
     /// Whether it is made of settings rather than of sentences or statements.

@@ -1,5 +1,7 @@
 //! Words of which placeholders are made, and whether a text is made of nothing else.
 
+use std::sync::OnceLock;
+
 /// In lower case. A value that consists of these, of short counts and of years says nothing.
 const WORDS: &[&str] = &[
     "a",
@@ -392,6 +394,27 @@ pub(super) fn says_nothing(text: &[u8]) -> bool {
     has_word
 }
 
+/// The words that begin with a letter or digit.
+fn beginning_with(first: Option<&u8>) -> &'static [&'static str] {
+    static BY_FIRST: OnceLock<Vec<Vec<&str>>> = OnceLock::new();
+    let by_first = BY_FIRST.get_or_init(|| {
+        let mut all = vec![Vec::new(); 256];
+        for word in WORDS {
+            if let Some(list) = word
+                .bytes()
+                .next()
+                .and_then(|first| all.get_mut(usize::from(first)))
+            {
+                list.push(*word);
+            }
+        }
+        all
+    });
+    first
+        .and_then(|first| by_first.get(usize::from(*first)))
+        .map_or(&[], Vec::as_slice)
+}
+
 /// Cuts a run of letters and digits into words, if it can be cut.
 fn is_made_of_words(part: &[u8]) -> bool {
     // For each offset, whether it can be reached.
@@ -405,7 +428,7 @@ fn is_made_of_words(part: &[u8]) -> bool {
         }
         let rest = part.get(from..).unwrap_or_default();
         let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
-        let mut ends: Vec<usize> = WORDS
+        let mut ends: Vec<usize> = beginning_with(rest.first())
             .iter()
             .filter(|word| rest.starts_with(word.as_bytes()))
             .map(|word| word.len())

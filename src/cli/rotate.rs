@@ -109,7 +109,8 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
             return Err(Error::new(Code::NoFile, "no file given"));
         };
         args.destination.check(file)?;
-        args.rotate(file, &opener, context)?;
+        let _lock = args.destination.lock(file, context)?;
+        args.rotate(file, &opener, false, context)?;
         return Ok(0);
     }
     if !args.destination.in_place {
@@ -142,14 +143,21 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
         }
     }
     let outcomes = trees::each(files, "rotating", context, |file| {
-        args.rotate(file, &opener, context)
+        // Files of one folder would wait for each other's key services under its lock; what changes
+        // meanwhile is noticed all the same.
+        args.rotate(file, &opener, true, context)
     });
     Ok(trees::summarize(outcomes, "rotated", context).0)
 }
 
 impl Args {
-    fn rotate(&self, file: &Path, opener: &Opener<'_>, context: &Context) -> Result<(), Error> {
-        let _lock = self.destination.lock(file, context)?;
+    fn rotate(
+        &self,
+        file: &Path,
+        opener: &Opener<'_>,
+        locks_late: bool,
+        context: &Context,
+    ) -> Result<(), Error> {
         let input = Input::read(file, &self.naming, &context.settings).map_err(|error| Error {
             // The reference's status for a file that is not there, here.
             code: match error.code {
@@ -185,6 +193,9 @@ impl Args {
         let text = sealed(&opened, metadata, &data_key, format, context)
             .map_err(|error| error.about(&name, false))?;
         let (bytes, privacy) = (&text.bytes, Privacy::Umask);
+        let _lock = locks_late
+            .then(|| self.destination.lock(file, context))
+            .transpose()?;
         self.destination
             .write(file, bytes, privacy, stamp.as_ref(), context)?;
         if self.destination.place(file).is_some() {

@@ -6,14 +6,14 @@ use clap::Command;
 use clsecrets::{Code, Error};
 
 use super::flags::{Given, flag, is_off, parted};
-use super::no_file;
 use super::scoped::has_option;
+use super::{no_file, refuse_kind};
 
 /// A line taken apart.
 #[derive(Debug)]
 pub(super) struct Line {
     pub(super) given: Vec<Given>,
-    /// What is no option, from the first such word on or wherever it stands.
+    /// What is no option, from the first such word on.
     pub(super) words: Vec<OsString>,
     /// An option that there is not.
     unknown: Option<String>,
@@ -22,15 +22,6 @@ pub(super) struct Line {
 impl Line {
     /// Options end with the first word that is none.
     pub(super) fn before_the_file(words: Vec<OsString>) -> Self {
-        Self::read(words, false)
-    }
-
-    /// Options stand anywhere.
-    pub(super) fn anywhere(words: Vec<OsString>) -> Self {
-        Self::read(words, true)
-    }
-
-    fn read(words: Vec<OsString>, is_anywhere: bool) -> Self {
         let mut line = Self {
             given: Vec::new(),
             words: Vec::new(),
@@ -43,9 +34,6 @@ impl Line {
             }
             let Some((name, value)) = parted(&word) else {
                 line.words.push(word);
-                if is_anywhere {
-                    continue;
-                }
                 break;
             };
             match flag(&name) {
@@ -120,7 +108,10 @@ impl Line {
         for given in self.given {
             if given.name == "set" {
                 value = given.value;
-            } else if command.is_some_and(|command| has_option(command, &given.name)) {
+                continue;
+            }
+            refuse_kind(mode, &given.name)?;
+            if command.is_some_and(|command| has_option(command, &given.name)) {
                 result.push(given.into_word());
             }
         }
@@ -129,15 +120,53 @@ impl Line {
         result.push(file);
         if let Some(value) = value.filter(|_| mode == "set") {
             let value = value.into_string().unwrap_or_default();
-            // The path ends where the value begins.
-            let (path, value) = value.split_once("] ").ok_or_else(|| {
-                Error::new(Code::SetValue, "--set takes a path, a blank and a value")
-                    .hint("--set '[\"key\"] \"value\"'")
-            })?;
-            result.extend([OsString::from(format!("{path}]")), OsString::from(value)]);
+            result.extend(path_and_value(&value)?);
         }
         Ok(result)
     }
+}
+
+/// The words of the subcommand that a line of ours means: all but its mode stay as they are.
+pub(super) fn own_words(mut words: Vec<OsString>) -> Result<Vec<OsString>, Error> {
+    let modes = words.iter().enumerate();
+    let mut modes = modes.filter_map(|(at, word)| Some((at, own_mode(word)?)));
+    let Some((at, mode)) = modes.next() else {
+        words.insert(0, OsString::from("edit"));
+        return Ok(words);
+    };
+    words.remove(at);
+    if mode == "set" && at < words.len() {
+        let value = words.remove(at).into_string().unwrap_or_default();
+        // The file stands before them, wherever it stood.
+        let at = words.iter().position(|word| parted(word).is_none());
+        let file = at.map(|at| words.remove(at)).ok_or_else(no_file)?;
+        words.extend([OsString::from("--"), file]);
+        words.extend(path_and_value(&value)?);
+    }
+    Ok([OsString::from(mode)]
+        .into_iter()
+        .chain(leniencies(mode))
+        .chain(words)
+        .collect())
+}
+
+fn own_mode(word: &OsStr) -> Option<&'static str> {
+    match word.to_str()? {
+        "-e" | "--encrypt" => Some("encrypt"),
+        "-d" | "--decrypt" => Some("decrypt"),
+        "-r" | "--rotate" => Some("rotate"),
+        "--set" => Some("set"),
+        _ => None,
+    }
+}
+
+/// `["key"] "value"`: the path ends where the value begins.
+fn path_and_value(text: &str) -> Result<[OsString; 2], Error> {
+    let (path, value) = text.split_once("] ").ok_or_else(|| {
+        Error::new(Code::SetValue, "--set takes a path, a blank and a value")
+            .hint("--set '[\"key\"] \"value\"'")
+    })?;
+    Ok([OsString::from(format!("{path}]")), OsString::from(value)])
 }
 
 /// What the reference does unasked: each is told when it happens.

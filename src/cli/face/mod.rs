@@ -14,8 +14,11 @@ use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
 use clap::Command;
+use clsecrets::keys;
 use clsecrets::metadata::FORMAT_VERSION;
 use clsecrets::{Code, Error};
+
+use super::kinds::{KINDS, unsupported};
 
 /// As what the tool was called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,13 +74,7 @@ impl Words {
             {
                 words.args.append(&mut rest);
             }
-            Face::Own => {
-                let line = legacy::Line::anywhere(rest);
-                words.heed_services(&line.given)?;
-                words
-                    .args
-                    .extend(line.into_words(&mut words.warnings, commands)?);
-            }
+            Face::Own => words.args.extend(legacy::own_words(rest)?),
             Face::Sops => words.take_as_sops(rest, commands)?,
         }
         Ok(words)
@@ -150,6 +147,17 @@ pub(crate) fn no_key_service() -> Error {
         Code::Failed,
         "key services are not supported yet, and keys of this machine are not to be used",
     )
+}
+
+/// Refuses an option that names recipients of a kind that this build does not have, where a command
+/// would seal for them: they are not to be left out.
+fn refuse_kind(command: &str, option: &str) -> Result<(), Error> {
+    let is_sealing = ["encrypt", "edit"].contains(&command);
+    let mut kinds = KINDS.iter().filter(|_| is_sealing);
+    match kinds.find(|(field, flag, _)| *flag == option && keys::kind(field).is_none()) {
+        Some((field, _, _)) => Err(unsupported(field).detail(format!("--{option} asks for it"))),
+        None => Ok(()),
+    }
 }
 
 /// What Go takes for false.

@@ -8,7 +8,7 @@ use clsecrets::{Code, Error};
 
 use super::flags::{Given, is_off, parted};
 use super::legacy::{Line, leniencies};
-use super::no_file;
+use super::{no_file, refuse_kind};
 
 /// The words of our own command. The line holds the options before the command, and the rest.
 pub(super) fn words(
@@ -73,6 +73,7 @@ pub(super) fn words(
             services.push(Given { name, value });
             continue;
         }
+        refuse_kind(name, &option)?;
         let Some((option, takes_value)) = option_of(command, &option) else {
             result.push(OsString::from(format!("--{option}")));
             return Ok((result, services));

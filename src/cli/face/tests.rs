@@ -22,20 +22,21 @@ fn words(line: &str) -> Result<Words, Error> {
 #[test]
 fn options_before_the_file_make_the_old_form() {
     for (line, expected) in [
-        ("x -d a.yaml", "decrypt --first-document -- a.yaml"),
+        ("x -d a.yaml", "decrypt --first-document a.yaml"),
         (
             "x -d a.yaml --output-type json",
-            "decrypt --output-type=json --first-document -- a.yaml",
+            "decrypt --first-document a.yaml --output-type json",
         ),
         (
             "x --input-type yaml -e -i a.yaml",
-            "encrypt --input-type=yaml --in-place --expand-aliases --first-document -- a.yaml",
+            "encrypt --expand-aliases --first-document --input-type yaml -i a.yaml",
         ),
         (
             "x -r -i --rm-age=age1x a.yaml",
-            "rotate --in-place --rm-age=age1x -- a.yaml",
+            "rotate -i --rm-age=age1x a.yaml",
         ),
-        ("x -s a.yaml", "edit --show-master-keys -- a.yaml"),
+        ("x -s a.yaml", "edit -s a.yaml"),
+        ("x --set [\"a\"]", "100: no file given"),
         ("x encrypt a.yaml", "encrypt a.yaml"),
         ("x sync -d", "sync -d"),
         ("x --help", "--help"),
@@ -83,6 +84,18 @@ fn as_sops_a_file_alone_is_edited_and_options_are_those_of_go() {
         ),
         ("sops", "100: no file given"),
         ("sops -d", "100: no file given"),
+        (
+            "sops -e --gcp-kms x a.yaml",
+            "1: recipients of kind gcp_kms are not supported yet",
+        ),
+        (
+            "sops encrypt a.yaml --azure-kv x",
+            "1: recipients of kind azure_kv are not supported yet",
+        ),
+        (
+            "sops -d --gcp-kms x a.yaml",
+            "decrypt --first-document -- a.yaml",
+        ),
         ("sops -bogus a.yaml", "1: there is no option --bogus"),
         ("sops publish a.yaml", "publish"),
         ("sops status --format json", "status --format json"),
@@ -115,11 +128,13 @@ fn what_is_not_heeded_is_told_without_its_text() {
 
 #[test]
 fn the_old_way_to_set_is_parted_where_the_value_begins() {
-    let line = ["sops", "--set", "[\"a\"][\"b\"] {\"c\": [1] }", "a.yaml"];
-    let words = Words::of(line.map(OsString::from).to_vec(), &Cli::command()).unwrap();
-    let args: Vec<_> = words.args.iter().skip(1).collect();
-    assert_eq!(
-        args,
-        ["set", "--", "a.yaml", "[\"a\"][\"b\"]", "{\"c\": [1] }"]
-    );
+    for name in ["sops", "clsecrets"] {
+        let line = [name, "--set", "[\"a\"][\"b\"] {\"c\": [1] }", "a.yaml"];
+        let words = Words::of(line.map(OsString::from).to_vec(), &Cli::command()).unwrap();
+        let args: Vec<_> = words.args.iter().skip(1).collect();
+        assert_eq!(
+            args,
+            ["set", "--", "a.yaml", "[\"a\"][\"b\"]", "{\"c\": [1] }"]
+        );
+    }
 }

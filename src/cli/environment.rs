@@ -11,7 +11,7 @@ use clsecrets::{Code, Error, format, fs};
 use zeroize::Zeroizing;
 
 use super::delivery::{Loaded, OpenedFile, OpenedFiles};
-use super::git::{self, Committed};
+use super::git::history::{self, Committed};
 use super::opening::Opener;
 use super::{Context, digest};
 
@@ -90,14 +90,14 @@ fn rolled_back(
         )
         .hint("git log -- the sealed files shows what there is to go back to")
     };
-    let Some(revision) = git::before(&environment.sealed) else {
+    let Some(revision) = history::before(&environment.sealed) else {
         return Err(refuse("no commit has the sealed files of before"));
     };
     let mut files = Vec::new();
     let mut previous = Previous::Absent;
     for path in &environment.sealed {
         let shown = shown(path, base);
-        let Committed::Text(text) = git::at(path, &revision) else {
+        let Committed::Text(text) = history::at(path, &revision) else {
             return Err(refuse(&format!("{shown} is not in commit {revision}")));
         };
         let sha256 = digest::sha256(&text);
@@ -127,7 +127,7 @@ fn rolled_back(
 
 /// `wallet_password` of a sealed file at HEAD.
 fn at_head_wallet(opener: &Opener<'_>, path: &Path, shown: &str) -> Previous {
-    match git::at(path, "HEAD") {
+    match history::at(path, "HEAD") {
         Committed::Text(text) => match open(opener, shown, text) {
             Ok(opened) => wallet(&opened),
             Err(_) => Previous::Unreadable(format!("{shown} at HEAD does not open")),
@@ -160,7 +160,7 @@ fn current(
             Error::new(Code::Failed, format!("cannot read {shown}: {reason}")).hint(hint)
         })?;
         let sha256 = digest::sha256(&sealed.bytes);
-        let before = git::at(path, "HEAD");
+        let before = history::at(path, "HEAD");
         let is_unchanged = matches!(&before, Committed::Text(text) if *text == sealed.bytes);
         let opened = open(opener, &shown, sealed.bytes)?;
         previous = joined(
@@ -183,7 +183,10 @@ fn current(
             opened,
         });
     }
-    let commit = environment.sealed.first().and_then(|path| git::head(path));
+    let commit = environment
+        .sealed
+        .first()
+        .and_then(|path| history::head(path));
     let opened = OpenedFiles {
         files,
         previous,

@@ -14,8 +14,8 @@ use clsecrets::config::{
 };
 use clsecrets::metadata::KeyGroups;
 
-use super::Context;
 use super::face::Face;
+use super::{Context, trees};
 
 /// Options that say which rules count, and whether they may be overruled.
 #[derive(Debug, Args)]
@@ -29,6 +29,14 @@ pub(crate) struct Guarding {
 }
 
 impl Guarding {
+    /// With the rules of a file that was named, if one was.
+    pub(crate) fn with_rules(config: Option<PathBuf>) -> Self {
+        Self {
+            config,
+            force_recipients: false,
+        }
+    }
+
     /// The rules file that counts; and if an environment names the file, the path under which the
     /// rules know it.
     pub(crate) fn rules(
@@ -56,6 +64,37 @@ impl Guarding {
             .map(|(rules, _)| RulesFile::load(&rules))
             .transpose()?;
         Ok((rules, None))
+    }
+
+    /// Whether a directory or a pattern stands for this file when clear files are sealed in place: a
+    /// creation rule names its path, and it is neither sealed nor the clear file of an environment,
+    /// which has a sealed file of its own.
+    pub(crate) fn is_to_be_sealed(&self, path: &Path, context: &Context) -> bool {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let is_configuration = [".sops.yaml", "clsecrets.yaml"].contains(&name.as_ref());
+        if is_configuration || name.ends_with(".md") || name.starts_with(".git") {
+            return false;
+        }
+        let is_clear_file = path.parent().is_some_and(|directory| {
+            let found = find_environments(directory).ok();
+            let environments = found.and_then(|found| Environments::load(&found).ok());
+            environments.is_some_and(|environments| {
+                let mut all = environments.all().iter();
+                all.any(|one| one.clear.iter().any(|clear| clear == path))
+            })
+        });
+        if is_clear_file || trees::is_sealed(path) {
+            return false;
+        }
+        match self.rules(path, context) {
+            Ok((Some(rules), owned)) => {
+                let path = owned.as_deref().unwrap_or(path);
+                let rule = rules.rule_for(path).ok().flatten();
+                // A rule for every path names none.
+                rule.is_some_and(|rule| rule.path_regex.is_some())
+            }
+            _ => false,
+        }
     }
 
     /// Compares the recipients of a file that is about to be written with the rule of its

@@ -9,7 +9,7 @@ use clsecrets::fs::{self, Lock, Privacy, Stamp};
 use clsecrets::{Code, Error, Settings};
 use zeroize::Zeroizing;
 
-use super::Context;
+use super::{Context, trees};
 
 /// Options that say how a file is read and what it is called.
 #[derive(Debug, Default, Args)]
@@ -79,6 +79,33 @@ impl Destination {
             Some(output) => Some(output),
             None => self.in_place.then_some(file),
         }
+    }
+
+    /// Whether the words of a command line mean more than one file.
+    pub(crate) fn takes_several(&self, words: &[PathBuf], context: &Context) -> bool {
+        words.len() > 1 || self.in_place && trees::are_several(words, context)
+    }
+
+    /// The words of a command line that stand for several files, which are written in place only.
+    pub(crate) fn several<'w>(
+        &self,
+        words: &'w [PathBuf],
+        naming: &Naming,
+    ) -> Result<&'w [PathBuf], Error> {
+        if words.iter().any(|word| is_stdin(word)) {
+            let reason = "standard input is no file among others";
+            return Err(Error::new(Code::Conflict, reason));
+        }
+        if naming.filename_override.is_some() || self.output.is_some() {
+            let reason =
+                "several files have no one name: --filename-override and --output take one file";
+            return Err(Error::new(Code::Conflict, reason));
+        }
+        if !self.in_place {
+            let reason = "several files are written in place only";
+            return Err(Error::new(Code::Conflict, reason).hint("add --in-place"));
+        }
+        Ok(words)
     }
 
     /// Waits for other writers of a file that is to be written in place, before it is read.

@@ -74,6 +74,7 @@ pub(crate) fn unsupported(field: &str) -> Error {
 fn malformed(option: &str, error: &KeyError) -> Error {
     let form = match option.rsplit("add-").next() {
         Some("kms") => "arn:aws:kms:REGION:ACCOUNT:key/ID",
+        Some("pgp") => "a fingerprint, as gpg --list-keys shows it",
         Some("age") => "age1… or ssh-ed25519 …",
         _ => "a key of its kind",
     };

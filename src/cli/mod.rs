@@ -3,6 +3,7 @@
 //! Only here are environment, terminal and working directory read, and only `ui` prints. A command
 //! is a struct of arguments and a `run` that answers with an exit status or an [`Error`].
 
+mod check;
 mod child;
 mod completion;
 mod conversion;
@@ -22,6 +23,7 @@ mod hardening;
 mod hook;
 mod init;
 mod input;
+mod keys;
 mod kinds;
 mod onto;
 mod opening;
@@ -94,6 +96,9 @@ enum Command {
     Sync(Box<sync::Args>),
     Status(status::Args),
     Hook(hook::Args),
+    Git(git::Args),
+    Check(check::Args),
+    Keys(keys::Args),
     Scan(scan::Args),
     Completion(completion::Args),
     #[command(hide = true)]
@@ -180,6 +185,9 @@ fn run(command: &Command, context: &Context) -> Outcome {
         Command::Sync(args) => sync::run(args, context),
         Command::Status(args) => status::run(args, context),
         Command::Hook(args) => hook::run(args, context),
+        Command::Git(args) => git::run(args, context),
+        Command::Check(args) => check::run(args, context),
+        Command::Keys(args) => keys::run(args, context),
         Command::Scan(args) => scan::run(args, context),
         Command::Completion(args) => completion::run(args, context),
         Command::Man(args) => reference::man(args, context),

@@ -25,6 +25,9 @@ pub(crate) struct Sealing {
     /// Seal for these AWS KMS keys: ARN, or ARN+ROLE, comma separated [env: `SOPS_KMS_ARN`].
     #[arg(short, long, value_name = "ARN,…")]
     kms: Option<String>,
+    /// Seal for these PGP keys: fingerprints, comma separated [env: `SOPS_PGP_FP`].
+    #[arg(short, long, value_name = "FINGERPRINT,…")]
+    pgp: Option<String>,
     /// The AWS profile to note for these KMS keys.
     #[arg(long, value_name = "NAME")]
     aws_profile: Option<String>,
@@ -151,6 +154,7 @@ impl Sealing {
             let text = match kind.flag {
                 "age" => self.age.as_deref(),
                 "kms" => self.kms.as_deref(),
+                "pgp" => self.pgp.as_deref(),
                 _ => None,
             };
             if let Some(text) = text.or_else(|| context.settings.var(kind.env)) {
@@ -162,7 +166,9 @@ impl Sealing {
     }
 
     fn names_recipients(&self, context: &Context) -> bool {
-        let named = [&self.age, &self.kms].iter().any(|option| option.is_some());
+        let named = [&self.age, &self.kms, &self.pgp]
+            .iter()
+            .any(|option| option.is_some());
         named
             || KEY_KINDS
                 .iter()
@@ -278,7 +284,7 @@ fn exclude(first: RuleKind, second: &str) -> Error {
 
 fn malformed(error: &KeyError) -> Error {
     Error::new(Code::Failed, error.to_string())
-        .hint("age1… or ssh-ed25519 … for --age, arn:aws:kms:REGION:ACCOUNT:key/ID for --kms")
+        .hint("age1… or ssh-ed25519 … for --age, arn:aws:kms:REGION:ACCOUNT:key/ID for --kms, a fingerprint for --pgp")
 }
 
 fn no_recipients(name: &str, rules: Option<&RulesFile>) -> Error {

@@ -5,32 +5,29 @@
 //! surprise: the rule's selection is followed as well, if the rule has one, since a value that it has
 //! come to cover would stay in clear otherwise.
 
+mod difference;
+
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use clap::Args as ClapArgs;
 use clsecrets::cipher::SystemNonces;
-use clsecrets::config::{Rule as CreationRule, RulesFile};
-use clsecrets::envelope::{EnvelopeError, OpenOptions, Opened, Reselected, Sealed, Text};
+use clsecrets::envelope::{EnvelopeError, OpenOptions, Opened, Reselected, Text};
 use clsecrets::error::quoted;
 use clsecrets::fs::{self, Privacy, Stamp};
-use clsecrets::keys::label;
 use clsecrets::metadata::{KeyGroups, Metadata, Rule};
 use clsecrets::secret::DataKey;
 use clsecrets::{Code, Error};
 
 use super::face::Face;
 use super::guarding::Guarding;
-use super::input::{Input, Naming};
-use super::kinds::KINDS;
 use super::opening::Opener;
 use super::question::{is_answered, is_confirmed};
-use super::rewrapping::{
-    differs, drop_named, removed, shown, tell_of_the_past, wrap_all, wrap_new,
-};
-use super::sealing::rule_of;
+use super::rewrapping::{removed, shown, tell_of_the_past, wrap_all, wrap_new};
 use super::trees::{self, Search};
+
 use super::{Context, Outcome, hook};
+pub(crate) use difference::compare;
 
 /// Make sealed files follow their creation rules.
 #[derive(Debug, ClapArgs)]
@@ -42,6 +39,13 @@ pub(crate) struct Args {
     /// Sealed files, directories, or patterns in quotes.
     #[arg(required = true)]
     files: Vec<PathBuf>,
+    #[command(flatten)]
+    following: Following,
+}
+
+/// Options that say how files are made to follow their rules.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Following {
     /// Do not ask.
     #[arg(short, long)]
     yes: bool,
@@ -79,11 +83,17 @@ struct Change {
 }
 
 pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
-    let search = Search {
-        takes: &trees::is_sealed,
-        with_ignored: false,
-    };
-    let files = trees::files(&args.files, &search, context)?;
+    follow(&args.files, &args.following, context)
+}
+
+const SEALED: Search<'static> = Search {
+    takes: &trees::is_sealed,
+    with_ignored: false,
+};
+
+/// Makes files follow their rules.
+pub(crate) fn follow(files: &[PathBuf], args: &Following, context: &Context) -> Outcome {
+    let files = trees::files(files, &SEALED, context)?;
     let is_only = files.len() == 1;
     let opener = Opener::new(&context.settings, &context.ui, None)?;
     let looks = trees::each(files, "comparing with the rules", context, |file| {
@@ -133,7 +143,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
     Ok(if status == 0 { failed } else { status })
 }
 
-impl Args {
+impl Following {
     /// Where somebody is to lose access, a person is offered a new data key as well.
     fn is_new_key_wanted(
         &self,
@@ -158,49 +168,29 @@ impl Args {
         opener: &Opener<'_>,
         context: &Context,
     ) -> Result<Option<Change>, Error> {
-        let naming = Naming {
-            input_type: self.input_type.clone(),
-            ..Naming::default()
-        };
-        let input = Input::read(file, &naming, &context.settings)?;
-        let (name, path) = (input.name.clone(), context.settings.absolute(file));
-        let sealed = Sealed::parse(input.format, input.text.clone())
-            .map_err(|error| error.about(&name, true))?;
-        let metadata = sealed.metadata();
-        let (rules, rule) = self.rule(&path, &name, context)?;
-        let key_groups = self.wanted(&metadata.key_groups, &rule, &rules, &name, context)?;
-        let selection = match &rule.selection {
-            Some(_) if input.format.has_keys() => Some(rule_of(&rule)?),
-            _ => None,
-        };
-        let is_mac_changed =
-            rule.selection.is_some() && rule.mac_only_encrypted != metadata.mac_only_encrypted;
-        let is_reselected = selection
-            .as_ref()
-            .is_some_and(|rule| *rule != metadata.rule);
-        let is_same = !differs(&metadata.key_groups, &key_groups);
-        if is_same && !is_reselected && !is_mac_changed {
+        let Some(difference) = self.compare(file, context)? else {
             return Ok(None);
-        }
-        let stamp = input.stamp.clone();
-        let removed = removed(&metadata.key_groups, &key_groups);
-        let (opened, data_key) = opener.open(input, OpenOptions::default())?;
-        let selection = selection
-            .filter(|_| is_reselected || is_mac_changed)
-            .map(|selection| {
-                let reselected = opened.reselect(&selection);
-                (selection, rule.mac_only_encrypted, reselected)
-            });
+        };
+        let (name, stamp) = (
+            difference.input.name.clone(),
+            difference.input.stamp.clone(),
+        );
+        let removed = removed(&difference.old, &difference.key_groups);
+        let (opened, data_key) = opener.open(difference.input, OpenOptions::default())?;
+        let selection = difference.selection.map(|(selection, mac_only_encrypted)| {
+            let reselected = opened.reselect(&selection);
+            (selection, mac_only_encrypted, reselected)
+        });
         if let Some((rule, _, reselected)) = &selection {
             self.refuse_opening(rule, reselected, &name)?;
         }
         Ok(Some(Change {
             name,
-            path,
+            path: difference.path,
             stamp,
             opened,
             data_key,
-            key_groups,
+            key_groups: difference.key_groups,
             selection,
             removed,
         }))
@@ -227,78 +217,6 @@ impl Args {
         let error = paths.fold(error, |error, path| error.detail(path.to_string()));
         Err(error.hint("correct the rule, or pass --allow-cleartext if that is meant"))
     }
-
-    fn rule(
-        &self,
-        path: &Path,
-        name: &str,
-        context: &Context,
-    ) -> Result<(RulesFile, CreationRule), Error> {
-        let (rules, owned) = self.guarding.rules(path, context)?;
-        let path = owned.as_deref().unwrap_or(path);
-        let none = || {
-            Error::new(Code::Failed, format!("no creation rule covers {name}"))
-                .hint("add a rule to .sops.yaml whose path_regex matches it")
-        };
-        let rules = rules.ok_or_else(none)?;
-        let rule = rules.rule_for(path)?.ok_or_else(none)?;
-        Ok((rules, rule))
-    }
-
-    /// The groups of the rule, and in them who the rule could not name.
-    fn wanted(
-        &self,
-        old: &KeyGroups,
-        rule: &CreationRule,
-        rules: &RulesFile,
-        name: &str,
-        context: &Context,
-    ) -> Result<KeyGroups, Error> {
-        let ruled = rule.seal_for(rules)?;
-        if ruled.recipients().next().is_none() {
-            return Err(Error::new(
-                Code::Failed,
-                format!("the rule that covers {name} names no recipient"),
-            )
-            .hint(format!(
-                "name them in {}",
-                quoted(&rules.path().display().to_string())
-            )));
-        }
-        // In place, so that what else the file says of its groups stays.
-        let mut new = old.clone();
-        while new.groups().len() > ruled.groups().len() {
-            new.remove(new.groups().len() - 1);
-        }
-        for (at, group) in ruled.groups().iter().enumerate() {
-            let mut members = group.recipients.clone();
-            let Some(before) = new.groups_mut().get_mut(at) else {
-                new.push(members);
-                continue;
-            };
-            let is_foreign = |kind: &str| !KINDS.iter().any(|(field, _, _)| *field == kind);
-            for recipient in before.recipients.iter().filter(|one| is_foreign(&one.kind)) {
-                context.ui.note(&format!(
-                    "{name}: {} stays; rules know no recipients of kind {}",
-                    label(recipient),
-                    recipient.kind
-                ));
-                members.push(recipient.clone());
-            }
-            before.recipients = members;
-        }
-        drop_named(&mut new, &self.drop_recipient, name, context);
-        let count = i64::try_from(new.groups().len()).unwrap_or(i64::MAX);
-        let given = self
-            .shamir_secret_sharing_threshold
-            .filter(|given| *given != 0);
-        let ruled = (rule.shamir_threshold != 0).then_some(rule.shamir_threshold);
-        let threshold = match given.or(ruled) {
-            Some(threshold) => threshold,
-            None => old.threshold().min(count),
-        };
-        Ok(new.with_threshold(threshold))
-    }
 }
 
 impl Change {
@@ -323,7 +241,7 @@ impl Change {
 
     fn write(
         &self,
-        args: &Args,
+        args: &Following,
         rotates: bool,
         opener: &Opener<'_>,
         context: &Context,

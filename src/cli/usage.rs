@@ -20,7 +20,7 @@ const TAKES_VALUES: &[&str] = &["set"];
 const OF_REFERENCE: [&str; 2] = super::face::NOT_OURS;
 
 /// Commands of our own that are still to come.
-const OF_OURS: &[&str] = &["validate", "gen", "check", "git", "keys"];
+const OF_OURS: &[&str] = &["validate", "gen"];
 
 /// Commands whose status 1 means findings.
 const GUARDS: &[&str] = &["hook", "scan", "check", "validate"];

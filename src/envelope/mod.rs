@@ -13,6 +13,7 @@ mod cores;
 mod expand;
 mod look_back;
 mod lost;
+pub mod merge;
 mod open;
 mod renew;
 mod reuse;
@@ -193,6 +194,9 @@ pub enum EnvelopeError {
     /// A new value that the file's rule would leave in clear.
     #[error("{} would stay in clear under the file's rule", listed(.0))]
     WouldStayClear(Vec<Path>),
+    /// Two versions of it that no text holds both of.
+    #[error("the changes of both versions cannot be put into one text; a person has to merge them")]
+    Unmergeable,
     /// Recipients that were changed in the text cannot be sealed for.
     #[error("{0}")]
     Recipients(String),
@@ -216,6 +220,7 @@ impl EnvelopeError {
         let verb = match &self {
             Self::Path { .. } | Self::Unfit { .. } => "set a value of",
             Self::Documents { .. } | Self::Unwritable { .. } | Self::Shape { .. } => "convert",
+            Self::Unmergeable => "merge",
             _ if reading => "open",
             _ => "seal",
         };

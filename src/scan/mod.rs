@@ -5,6 +5,7 @@
 //! that is told apart from a finding, and refused as well. The surprise: a finding holds no
 //! excerpt of the content, not even a masked one.
 
+pub mod checks;
 mod copies;
 mod finding;
 mod git;

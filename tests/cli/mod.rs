@@ -6,6 +6,7 @@
 
 mod bad_input;
 mod binary;
+mod check;
 mod conversion;
 mod decrypt;
 mod edit;
@@ -14,12 +15,14 @@ mod environments;
 mod exec;
 mod flat;
 mod former_panics;
+mod git;
 mod groups;
 mod hook;
 mod hook_states;
 mod hook_ways;
 mod init;
 mod keys;
+mod pgp;
 mod process;
 mod reference;
 mod rotate;

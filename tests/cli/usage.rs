@@ -54,7 +54,7 @@ fn a_command_that_is_still_to_come_says_so() {
         run.fails(1).stdout("").stderr_has("is not supported yet");
     }
     scene
-        .run("check")
+        .run("validate")
         .fails(3)
-        .stderr_has("error: check is not supported yet\n");
+        .stderr_has("error: validate is not supported yet\n");
 }

@@ -158,7 +158,15 @@ impl Args {
                 }
             };
             let places = (path, path);
-            match seal_draft(&mut draft, format, places, &name, &self.sealing, context) {
+            match seal_draft(
+                &mut draft,
+                format,
+                places,
+                &name,
+                &self.sealing,
+                &Opener::new(&context.settings, &context.ui, None)?,
+                context,
+            ) {
                 Ok(sealed) => {
                     let _lock = context.lock(path)?;
                     fs::replace(path, &sealed.bytes, Privacy::Umask, Some(&Stamp::ABSENT))?;

@@ -3,7 +3,7 @@
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
-use super::super::{RULES, Report};
+use super::super::{RULES, Report, checks::CHECKS};
 
 /// What may stand in the path of a URI as it is.
 const PATH: &AsciiSet = &NON_ALPHANUMERIC
@@ -15,9 +15,12 @@ const PATH: &AsciiSet = &NON_ALPHANUMERIC
 
 /// One SARIF log with one run. What could not be judged is a notification of a failed run.
 pub fn sarif(report: &Report) -> String {
+    let checks = CHECKS.iter().map(|check| (check.id, check.summary));
     let rules: Vec<Value> = RULES
         .iter()
-        .map(|rule| json!({ "id": rule.id(), "shortDescription": { "text": rule.summary() } }))
+        .map(|rule| (rule.id(), rule.summary()))
+        .chain(checks)
+        .map(|(id, summary)| json!({ "id": id, "shortDescription": { "text": summary } }))
         .collect();
     let results: Vec<Value> = report
         .findings

@@ -11,6 +11,7 @@
 
 mod architecture;
 mod cannot_notice;
+mod chainlink;
 mod cli;
 mod conversion;
 mod demo;

@@ -1,248 +1,395 @@
-//! Form A: credentials at the top level of the sealed files.
+//! The credentials of an environment, as its files hold them: every text under the path of its place.
 //!
-//! `user_password`, `wallet_password`, `database_password` or `database_url`, and
-//! `<adapter>_api_key` for each external adapter. All that is wrong is found in one pass.
+//! Reads the short form (`wallet_password`, `tiingo_api_key` at the top level), the long one
+//! (`nodes`, `adapters`, …) and both mixed, by the table of [`super::model`]. The surprise: short
+//! names are kept under the path of the long ones, so `database_password` and `database.password`
+//! are one credential; given twice they have to be equal.
 
-use super::ChainlinkError;
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::catalogue::plain;
+use super::finding::{At, Finding};
+use super::model::{self, Field, Kind, Shape};
 use crate::secret::SecretBytes;
-use crate::tree::{Map, Node, Tree, Value};
+use crate::tree::{Leaf, Map, Node, Site, Tree, Value};
 
-const API_KEY: &str = "_api_key";
-
-/// The credentials of one environment, as the sealed files hold them.
-#[derive(Debug, Default)]
-pub struct Credentials {
-    /// `user_password`: of the node's API user.
-    pub user_password: Option<SecretBytes>,
-    /// `wallet_password`: it opens the node's key ring.
-    pub wallet_password: Option<SecretBytes>,
-    /// `database_password`: goes into a URL that is built from parts.
-    pub database_password: Option<SecretBytes>,
-    /// `database_url`: passed through.
-    pub database_url: Option<SecretBytes>,
-    /// The adapters, by ascending key.
-    pub adapters: Vec<Adapter>,
-    /// Keys at the top level that no object is made of.
-    pub unused: Vec<String>,
+/// One text of a file.
+#[derive(Debug)]
+pub struct Slot {
+    /// As the file writes it: `nodes.node-a.database.password`.
+    pub key: String,
+    /// What it is used as.
+    pub kind: Kind,
+    /// Its bytes.
+    pub value: SecretBytes,
+    /// The number of the file.
+    pub file: usize,
+    /// Where it stands there.
+    pub site: Site,
 }
 
-/// The API key of one external adapter.
+/// All texts of the files of one environment.
+#[derive(Debug, Default)]
+pub struct Credentials {
+    /// By path: `nodes/node-a/database/password`.
+    slots: BTreeMap<String, Slot>,
+    /// Names of adapters as people write them, by their plain form.
+    adapters: BTreeMap<String, String>,
+    /// Keys that the model does not know.
+    unknown: Vec<Unknown>,
+    /// Texts below them, by their key: profile custom can use them.
+    others: BTreeMap<String, Slot>,
+}
+
+/// A key that the model does not know.
 #[derive(Debug)]
-pub struct Adapter {
-    /// The key in the sealed file: `tiingo_api_key`.
+pub struct Unknown {
+    /// As the file writes it.
     pub key: String,
-    /// The API key.
-    pub value: SecretBytes,
+    /// Where it stands.
+    pub at: At,
+    /// What was meant, if that can be told.
+    pub meant: Option<String>,
+}
+
+/// Where a walk stands.
+struct Spot<'a> {
+    /// By the model, with slashes.
+    path: String,
+    /// As the file writes it, with dots.
+    key: String,
+    file: usize,
+    files: &'a [&'a str],
+}
+
+impl Spot<'_> {
+    fn below(&self, name: &str) -> Self {
+        let join = |text: &str, by: char| {
+            if text.is_empty() {
+                name.to_owned()
+            } else {
+                format!("{text}{by}{name}")
+            }
+        };
+        Self {
+            path: join(&self.path, '/'),
+            key: join(&self.key, '.'),
+            ..*self
+        }
+    }
+
+    fn at(&self, node: &Node) -> At {
+        At::File {
+            file: self.file,
+            site: Some(site(node)),
+        }
+    }
+}
+
+impl Slot {
+    /// Where it stands.
+    pub fn at(&self) -> At {
+        At::File {
+            file: self.file,
+            site: Some(self.site),
+        }
+    }
 }
 
 impl Credentials {
-    /// Reads the opened files of an environment; the names are for messages.
-    pub fn read(files: &[(&str, &Tree)]) -> Result<Self, Vec<ChainlinkError>> {
-        let mut credentials = Self::default();
-        let mut problems = Vec::new();
-        let mut seen: Vec<(&str, &str)> = Vec::new();
-        for (file, tree) in files {
+    /// Reads the opened files of an environment, and what is wrong with their shape; the names are
+    /// for messages.
+    pub fn read(files: &[(&str, &Tree)]) -> (Self, Vec<Finding>) {
+        let names: Vec<&str> = files.iter().map(|(name, _)| *name).collect();
+        let mut this = Self::default();
+        let mut findings = Vec::new();
+        for (file, (_, tree)) in files.iter().enumerate() {
+            let top = Spot {
+                path: String::new(),
+                key: String::new(),
+                file,
+                files: &names,
+            };
             for pair in tree.documents.iter().flat_map(Map::pairs) {
-                let key = pair.key.as_str();
-                if let Some((_, first)) = seen.iter().find(|(name, _)| *name == key) {
-                    problems.push(ChainlinkError::Twice {
-                        key: key.to_owned(),
-                        first: (*first).to_owned(),
-                        second: (*file).to_owned(),
-                    });
-                    continue;
-                }
-                seen.push((key, file));
-                if let Err(problem) = credentials.take(file, key, &pair.value) {
-                    problems.push(problem);
-                }
+                this.top(&pair.key, &pair.value, &top, &mut findings);
             }
         }
-        if credentials.database_password.is_some() && credentials.database_url.is_some() {
-            problems.push(ChainlinkError::Excluded {
-                first: "database_password".to_owned(),
-                second: "database_url".to_owned(),
-            });
+        (this, findings)
+    }
+
+    /// Adds a text that comes from elsewhere and is in no file.
+    pub fn add(&mut self, path: &str, key: String, kind: Kind, value: SecretBytes) {
+        let slot = Slot {
+            key,
+            kind,
+            value,
+            file: 0,
+            site: Site::NEW,
+        };
+        self.slots.insert(path.to_owned(), slot);
+    }
+
+    /// The text of a path.
+    pub fn get(&self, path: &str) -> Option<&Slot> {
+        self.slots.get(path)
+    }
+
+    /// The text that a node has: its own, else that of the top level.
+    pub fn of_node(&self, node: &str, path: &str) -> Option<&Slot> {
+        self.get(&format!("nodes/{node}/{path}"))
+            .or_else(|| self.get(path))
+    }
+
+    /// Where a node has what is below a path: its own place, else the top level; `None` if nowhere.
+    pub fn place_of_node(&self, node: &str, path: &str) -> Option<String> {
+        let own = format!("nodes/{node}/{path}");
+        let is_there = |path: &String| !self.below(path).is_empty();
+        Some(own)
+            .filter(is_there)
+            .or_else(|| Some(path.to_owned()).filter(is_there))
+    }
+
+    /// The names right below a path, by ascending name; items of lists in their order.
+    pub fn below(&self, path: &str) -> Vec<&str> {
+        let start = format!("{path}/");
+        let mut names: Vec<&str> = Vec::new();
+        for (path, _) in self.slots.range(start.clone()..) {
+            let Some(rest) = path.strip_prefix(&start) else {
+                break;
+            };
+            let name = rest.split('/').next().unwrap_or(rest);
+            if names.last() != Some(&name) {
+                names.push(name);
+            }
         }
-        credentials.adapters.sort_by(|a, b| a.key.cmp(&b.key));
-        if problems.is_empty() {
-            Ok(credentials)
-        } else {
-            Err(problems)
+        names
+    }
+
+    /// Every text with its path.
+    pub fn all(&self) -> impl Iterator<Item = (&str, &Slot)> {
+        self.slots.iter().map(|(path, slot)| (path.as_str(), slot))
+    }
+
+    /// The adapters that have a text, as people write them.
+    pub fn adapters(&self) -> Vec<&str> {
+        let plain = self.below("adapters").into_iter();
+        plain
+            .map(|plain| self.adapters.get(plain).map_or(plain, String::as_str))
+            .collect()
+    }
+
+    /// The variables of an adapter.
+    pub fn variables(&self, adapter: &str) -> Vec<(&str, &Slot)> {
+        let path = format!("adapters/{}", plain(adapter));
+        let variables = self.below(&path).into_iter();
+        variables
+            .filter_map(|name| Some((name, self.get(&format!("{path}/{name}"))?)))
+            .collect()
+    }
+
+    /// The text of a key as a file writes it, known or not.
+    pub fn by_key(&self, key: &str) -> Option<&Slot> {
+        let mut slots = self.slots.values().chain(self.others.values());
+        let long = model::ALIASES.iter().find(|(alias, _)| *alias == key);
+        slots
+            .find(|slot| slot.key == key)
+            .or_else(|| self.get(&key.replace('.', "/")))
+            .or_else(|| self.get(long?.1))
+    }
+
+    /// Keys that the model does not know.
+    pub fn unknown(&self) -> &[Unknown] {
+        &self.unknown
+    }
+
+    fn top(&mut self, key: &str, node: &Node, top: &Spot<'_>, findings: &mut Vec<Finding>) {
+        let mut spot = top.below(key);
+        if let Some((_, path)) = model::ALIASES.iter().find(|(alias, _)| *alias == key) {
+            (*path).clone_into(&mut spot.path);
+        }
+        let known = model::NODE.iter().chain(model::TOP);
+        if let Some(field) = known.clone().find(|field| field.name == key) {
+            return self.take(&field.shape, node, spot, findings);
+        }
+        let stem = key
+            .strip_suffix(model::API_KEY)
+            .filter(|stem| !stem.is_empty());
+        if let Some(stem) = stem {
+            let stem = plain(stem);
+            self.adapters
+                .entry(stem.clone())
+                .or_insert_with(|| stem.replace('_', "-"));
+            spot.path = format!("adapters/{stem}/API_KEY");
+            return self.take(&Shape::Text(Kind::Variable), node, spot, findings);
+        }
+        // Clear by its own name: it is no credential.
+        if !key.ends_with(model::CLEAR) {
+            let meant = model::nearest(key).map(|meant| format!("did you mean {meant}?"));
+            self.add_unknown(&spot, node, meant);
         }
     }
 
-    /// The API key of an adapter, by the adapter's name.
-    pub fn adapter(&self, name: &str) -> Option<&Adapter> {
-        let key = adapter_key(name);
-        self.adapters.iter().find(|adapter| adapter.key == key)
+    fn add_unknown(&mut self, spot: &Spot<'_>, node: &Node, meant: Option<String>) {
+        self.unknown.push(Unknown {
+            key: spot.key.clone(),
+            at: spot.at(node),
+            meant,
+        });
+        self.other(spot, node);
     }
 
-    fn take(&mut self, file: &str, key: &str, node: &Node) -> Result<(), ChainlinkError> {
-        let slot = match key {
-            "user_password" => &mut self.user_password,
-            "wallet_password" => &mut self.wallet_password,
-            "database_password" => &mut self.database_password,
-            "database_url" => &mut self.database_url,
-            _ if key.len() > API_KEY.len() && key.ends_with(API_KEY) => {
-                let value = credential(file, key, node)?;
-                self.adapters.push(Adapter {
-                    key: key.to_owned(),
-                    value,
-                });
-                return Ok(());
+    /// Keeps the texts below a key that is not known.
+    fn other(&mut self, spot: &Spot<'_>, node: &Node) {
+        match node {
+            Node::Leaf(Leaf {
+                value: Value::Str(value),
+                site,
+            }) => {
+                let slot = Slot {
+                    key: spot.key.clone(),
+                    kind: Kind::Bearer,
+                    value: value.duplicate(),
+                    file: spot.file,
+                    site: *site,
+                };
+                self.others.insert(spot.key.clone(), slot);
             }
-            // Clear by its own name: it is no credential.
-            _ if key.ends_with("_unencrypted") => return Ok(()),
-            _ => {
-                self.unused.push(key.to_owned());
-                return Ok(());
+            Node::Map(map) => {
+                for pair in map.pairs() {
+                    self.other(&spot.below(&pair.key), &pair.value);
+                }
+            }
+            Node::Leaf(_) | Node::List(_) => {}
+        }
+    }
+
+    fn take(&mut self, shape: &Shape, node: &Node, spot: Spot<'_>, findings: &mut Vec<Finding>) {
+        match (shape, node) {
+            (Shape::Text(kind), Node::Leaf(leaf)) => self.text(*kind, leaf, spot, findings),
+            (Shape::Fields(fields), Node::Map(map)) => {
+                for pair in map.pairs() {
+                    let spot = spot.below(&pair.key);
+                    let field = fields.iter().find(|field| field.name == pair.key);
+                    match field {
+                        Some(Field { shape, .. }) => {
+                            self.take(shape, &pair.value, spot, findings);
+                        }
+                        None if pair.key.ends_with(model::CLEAR) => {}
+                        None => {
+                            let names: Vec<&str> = fields.iter().map(|field| field.name).collect();
+                            let meant = format!("one of {}", names.join(", "));
+                            self.add_unknown(&spot, &pair.value, Some(meant));
+                        }
+                    }
+                }
+            }
+            (Shape::Named(_, of), Node::Map(map)) => {
+                let mut seen = BTreeSet::new();
+                for pair in map.pairs() {
+                    let mut below = spot.below(&pair.key);
+                    if spot.path == "adapters" {
+                        // The same adapter, whichever way its name is written.
+                        let plain = plain(&pair.key);
+                        if !seen.insert(plain.clone()) {
+                            let message = format!("{} is there twice", below.key);
+                            findings.push(Finding::new("V006", spot.at(&pair.value), message));
+                            continue;
+                        }
+                        below.path = format!("adapters/{plain}");
+                        self.adapters.insert(plain, pair.key.clone());
+                    }
+                    self.take(of, &pair.value, below, findings);
+                }
+            }
+            (Shape::List(of), Node::List(list)) => {
+                for (at, item) in list.nodes().enumerate() {
+                    // With leading noughts, so that the order of paths is that of the list.
+                    let mut below = spot.below(&format!("{at:04}"));
+                    below.key = format!("{}[{at}]", spot.key);
+                    self.take(of, item, below, findings);
+                }
+            }
+            (_, Node::Leaf(Leaf { value, .. }))
+                if value.is_empty() && !matches!(shape, Shape::Text(_)) =>
+            {
+                // An empty section is none.
+            }
+            (_, node) => findings.push(not_a(shape, node, &spot)),
+        }
+    }
+
+    fn text(&mut self, kind: Kind, leaf: &Leaf, spot: Spot<'_>, findings: &mut Vec<Finding>) {
+        let at = At::File {
+            file: spot.file,
+            site: Some(leaf.site),
+        };
+        let value = match &leaf.value {
+            Value::Str(bytes) => bytes.duplicate(),
+            Value::Null => SecretBytes::new(Vec::new()),
+            other => {
+                let (key, found) = (&spot.key, other.type_name());
+                let name = key.rsplit('.').next().unwrap_or(key);
+                let message = format!("{key} is no string but {}", article(found));
+                let fix = format!("quote it: {name}: '…'");
+                findings.push(Finding::new("V004", at, message).fix(fix));
+                return;
             }
         };
-        *slot = Some(credential(file, key, node)?);
-        Ok(())
+        if let Some(first) = self.slots.get(&spot.path) {
+            let message = if first.file != spot.file {
+                let name = |file: usize| spot.files.get(file).copied().unwrap_or_default();
+                let (one, other) = (name(first.file), name(spot.file));
+                format!("{} is in {one} and in {other}", spot.key)
+            } else if first.value.ct_eq(&value) {
+                return;
+            } else {
+                format!("{} and {} are the same, but differ", first.key, spot.key)
+            };
+            findings.push(Finding::new("V006", at, message));
+            return;
+        }
+        let slot = Slot {
+            key: spot.key,
+            kind,
+            value,
+            file: spot.file,
+            site: leaf.site,
+        };
+        self.slots.insert(spot.path, slot);
     }
 }
 
-impl Adapter {
-    /// The adapter's name as Kubernetes can hold it: `coinbase-prime` of `coinbase_prime_api_key`.
-    pub fn name(&self) -> String {
-        let stem = self.key.strip_suffix(API_KEY).unwrap_or(&self.key);
-        stem.replace('_', "-")
+fn not_a(shape: &Shape, node: &Node, spot: &Spot<'_>) -> Finding {
+    let (wanted, remedy) = match shape {
+        Shape::Text(_) => ("string", "give it one text"),
+        Shape::List(_) => ("list", "write its entries behind dashes"),
+        Shape::Fields(_) | Shape::Named(..) => ("map", "write its keys below it"),
+    };
+    let found = match node {
+        Node::Leaf(leaf) => leaf.value.type_name(),
+        Node::Map(_) => "map",
+        Node::List(_) => "list",
+    };
+    let message = format!("{} is no {wanted} but {}", spot.key, article(found));
+    Finding::new("V004", spot.at(node), message).fix(remedy)
+}
+
+fn site(node: &Node) -> Site {
+    match node {
+        Node::Leaf(leaf) => leaf.site,
+        Node::Map(map) => map.site,
+        Node::List(list) => list.site,
     }
 }
 
-/// The key of an adapter in the sealed file; `-` and `.` are written `_` there.
-pub(super) fn adapter_key(name: &str) -> String {
-    format!("{}{API_KEY}", name.replace(['-', '.'], "_"))
-}
-
-/// A value that a node or an adapter takes as it is.
-fn credential(file: &str, key: &str, node: &Node) -> Result<SecretBytes, ChainlinkError> {
-    let not_a_string = |found| ChainlinkError::NotAString {
-        file: file.to_owned(),
-        key: key.to_owned(),
-        found,
+fn article(word: &str) -> String {
+    let article = if word.starts_with(['a', 'e', 'i', 'o', 'u']) {
+        "an"
+    } else {
+        "a"
     };
-    let empty = || ChainlinkError::Empty {
-        file: file.to_owned(),
-        key: key.to_owned(),
-    };
-    let value = match node {
-        Node::Leaf(leaf) => match &leaf.value {
-            Value::Str(bytes) => bytes,
-            Value::Null => return Err(empty()),
-            other => return Err(not_a_string(other.type_name())),
-        },
-        Node::Map(_) => return Err(not_a_string("map")),
-        Node::List(_) => return Err(not_a_string("list")),
-    };
-    match fault(value) {
-        None => Ok(value.duplicate()),
-        Some(_) if value.is_empty() => Err(empty()),
-        Some(what) => Err(ChainlinkError::Shape {
-            file: file.to_owned(),
-            key: key.to_owned(),
-            what,
-        }),
-    }
-}
-
-/// What would keep a value from arriving as it is.
-fn fault(value: &SecretBytes) -> Option<&'static str> {
-    let Ok(text) = std::str::from_utf8(value.expose()) else {
-        return Some("is no text (UTF-8); the node reads text");
-    };
-    if text.contains(['\n', '\r', '\0']) {
-        // A password file is cut or refused at a line break, and a header with one is no header.
-        return Some("contains a line break or a NUL; the node would cut or refuse it");
-    }
-    if text.trim().len() != text.len() {
-        return Some("begins or ends with white space; the node refuses that");
-    }
-    text.is_empty().then_some("is empty")
+    format!("{article} {word}")
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::tree::Map;
-
-    fn tree(pairs: Vec<(&str, Value)>) -> Tree {
-        let mut map = Map::default();
-        for (key, value) in pairs {
-            map.push(key, Node::new_leaf(value));
-        }
-        Tree {
-            documents: vec![map],
-        }
-    }
-
-    fn problems(value: Value) -> String {
-        let tree = tree(vec![("tiingo_api_key", value)]);
-        let problems = Credentials::read(&[("a.yaml", &tree)]).unwrap_err();
-        assert_eq!(problems.len(), 1);
-        problems.first().unwrap().to_string()
-    }
-
-    #[test]
-    fn the_flat_keys_are_recognised_and_others_are_named() {
-        let tree = tree(vec![
-            ("user_password", Value::text("u")),
-            ("wallet_password", Value::text("w")),
-            ("tiingo_api_key", Value::text("t")),
-            ("coinbase_prime_api_key", Value::text("c")),
-            ("note", Value::Int(3)),
-            ("schema_unencrypted", Value::text("1")),
-        ]);
-        let read = Credentials::read(&[("a.yaml", &tree)]).unwrap();
-        assert!(read.user_password.is_some() && read.wallet_password.is_some());
-        let names: Vec<String> = read.adapters.iter().map(Adapter::name).collect();
-        assert_eq!(names, ["coinbase-prime", "tiingo"]);
-        assert!(read.adapter("coinbase-prime").is_some());
-        assert_eq!(read.unused, ["note"]);
-    }
-
-    #[test]
-    fn a_number_is_refused_with_the_quoted_form() {
-        assert_eq!(
-            problems(Value::Int(123_456)),
-            "tiingo_api_key in a.yaml is no string but an integer; quote it: tiingo_api_key: '…'"
-        );
-        assert!(problems(Value::Bool(true)).contains("a boolean"));
-    }
-
-    #[test]
-    fn what_would_not_arrive_is_refused_without_the_value() {
-        for (value, says) in [
-            ("", "is empty"),
-            ("canary\n", "line break"),
-            (" canary", "white space"),
-            ("can\0ary", "NUL"),
-        ] {
-            let text = problems(Value::text(value));
-            assert!(text.contains(says), "{text}");
-            assert!(!text.contains("canary"), "{text}");
-        }
-        assert!(problems(Value::Null).contains("is empty"));
-    }
-
-    #[test]
-    fn one_key_in_two_files_and_two_sources_of_one_url_are_refused() {
-        let one = tree(vec![("wallet_password", Value::text("w"))]);
-        let two = tree(vec![
-            ("wallet_password", Value::text("w")),
-            ("database_password", Value::text("p")),
-            ("database_url", Value::text("postgres://u:p@h/d")),
-        ]);
-        let problems = Credentials::read(&[("a.yaml", &one), ("b.yaml", &two)]).unwrap_err();
-        let texts: Vec<String> = problems.iter().map(ToString::to_string).collect();
-        assert_eq!(
-            texts,
-            [
-                "wallet_password is in a.yaml and in b.yaml; keep one of them",
-                "database_password and database_url exclude one another; keep one of them",
-            ]
-        );
-    }
-}
+mod tests;

@@ -5,11 +5,10 @@
 
 use std::net::Ipv6Addr;
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 use url::Url;
 use zeroize::{Zeroize, Zeroizing};
 
-use super::ChainlinkError;
 use crate::secret::SecretBytes;
 
 /// What `PostgreSQL` knows as `sslmode`.
@@ -42,9 +41,20 @@ pub struct Database {
     pub name: String,
     /// One of [`SSL_MODES`]; written only if given.
     pub sslmode: Option<String>,
+    /// The host of a replica that the node makes its backups of.
+    pub backup_host: Option<String>,
 }
 
 impl Database {
+    /// The same database at the host of its replica.
+    pub fn backup(&self) -> Option<Self> {
+        let host = self.backup_host.clone()?;
+        Some(Self {
+            host,
+            ..self.clone()
+        })
+    }
+
     /// The URL of this database under `scheme`. An error is the field and what is wrong with it.
     pub fn url(
         &self,
@@ -124,48 +134,84 @@ impl Database {
     }
 }
 
-/// Checks a URL that is given whole; it is delivered as it is.
-pub(super) fn check_url(url: &SecretBytes) -> Result<(), ChainlinkError> {
-    match fault(url) {
-        None => Ok(()),
-        Some(reason) => Err(ChainlinkError::Url { reason }),
-    }
+/// What is wrong with a URL that is given whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum UrlFault {
+    /// No parser of the node's would take it apart as it is meant.
+    Encoding(&'static str),
+    /// It is no URL of a database, or lacks a part.
+    Part(&'static str),
 }
 
-fn fault(url: &SecretBytes) -> Option<&'static str> {
+/// What a URL says that is given whole.
+#[derive(Debug)]
+pub(super) struct UrlParts {
+    /// Decoded, from the query or from the place before the host.
+    pub(super) password: SecretBytes,
+    /// Whether the query holds it.
+    pub(super) is_in_query: bool,
+    /// The name of the database.
+    pub(super) name: String,
+    /// How the connection is protected, if it says so.
+    pub(super) sslmode: Option<String>,
+    /// User and host, to tell databases apart.
+    pub(super) place: String,
+}
+
+/// Checks a URL that is given whole; it is delivered as it is.
+pub(super) fn check_url(url: &SecretBytes) -> Result<UrlParts, UrlFault> {
+    use UrlFault::{Encoding, Part};
     let Ok(text) = std::str::from_utf8(url.expose()) else {
-        return Some("is no text");
+        return Err(Encoding("is no text"));
     };
     let Some(rest) = ["postgres://", "postgresql://"]
         .iter()
         .find_map(|scheme| text.strip_prefix(scheme))
     else {
-        return Some("does not begin with postgres:// or postgresql://");
+        return Err(Part("does not begin with postgres:// or postgresql://"));
     };
     // Inside the authority these have a meaning; in a password they must be written %XX.
     let authority = rest.split(['/', '?']).next().unwrap_or(rest);
     if authority.matches('@').count() > 1 || has_raw(text) {
-        return Some(
-            "has characters that must be percent-encoded; give database_password and the parts of \
-             the URL in clsecrets.yaml instead",
-        );
+        return Err(Encoding("has characters that must be percent-encoded"));
     }
     let Ok(parsed) = Url::parse(text) else {
-        return Some("is no URL; are characters of the password not percent-encoded?");
+        return Err(Encoding(
+            "is no URL; are characters of the password not percent-encoded?",
+        ));
     };
-    let in_query = parsed
-        .query_pairs()
-        .any(|(name, value)| name == "password" && !value.is_empty());
-    let has_password = in_query || parsed.password().is_some_and(|text| !text.is_empty());
-    let has_host = parsed.host_str().is_some_and(|host| !host.is_empty());
-    let has_name = parsed.path().len() > 1;
+    let parts = parts(&parsed);
     String::from(parsed).zeroize();
-    match (has_password, has_host, has_name) {
-        (false, ..) => Some("has no password"),
-        (_, false, _) => Some("has no host"),
-        (.., false) => Some("names no database"),
-        _ => None,
+    parts
+}
+
+fn parts(url: &Url) -> Result<UrlParts, UrlFault> {
+    use UrlFault::Part;
+    let asked = |name: &str| {
+        let mut pairs = url.query_pairs();
+        let (_, value) = pairs.find(|(key, value)| key == name && !value.is_empty())?;
+        Some(value.into_owned())
+    };
+    let in_query = asked("password").map(|text| SecretBytes::new(text.into_bytes()));
+    let is_in_query = in_query.is_some();
+    let decoded = |text: &str| SecretBytes::new(percent_decode_str(text).collect());
+    let password = in_query
+        .or_else(|| url.password().map(decoded))
+        .filter(|password| !password.is_empty())
+        .ok_or(Part("has no password"))?;
+    let host = url.host_str().filter(|host| !host.is_empty());
+    let host = host.ok_or(Part("has no host"))?;
+    let name = url.path().trim_start_matches('/');
+    if name.is_empty() {
+        return Err(Part("names no database"));
     }
+    Ok(UrlParts {
+        password,
+        is_in_query,
+        name: percent_decode_str(name).decode_utf8_lossy().into_owned(),
+        sslmode: asked("sslmode"),
+        place: format!("{}@{host}", url.username()),
+    })
 }
 
 /// Characters that no part of a URL may have as they are, and `%` without two digits.
@@ -192,7 +238,6 @@ fn has_raw(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use percent_encoding::percent_decode_str;
     use proptest::prelude::*;
 
     use super::*;
@@ -204,6 +249,7 @@ mod tests {
             port: None,
             name: "chainlink".to_owned(),
             sslmode: Some("verify-full".to_owned()),
+            backup_host: None,
         }
     }
 
@@ -260,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn a_url_given_whole_is_checked_and_never_quoted() {
+    fn a_url_given_whole_is_checked() {
         for good in [
             "postgres://u:p@h/d",
             "postgresql://u:p%40q@h:5432/d?sslmode=require",
@@ -268,7 +314,7 @@ mod tests {
             "postgres://u@h/d?password=p",
         ] {
             let url = SecretBytes::copy_of(good.as_bytes());
-            assert_eq!(check_url(&url), Ok(()), "{good}");
+            assert!(check_url(&url).is_ok(), "{good}");
         }
         for bad in [
             "mysql://u:canary@h/d",
@@ -286,10 +332,10 @@ mod tests {
             "postgres://u:canary@h",
             "canary",
         ] {
-            let error = check_url(&SecretBytes::copy_of(bad.as_bytes())).unwrap_err();
-            let message = error.to_string();
-            assert!(message.starts_with("database_url "), "{bad}");
-            assert!(!message.contains("canary"), "{message}");
+            assert!(
+                check_url(&SecretBytes::copy_of(bad.as_bytes())).is_err(),
+                "{bad}"
+            );
         }
     }
 
@@ -304,7 +350,9 @@ mod tests {
             prop_assume!(!matches!(name.as_str(), "." | ".."));
             let database = Database { user: user.clone(), name: name.clone(), port, ..parts() };
             let url = database.url("postgres", &SecretBytes::copy_of(password.as_bytes())).unwrap();
-            prop_assert_eq!(check_url(&url), Ok(()));
+            let parts = check_url(&url).unwrap();
+            prop_assert_eq!(parts.password.expose(), password.as_bytes());
+            prop_assert_eq!(&parts.name, &name);
             let parsed = Url::parse(&text(&url)).unwrap();
             let decode = |text: &str| percent_decode_str(text).decode_utf8().unwrap().into_owned();
             prop_assert_eq!(decode(parsed.username()), user);

@@ -38,13 +38,42 @@ pub struct Entry {
     pub sources: Vec<String>,
 }
 
-/// A data key of an object at a target.
+/// Where a keystore password goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
+    /// The node whose key ring it opens; empty if there is only one.
+    pub node: String,
     /// The object.
     pub object: String,
     /// The data key, or the field of the JSON text.
     pub key: String,
+    /// Which part of it.
+    pub part: Part,
+}
+
+/// A part of a value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Part {
+    /// All of it.
+    Whole,
+    /// `Password.Keystore` of a TOML text.
+    Toml,
+    /// A field of a flat JSON object.
+    Json(String),
+    /// Somewhere in it: it cannot be found again.
+    Within,
+}
+
+impl Place {
+    /// The whole value of a data key.
+    pub fn whole(node: &str, object: &str, key: &str) -> Self {
+        Self {
+            node: node.to_owned(),
+            object: object.to_owned(),
+            key: key.to_owned(),
+            part: Part::Whole,
+        }
+    }
 }
 
 /// Something that a profile could deliver and that this environment has no source for.
@@ -67,9 +96,47 @@ pub struct Projection {
     pub skipped: Vec<Skipped>,
     /// Where the keystore password goes, whether or not this run delivers it.
     pub wallet: Vec<Place>,
-    /// Names of all objects that the profile could produce: where an object of an earlier
-    /// environment is looked for, and nowhere else.
-    pub possible: Vec<String>,
+    /// Where an object of an earlier environment is looked for, and nowhere else.
+    pub possible: Possible,
+}
+
+/// The objects that a profile could have made at a target before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Possible {
+    /// A closed set of names.
+    Names(Vec<String>),
+    /// Whatever the target knows to be ours: it is asked for a list.
+    Ours,
+}
+
+impl Default for Possible {
+    fn default() -> Self {
+        Self::Names(Vec::new())
+    }
+}
+
+impl Projection {
+    /// Adds an object, if it has entries; by ascending key.
+    pub(super) fn add(&mut self, name: &str, form: Form, mut entries: Vec<Entry>) {
+        if entries.is_empty() {
+            return;
+        }
+        entries.sort_by(|a, b| a.key.cmp(&b.key));
+        self.objects.push(Desired {
+            name: name.to_owned(),
+            form,
+            entries,
+        });
+    }
+
+    /// Says that something is left out.
+    pub(super) fn skip(&mut self, object: &str, key: Option<&str>, reason: &str) {
+        self.skipped.push(Skipped {
+            object: object.to_owned(),
+            key: key.map(str::to_owned),
+            reason: reason.to_owned(),
+        });
+    }
 }
 
 impl Desired {
@@ -80,6 +147,15 @@ impl Desired {
 }
 
 impl Entry {
+    /// An entry of several sources.
+    pub fn made(key: &str, value: SecretBytes, sources: Vec<String>) -> Self {
+        Self {
+            key: key.to_owned(),
+            value,
+            sources,
+        }
+    }
+
     /// An entry that is one credential as it is.
     pub fn of(key: &str, value: &SecretBytes, source: &str) -> Self {
         Self {

@@ -1,24 +1,25 @@
-//! From an environment of `clsecrets.yaml` and its opened files to what goes to each target.
+//! An environment with its opened files: what the rules say about it, and what goes to each target.
 
 use std::path::Path;
 
-use clsecrets::chainlink::{self, Credentials, Database, Projection, Trackit};
-use clsecrets::config::environments::{self, PasswordFrom, Target};
+use clsecrets::chainlink::model::Kind;
+use clsecrets::chainlink::rules::{self, Subject};
+use clsecrets::chainlink::{self, At, Credentials, Finding, Objects, Projection};
+use clsecrets::config::environments::Target;
 use clsecrets::config::{Environment, Environments};
-use clsecrets::envelope::Opened;
-use clsecrets::keys::block_on;
-use clsecrets::secret::SecretBytes;
+use clsecrets::envelope::{Draft, Opened};
+use clsecrets::metadata::Metadata;
 use clsecrets::sync::{
-    self, Assignment, DirectoryConfig, KubernetesConfig, Password, PasswordSource, Previous,
-    SecretsManagerConfig, SourceFile, TargetConfig, Wallet,
+    Assignment, DirectoryConfig, KubernetesConfig, Password, SecretsManagerConfig, SourceFile,
+    TargetConfig, Wallet,
 };
-use clsecrets::tree::Tree;
+use clsecrets::tree::{Site, Tree};
 use clsecrets::{Code, Error};
 
 use super::Context;
-
-/// What objects are called after if `clsecrets.yaml` has no `name`.
-const DEFAULT_NAME: &str = "chainlink";
+use super::head::Head;
+use super::places::Places;
+use super::subject::{self, Kept};
 
 /// A sealed file of the environment, opened.
 #[derive(Debug)]
@@ -26,7 +27,40 @@ pub(crate) struct OpenedFile {
     /// Its path, for messages, and the SHA-256 of its sealed bytes.
     pub(crate) source: SourceFile,
     /// What it holds.
-    pub(crate) opened: Opened,
+    pub(crate) content: Content,
+}
+
+/// What a file of an environment holds.
+#[derive(Debug)]
+pub(crate) enum Content {
+    /// It was sealed.
+    Sealed(Box<Opened>),
+    /// It is the clear form.
+    Clear(Box<Draft>),
+}
+
+impl Content {
+    pub(crate) fn tree(&self) -> &Tree {
+        match self {
+            Self::Sealed(opened) => opened.tree(),
+            Self::Clear(draft) => draft.tree(),
+        }
+    }
+
+    /// Who can open it, if it is sealed.
+    pub(crate) fn metadata(&self) -> Option<&Metadata> {
+        match self {
+            Self::Sealed(opened) => Some(opened.metadata()),
+            Self::Clear(_) => None,
+        }
+    }
+
+    pub(crate) fn line(&self, site: Site) -> usize {
+        match self {
+            Self::Sealed(opened) => opened.line(site),
+            Self::Clear(draft) => draft.line(site),
+        }
+    }
 }
 
 /// All sealed files of an environment, opened.
@@ -34,8 +68,8 @@ pub(crate) struct OpenedFile {
 pub(crate) struct OpenedFiles {
     /// In the order of `clsecrets.yaml`.
     pub(crate) files: Vec<OpenedFile>,
-    /// `wallet_password` at HEAD.
-    pub(crate) previous: Previous,
+    /// The keystore passwords at HEAD.
+    pub(crate) head: Head,
     /// The commit that the files are from, or that is checked out beside them.
     pub(crate) commit: Option<String>,
 }
@@ -49,14 +83,16 @@ pub(crate) struct Loaded {
     pub(crate) is_protected: bool,
     /// The sealed files.
     pub(crate) files: Vec<OpenedFile>,
-    /// `wallet_password` at HEAD.
-    pub(crate) previous: Previous,
     /// The commit that the files are from, or that is checked out beside them.
     pub(crate) commit: Option<String>,
-    environment: chainlink::Environment,
+    /// The settings; nodes that only the sealed files name are added when they are read.
+    pub(crate) environment: chainlink::Environment,
+    /// Where it goes.
+    pub(crate) targets: Vec<TargetConfig>,
+    head: Head,
     /// What somebody else keeps.
-    password: Option<Password>,
-    targets: Vec<TargetConfig>,
+    kept: Vec<Kept>,
+    places: Places,
 }
 
 /// What goes where.
@@ -65,7 +101,7 @@ pub(crate) struct Delivery {
     /// Each target with its objects.
     pub(crate) assignments: Vec<Assignment>,
     /// What the wallet guard compares.
-    pub(crate) wallet: Wallet,
+    pub(crate) wallets: Vec<Wallet>,
     /// What the operator should know, and nothing depends on.
     pub(crate) notes: Vec<String>,
 }
@@ -78,42 +114,27 @@ impl Loaded {
         opened: OpenedFiles,
         context: &Context,
     ) -> Result<Self, Error> {
-        let prefix = environments.name.as_deref().unwrap_or(DEFAULT_NAME);
-        let database = environment.database.as_ref().map(|database| Database {
-            user: database.user.clone().unwrap_or_default(),
-            host: database.host.clone().unwrap_or_default(),
-            port: database.port,
-            name: database.name.clone().unwrap_or_default(),
-            sslmode: database.sslmode.clone(),
-        });
-        let password_from = match &environment.database {
-            Some(environments::Database {
-                password_from: Some(from),
-                ..
-            }) => Some(fetched(from, environment, context)?),
-            _ => None,
-        };
+        let prefix = subject::prefix(environments);
         let manager = format!("clsecrets-{prefix}-{}", environment.name);
-        let mut targets = Vec::new();
-        for target in &environment.targets {
-            targets.push(configured(target, environments.directory(), &manager));
-        }
+        let is_open = environment.profile.is_open();
+        let targets = environment.targets.iter().map(|target| {
+            let set = is_open.then(|| format!("{prefix}-{}", environment.name));
+            let mut config = configured(target, environments.directory(), &manager, set);
+            if let TargetConfig::Kubernetes(config) = &mut config {
+                config.first = standing_in(environment);
+            }
+            config
+        });
         Ok(Self {
             name: environment.name.clone(),
             is_protected: environment.is_protected,
             files: opened.files,
-            previous: opened.previous,
+            head: opened.head,
             commit: opened.commit,
-            environment: chainlink::Environment {
-                name: environment.name.clone(),
-                prefix: prefix.to_owned(),
-                user_email: environment.node.user_email.clone(),
-                database,
-                password_from: password_from.as_ref().map(|(name, _)| name.clone()),
-                adapters: environment.adapters.clone(),
-            },
-            password: password_from.map(|(_, password)| password),
-            targets,
+            environment: subject::environment(environments, environment, context)?,
+            kept: subject::kept(environment, context)?,
+            targets: targets.collect(),
+            places: Places::new(environments.path(), &environment.name),
         })
     }
 
@@ -122,148 +143,177 @@ impl Loaded {
         self.files.iter().map(|file| file.source.clone()).collect()
     }
 
-    /// What goes where; with `only`, the targets of another kind are not selected.
-    pub(crate) fn deliver(self, only: Option<&str>) -> Result<Delivery, Error> {
+    /// Where a finding is: a file and a line in it.
+    pub(crate) fn place(&self, at: &At) -> (String, usize) {
+        match at {
+            At::File { file, site } => match self.files.get(*file) {
+                Some(file) => {
+                    let line = site.map_or(1, |site| file.content.line(site));
+                    (file.source.file.clone(), line)
+                }
+                None => self.places.of(&[]),
+            },
+            At::Setting(path) => self.places.of(path),
+        }
+    }
+
+    /// Reads the credentials; what is wrong with their shape.
+    pub(crate) fn credentials(&self) -> Result<(Credentials, Vec<Finding>), Error> {
         let files: Vec<(&str, &Tree)> = self
             .files
             .iter()
-            .map(|file| (file.source.file.as_str(), file.opened.tree()))
+            .map(|file| (file.source.file.as_str(), file.content.tree()))
             .collect();
-        let refuse = |problems: Vec<_>| chainlink::refuse(&self.name, &problems);
-        let mut credentials = Credentials::read(&files).map_err(refuse)?;
-        if let Some(password) = &self.password {
-            self.admit_no_other(&credentials)?;
-            match password {
-                Password::Url(url) => credentials.database_url = Some(url.duplicate()),
-                Password::Plain(password) => {
-                    credentials.database_password = Some(password.duplicate());
-                }
-            }
+        let (mut credentials, findings) = Credentials::read(&files);
+        for kept in &self.kept {
+            self.admit_no_other(&credentials, &kept.place)?;
+            let (path, kind, value) = match &kept.password {
+                Password::Url(url) => ("url", Kind::DatabaseUrl, url),
+                Password::Plain(plain) => ("password", Kind::DatabasePassword, plain),
+            };
+            let source = format!("password_from {}", kept.name);
+            credentials.add(
+                &format!("{}/{path}", kept.place),
+                source,
+                kind,
+                value.duplicate(),
+            );
         }
-        let trackit = Trackit::new(&self.environment, &credentials).map_err(refuse)?;
+        Ok((credentials, findings))
+    }
+
+    /// What goes where; with `only`, the targets of another kind are not selected. Refuses what the
+    /// rules refuse, but for those that are skipped.
+    pub(crate) fn deliver(
+        mut self,
+        only: Option<&str>,
+        skip: &[String],
+    ) -> Result<Delivery, Error> {
+        let (credentials, mut findings) = self.credentials()?;
+        self.environment.take_nodes_of(&credentials);
+        let objects = Objects::new(&self.environment, &credentials, &mut findings);
+        findings.extend(rules::judge(&Subject {
+            environment: &self.environment,
+            credentials: &credentials,
+            objects: &objects,
+            is_deep: false,
+        }));
+        self.admit(findings, skip)?;
         let assignments: Vec<Assignment> = self
             .targets
             .iter()
             .map(|config| Assignment {
-                projection: project(&trackit, config),
+                projection: project(&objects, config),
                 config: config.clone(),
                 is_selected: only.is_none_or(|word| config.is_called(word)),
             })
             .collect();
         if !assignments.iter().any(|assignment| assignment.is_selected) {
-            let kind = only.map(|word| format!(" called {word}"));
-            let labels: Vec<String> = self.targets.iter().map(TargetConfig::label).collect();
-            return Err(Error::new(
-                Code::Failed,
-                format!(
-                    "environment {} has no target{}",
-                    self.name,
-                    kind.unwrap_or_default()
-                ),
-            )
-            .hint(if labels.is_empty() {
-                "add one under targets: in clsecrets.yaml".to_owned()
-            } else {
-                format!("its targets are {}", labels.join(", "))
-            }));
+            return Err(self.no_target(only));
         }
-        let notes: Vec<String> = trackit
-            .unused()
-            .iter()
-            .map(|key| format!("{key} is not delivered: no object of profile trackit has it"))
-            .collect();
+        let projections = assignments.iter().map(|one| &one.projection);
+        let unused = objects.unused(projections).into_iter();
+        let nodes = objects.wallet_nodes().into_iter();
+        let wallets = nodes.map(|node| Wallet {
+            desired: credentials
+                .of_node(&node, "wallet_password")
+                .map(|slot| slot.value.duplicate()),
+            previous: self.head.of_node(&node),
+            node,
+        });
         Ok(Delivery {
+            wallets: wallets.collect(),
+            notes: unused.map(|key| self.unused(&key)).collect(),
             assignments,
-            wallet: Wallet {
-                desired: credentials
-                    .wallet_password
-                    .as_ref()
-                    .map(SecretBytes::duplicate),
-                previous: self.previous,
-            },
-            notes,
         })
     }
-}
 
-impl Loaded {
-    /// A password has one source.
-    fn admit_no_other(&self, credentials: &Credentials) -> Result<(), Error> {
-        let key = match (&credentials.database_password, &credentials.database_url) {
-            (Some(_), _) => "database_password",
-            (_, Some(_)) => "database_url",
-            (None, None) => return Ok(()),
+    fn unused(&self, key: &str) -> String {
+        let profile = match self.environment.profile {
+            chainlink::Profile::Trackit => "trackit",
+            chainlink::Profile::NodeV2 => "node-v2",
+            chainlink::Profile::CllCluster => "cll-cluster",
+            chainlink::Profile::Custom => "custom",
         };
+        format!("{key} is not delivered: no object of profile {profile} has it")
+    }
+
+    fn admit(&self, findings: Vec<Finding>, skip: &[String]) -> Result<(), Error> {
+        let is_skipped = |found: &Finding| {
+            skip.iter().any(|id| id == found.rule) && !rules::NEEDED.contains(&found.rule)
+        };
+        let mut errors: Vec<Finding> = findings
+            .into_iter()
+            .filter(|found| found.is_error() && !is_skipped(found))
+            .collect();
+        if errors.is_empty() {
+            return Ok(());
+        }
+        errors.sort_by_key(|found| self.place(&found.at));
+        let lines: Vec<String> = errors
+            .iter()
+            .map(|found| {
+                let (file, line) = self.place(&found.at);
+                let Finding {
+                    rule, message, fix, ..
+                } = found;
+                format!("{file}:{line}: {rule} {message}; {fix}")
+            })
+            .collect();
+        let refused = chainlink::refuse(&self.name, &errors, &lines);
+        Err(refused.hint(format!("clsecrets validate --env {}", self.name)))
+    }
+
+    fn no_target(&self, only: Option<&str>) -> Error {
+        let kind = only.map(|word| format!(" called {word}"));
+        let labels: Vec<String> = self.targets.iter().map(TargetConfig::label).collect();
+        Error::new(
+            Code::Failed,
+            format!(
+                "environment {} has no target{}",
+                self.name,
+                kind.unwrap_or_default()
+            ),
+        )
+        .hint(if labels.is_empty() {
+            "add one under targets: in clsecrets.yaml".to_owned()
+        } else {
+            format!("its targets are {}", labels.join(", "))
+        })
+    }
+
+    /// A password has one source.
+    fn admit_no_other(&self, credentials: &Credentials, place: &str) -> Result<(), Error> {
+        let get = |name: &str| credentials.get(&format!("{place}/{name}"));
+        let Some(slot) = get("password").or_else(|| get("url")) else {
+            return Ok(());
+        };
+        let field = place.replace('/', ".");
         let message = format!(
-            "environment {} has {key} in a sealed file and database.password_from in \
-             clsecrets.yaml; keep one of them",
-            self.name
+            "environment {} has {} in a sealed file and {field}.password_from in clsecrets.yaml; \
+             keep one of them",
+            self.name, slot.key
         );
         Err(Error::new(Code::Other(4), message))
     }
 }
 
-/// Reads the password that somebody else keeps, and what it is called.
-fn fetched(
-    from: &PasswordFrom,
-    environment: &Environment,
-    context: &Context,
-) -> Result<(String, Password), Error> {
-    let name = &from.secretsmanager;
-    let refuse = |why: &str| {
-        let message = format!(
-            "environment {}: database.password_from {why}",
-            environment.name
-        );
-        Error::new(Code::Failed, message)
-    };
-    let mut place = None;
-    for target in &environment.targets {
-        if let Target::SecretsManager {
-            region,
-            profile,
-            prefix,
-            ..
-        } = target
-        {
-            if *name == format!("{prefix}psql-url") {
-                let why = "names the object that is made of it";
-                return Err(refuse(why).hint("name the secret that the database's owner keeps"));
-            }
-            place = place.or(Some((region.clone(), profile.clone())));
-        }
-    }
-    let (region, profile) = match (&from.region, place) {
-        (Some(region), _) => (region.clone(), from.profile.clone()),
-        (None, Some((region, profile))) => (region, from.profile.clone().or(profile)),
-        (None, None) => return Err(refuse("needs a region").hint("add region: under it")),
-    };
-    let source = PasswordSource {
-        name: name.clone(),
-        field: from.field.clone(),
-        region,
-        profile,
-    };
-    let password = block_on(sync::password(&source, &context.settings))?;
-    let password = password.map_err(|error| {
-        let status = Code::Other(error.fault.status());
-        let refused = Error::new(status, refuse(&format!("{name}: {}", error.reason)).message);
-        match error.hint {
-            Some(hint) => refused.hint(hint),
-            None => refused,
-        }
-    })?;
-    Ok((name.clone(), password))
+/// The workloads of nodes that stand in for others: they take over before those restart.
+fn standing_in(environment: &Environment) -> Vec<String> {
+    let nodes = environment.nodes.values();
+    let nodes = nodes.filter(|node| node.failover_of.is_some());
+    nodes.filter_map(|node| node.workload.clone()).collect()
 }
 
-fn project(trackit: &Trackit<'_>, config: &TargetConfig) -> Projection {
+/// What a target gets.
+pub(crate) fn project(objects: &Objects<'_>, config: &TargetConfig) -> Projection {
     match config {
-        TargetConfig::Directory(_) | TargetConfig::Kubernetes(_) => trackit.data(),
-        TargetConfig::SecretsManager(store) => trackit.texts(&store.prefix),
+        TargetConfig::Directory(_) | TargetConfig::Kubernetes(_) => objects.data(config.kind()),
+        TargetConfig::SecretsManager(store) => objects.texts(&store.prefix),
     }
 }
 
-fn configured(target: &Target, base: &Path, manager: &str) -> TargetConfig {
+fn configured(target: &Target, base: &Path, manager: &str, set: Option<String>) -> TargetConfig {
     match target {
         Target::Directory { path } => TargetConfig::Directory(DirectoryConfig {
             shown: path
@@ -285,6 +335,7 @@ fn configured(target: &Target, base: &Path, manager: &str) -> TargetConfig {
             expect_server: expect_server.clone(),
             field_manager: manager.to_owned(),
             restart: restart.clone(),
+            first: Vec::new(),
         }),
         Target::SecretsManager {
             region,
@@ -300,6 +351,7 @@ fn configured(target: &Target, base: &Path, manager: &str) -> TargetConfig {
             prefix: prefix.clone(),
             kms_key: kms_key.clone(),
             replicas: replicas.clone(),
+            set,
         }),
     }
 }

@@ -5,18 +5,15 @@ use std::path::Path;
 
 use clsecrets::config::{Environment, Environments, find_environments};
 use clsecrets::envelope::{OpenOptions, Opened};
-use clsecrets::sync::{Previous, SourceFile};
-use clsecrets::tree::{Node, Value};
+use clsecrets::sync::SourceFile;
 use clsecrets::{Code, Error, format, fs};
 use zeroize::Zeroizing;
 
-use super::delivery::{Loaded, OpenedFile, OpenedFiles};
+use super::delivery::{Content, Loaded, OpenedFile, OpenedFiles};
 use super::git::history::{self, Committed};
+use super::head::Head;
 use super::opening::Opener;
 use super::{Context, digest};
-
-/// The key that the wallet guard watches.
-const WALLET: &str = "wallet_password";
 
 /// Status of the commands on environments if a sealed file does not open.
 const NOT_OPENED: Code = Code::Other(5);
@@ -94,19 +91,19 @@ fn rolled_back(
         return Err(refuse("no commit has the sealed files of before"));
     };
     let mut files = Vec::new();
-    let mut previous = Previous::Absent;
+    let mut head = Head::default();
     for path in &environment.sealed {
         let shown = shown(path, base);
         let Committed::Text(text) = history::at(path, &revision) else {
             return Err(refuse(&format!("{shown} is not in commit {revision}")));
         };
         let sha256 = digest::sha256(&text);
-        previous = joined(previous, at_head_wallet(opener, path, &shown));
+        head = head.and(at_head(opener, path, &shown));
         let opened = open(opener, &shown, text)?;
         let file = shown;
         files.push(OpenedFile {
             source: SourceFile { file, sha256 },
-            opened,
+            content: Content::Sealed(Box::new(opened)),
         });
     }
     let shown: Vec<String> = files.iter().map(|file| file.source.file.clone()).collect();
@@ -119,21 +116,25 @@ fn rolled_back(
     ));
     let opened = OpenedFiles {
         files,
-        previous,
+        head,
         commit: Some(revision),
     };
     Loaded::new(environments, environment, opened, context)
 }
 
-/// `wallet_password` of a sealed file at HEAD.
-fn at_head_wallet(opener: &Opener<'_>, path: &Path, shown: &str) -> Previous {
+/// What a sealed file holds at HEAD.
+fn at_head(opener: &Opener<'_>, path: &Path, shown: &str) -> Head {
     match history::at(path, "HEAD") {
-        Committed::Text(text) => match open(opener, shown, text) {
-            Ok(opened) => wallet(&opened),
-            Err(_) => Previous::Unreadable(format!("{shown} at HEAD does not open")),
-        },
-        Committed::Absent => Previous::Absent,
-        Committed::Unknown(why) => Previous::Unreadable(why.to_owned()),
+        Committed::Text(text) => opened_at_head(opener, shown, text),
+        Committed::Absent => Head::default(),
+        Committed::Unknown(why) => Head::unreadable(why),
+    }
+}
+
+fn opened_at_head(opener: &Opener<'_>, shown: &str, text: Zeroizing<Vec<u8>>) -> Head {
+    match open(opener, shown, text) {
+        Ok(opened) => Head::of(&opened),
+        Err(_) => Head::unreadable(format!("{shown} at HEAD does not open")),
     }
 }
 
@@ -147,7 +148,7 @@ fn current(
     let name = &environment.name;
     let base = environments.directory();
     let mut files = Vec::new();
-    let mut previous = Previous::Absent;
+    let mut head = Head::default();
     for path in &environment.sealed {
         let shown = shown(path, base);
         fs::refuse_interrupted(path).map_err(|error| Error {
@@ -163,24 +164,18 @@ fn current(
         let before = history::at(path, "HEAD");
         let is_unchanged = matches!(&before, Committed::Text(text) if *text == sealed.bytes);
         let opened = open(opener, &shown, sealed.bytes)?;
-        previous = joined(
-            previous,
-            match before {
-                Committed::Text(_) if is_unchanged => wallet(&opened),
-                Committed::Text(text) => match open(opener, &shown, text) {
-                    Ok(opened) => wallet(&opened),
-                    Err(_) => Previous::Unreadable(format!("{shown} at HEAD does not open")),
-                },
-                Committed::Absent => Previous::Absent,
-                Committed::Unknown(why) => Previous::Unreadable(why.to_owned()),
-            },
-        );
+        head = head.and(match before {
+            Committed::Text(_) if is_unchanged => Head::of(&opened),
+            Committed::Text(text) => opened_at_head(opener, &shown, text),
+            Committed::Absent => Head::default(),
+            Committed::Unknown(why) => Head::unreadable(why),
+        });
         files.push(OpenedFile {
             source: SourceFile {
                 file: shown,
                 sha256,
             },
-            opened,
+            content: Content::Sealed(Box::new(opened)),
         });
     }
     let commit = environment
@@ -189,7 +184,7 @@ fn current(
         .and_then(|path| history::head(path));
     let opened = OpenedFiles {
         files,
-        previous,
+        head,
         commit,
     };
     Loaded::new(environments, environment, opened, context)
@@ -209,63 +204,9 @@ fn open(opener: &Opener<'_>, name: &str, text: Zeroizing<Vec<u8>>) -> Result<Ope
     }
 }
 
-/// `wallet_password` of an opened file.
-fn wallet(opened: &Opened) -> Previous {
-    let documents = &opened.tree().documents;
-    let value = documents.iter().find_map(|map| map.get(WALLET));
-    match value.and_then(Node::as_value).map(Value::as_str) {
-        Some(Some(value)) => Previous::Value(value.duplicate()),
-        Some(None) => Previous::Unreadable(format!("{WALLET} at HEAD is no string")),
-        None => Previous::Absent,
-    }
-}
-
-/// Of several files the one that has it counts, and then one that could not be read.
-fn joined(first: Previous, second: Previous) -> Previous {
-    match (first, second) {
-        (Previous::Value(value), _) | (_, Previous::Value(value)) => Previous::Value(value),
-        (Previous::Unreadable(why), _) | (_, Previous::Unreadable(why)) => {
-            Previous::Unreadable(why)
-        }
-        (Previous::Absent, Previous::Absent) => Previous::Absent,
-    }
-}
-
 fn shown(path: &Path, base: &Path) -> String {
     path.strip_prefix(base)
         .unwrap_or(path)
         .display()
         .to_string()
-}
-
-#[cfg(test)]
-mod tests {
-    use clsecrets::secret::SecretBytes;
-
-    use super::*;
-
-    fn value(text: &str) -> Previous {
-        Previous::Value(SecretBytes::copy_of(text.as_bytes()))
-    }
-
-    #[test]
-    fn of_several_files_the_one_that_has_the_password_counts() {
-        let unreadable = || Previous::Unreadable("why".to_owned());
-        assert!(matches!(
-            joined(Previous::Absent, value("w")),
-            Previous::Value(_)
-        ));
-        assert!(matches!(
-            joined(unreadable(), value("w")),
-            Previous::Value(_)
-        ));
-        assert!(matches!(
-            joined(Previous::Absent, unreadable()),
-            Previous::Unreadable(_)
-        ));
-        assert!(matches!(
-            joined(Previous::Absent, Previous::Absent),
-            Previous::Absent
-        ));
-    }
 }

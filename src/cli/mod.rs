@@ -16,10 +16,12 @@ mod environment;
 mod exec;
 mod face;
 mod filestatus;
+mod r#gen;
 mod git;
 mod groups;
 mod guarding;
 mod hardening;
+mod head;
 mod hook;
 mod init;
 mod input;
@@ -27,6 +29,7 @@ mod keys;
 mod kinds;
 mod onto;
 mod opening;
+mod places;
 mod question;
 mod reference;
 mod render;
@@ -36,12 +39,14 @@ mod scan;
 mod sealing;
 mod set;
 mod status;
+mod subject;
 mod sync;
 mod trees;
 mod ui;
 mod unset;
 mod updatekeys;
 mod usage;
+mod validate;
 mod warden;
 
 use std::ffi::OsString;
@@ -72,6 +77,7 @@ const TOUR: &str = "\
 Examples:
   clsecrets init --env dev          recipients, environment, ignored files, hook
   clsecrets encrypt --env dev       seal secrets/dev/clear-secrets.yaml
+  clsecrets validate --env dev      would the node and its adapters work with it?
   clsecrets sync --env dev          deliver it, after a question
   clsecrets status                  is everything as the sealed files say?
   clsecrets hook --all              is anything in clear that should be sealed?";
@@ -93,6 +99,8 @@ enum Command {
     ExecFile(exec::FileArgs),
     Filestatus(filestatus::Args),
     Render(render::Args),
+    Validate(Box<validate::Args>),
+    Gen(Box<r#gen::Args>),
     Sync(Box<sync::Args>),
     Status(status::Args),
     Hook(hook::Args),
@@ -182,6 +190,8 @@ fn run(command: &Command, context: &Context) -> Outcome {
         Command::ExecFile(args) => exec::file(args, context),
         Command::Filestatus(args) => filestatus::run(args, context),
         Command::Render(args) => render::run(args, context),
+        Command::Validate(args) => validate::run(args, context),
+        Command::Gen(args) => r#gen::run(args, context),
         Command::Sync(args) => sync::run(args, context),
         Command::Status(args) => status::run(args, context),
         Command::Hook(args) => hook::run(args, context),

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use clap::Args;
-use clsecrets::envelope::{OpenOptions, Opened, Sealed};
+use clsecrets::envelope::{EnvelopeError, OpenOptions, Opened, Sealed};
 use clsecrets::format::Format;
 use clsecrets::keys::{self, Ask, Keyring};
 use clsecrets::secret::{DataKey, Secret};
@@ -25,6 +25,15 @@ pub(crate) struct Opening {
     /// Kinds of recipients to try first, comma separated.
     #[arg(long, value_name = "KIND,KIND")]
     pub(crate) decryption_order: Option<String>,
+}
+
+/// Why a file does not open.
+#[derive(Debug)]
+pub(crate) enum Failed {
+    /// It is not as a sealed file is, or was changed.
+    Envelope(EnvelopeError),
+    /// No recipient of it is at hand.
+    Keys(Error),
 }
 
 /// Opens files of one run.
@@ -78,15 +87,30 @@ impl<'a> Opener<'a> {
         text: Zeroizing<Vec<u8>>,
         options: OpenOptions,
     ) -> Result<(Opened, DataKey), Error> {
-        let sealed = Sealed::parse(format, text).map_err(|error| error.about(name, true))?;
+        self.try_text(name, format, text, options)
+            .map_err(|failed| match failed {
+                Failed::Envelope(error) => error.about(name, true),
+                Failed::Keys(error) => error,
+            })
+    }
+
+    /// The same, for whoever has to know why it does not open.
+    pub(crate) fn try_text(
+        &self,
+        name: &str,
+        format: &'static dyn Format,
+        text: Zeroizing<Vec<u8>>,
+        options: OpenOptions,
+    ) -> Result<(Opened, DataKey), Failed> {
+        let sealed = Sealed::parse(format, text).map_err(Failed::Envelope)?;
         let key_groups = &sealed.metadata().key_groups;
         let unwrapping = self
             .keyring
             .unwrap_any(key_groups, &self.order, self.settings);
-        let data_key = keys::block_on(unwrapping)?.map_err(|error| error.about(name))?;
-        let opened = sealed
-            .open(&data_key, options)
-            .map_err(|error| error.about(name, true))?;
+        let data_key = keys::block_on(unwrapping)
+            .map_err(Failed::Keys)?
+            .map_err(|error| Failed::Keys(error.about(name)))?;
+        let opened = sealed.open(&data_key, options).map_err(Failed::Envelope)?;
         for warning in &opened.warnings {
             self.ui.warn(&format!("{name}: {warning}"));
         }

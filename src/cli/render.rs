@@ -1,9 +1,13 @@
 //! `render`: the objects that an environment becomes, without asking any target. Values are masked.
 
+use std::fmt::Write;
+
 use clap::Args as Arguments;
 use clsecrets::Error;
+use clsecrets::chainlink::rules::RULES;
 use clsecrets::sync::{Assignment, Form};
 use serde::Serialize;
+use zeroize::Zeroizing;
 
 use super::{Context, Outcome, environment};
 
@@ -17,6 +21,13 @@ pub(crate) struct Args {
     /// The environment, as clsecrets.yaml calls it.
     #[arg(long, value_name = "NAME")]
     pub(crate) env: String,
+    /// Print the values themselves, exactly as they would be delivered: everyone who sees the
+    /// screen or the log has them.
+    #[arg(long, conflicts_with_all = ["json", "format"])]
+    pub(crate) show: bool,
+    /// With --show: print bytes instead, so that white space and line ends can be seen.
+    #[arg(long, requires = "show")]
+    pub(crate) hex: bool,
     /// Print for machines.
     #[arg(long)]
     pub(crate) json: bool,
@@ -28,7 +39,9 @@ pub(crate) struct Args {
 const EXAMPLES: &str = "\
 Examples:
   clsecrets render --env dev            names of objects and keys, and their sources
-  clsecrets render --env dev --json     the same for a script";
+  clsecrets render --env dev --json     the same for a script
+  clsecrets render --env dev --show     with the values in clear
+  clsecrets render --env dev --show --hex";
 
 /// Everything, as machines read it.
 #[derive(Debug, Serialize)]
@@ -72,9 +85,15 @@ struct Skipped {
 pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
     let loaded = environment::load(&args.env, context)?;
     let environment = loaded.name.clone();
-    let delivery = loaded.deliver(None)?;
+    let delivery = loaded.deliver(None, &every_rule())?;
     for note in &delivery.notes {
         context.ui.note(&format!("note: {note}"));
+    }
+    if args.show {
+        for assignment in &delivery.assignments {
+            show(assignment, args.hex, context)?;
+        }
+        return Ok(0);
     }
     let rendered = Rendered {
         schema: "clsecrets.dev/render/v1",
@@ -90,6 +109,60 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
         }
     }
     Ok(0)
+}
+
+/// Every value between two lines of its own, byte for byte; or in hexadecimal.
+fn show(assignment: &Assignment, hex: bool, context: &Context) -> Result<(), Error> {
+    for object in &assignment.projection.objects {
+        for entry in &object.entries {
+            let bytes = entry.value.expose();
+            let (label, name, key) = (assignment.config.label(), &object.name, &entry.key);
+            let length = bytes.len();
+            context
+                .ui
+                .line(&format!("--- {label} {name} {key} ({length} bytes)"))?;
+            if hex {
+                context.ui.result(&dump(bytes))?;
+            } else {
+                context.ui.result(bytes)?;
+                // The line end of the next mark is not the value's.
+                context.ui.result(b"\n")?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Sixteen bytes a line: where, in hexadecimal, and as text where it is text.
+fn dump(bytes: &[u8]) -> Zeroizing<Vec<u8>> {
+    let mut text = Zeroizing::new(String::with_capacity(bytes.len() * 5 + 96));
+    for (at, line) in bytes.chunks(16).enumerate() {
+        let _ = write!(text, "{:08x} ", at * 16);
+        for column in 0..16 {
+            match line.get(column) {
+                Some(byte) => {
+                    let _ = write!(text, " {byte:02x}");
+                }
+                None => text.push_str("   "),
+            }
+        }
+        text.push_str("  |");
+        let plain = |byte: &u8| {
+            if byte.is_ascii_graphic() {
+                char::from(*byte)
+            } else {
+                '.'
+            }
+        };
+        text.extend(line.iter().map(plain));
+        text.push_str("|\n");
+    }
+    Zeroizing::new(std::mem::take(&mut *text).into_bytes())
+}
+
+/// Whoever looks wants to see what is wrong, too; `sync` refuses it.
+fn every_rule() -> Vec<String> {
+    RULES.iter().map(|rule| rule.id.to_owned()).collect()
 }
 
 fn target(assignment: &Assignment) -> Target {

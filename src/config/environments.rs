@@ -5,7 +5,7 @@
 
 mod schema;
 
-pub use schema::{Database, Node, PasswordFrom, Profile, Target};
+pub use schema::{Database, Dsn, Made, Node, Object, PasswordFrom, Profile, Target, Value};
 
 use std::path::{Path, PathBuf};
 
@@ -41,6 +41,10 @@ pub struct Environment {
     pub database: Option<Database>,
     /// The external adapters; without a list those that the sealed file has.
     pub adapters: Option<Vec<String>>,
+    /// The nodes, where there are several.
+    pub nodes: std::collections::BTreeMap<String, Node>,
+    /// Objects of profile `custom`.
+    pub objects: Vec<Object>,
     /// Where the secrets go; paths of directories are absolute.
     pub targets: Vec<Target>,
 }
@@ -129,12 +133,8 @@ impl Environments {
         if !is_name(&name) {
             return refuse("a name has lower-case letters, digits and '-' only");
         }
-        if raw.profile != Profile::Trackit {
-            let reason = format!("profile {} is not supported yet", raw.profile.name());
+        if let Err(reason) = shape_of(&raw) {
             return refuse(&reason);
-        }
-        if !raw.nodes.is_empty() || !raw.objects.is_empty() {
-            return refuse("profile trackit has neither nodes nor objects");
         }
         let paths = |list: Option<yaml::OneOrMany>| -> Vec<PathBuf> {
             let list = list.map(yaml::OneOrMany::list).unwrap_or_default();
@@ -171,6 +171,8 @@ impl Environments {
             node: raw.node,
             database: raw.database,
             adapters: raw.adapters,
+            nodes: raw.nodes,
+            objects: raw.objects,
             targets,
         })
     }
@@ -201,6 +203,69 @@ fn refuse(path: &Path, what: &str, reason: &str, hint: Option<String>) -> Config
         reason: reason.to_owned(),
         hint,
     }
+}
+
+/// Whether nodes and objects are as the profile wants them.
+fn shape_of(raw: &RawEnvironment) -> Result<(), String> {
+    let profile = raw.profile.name();
+    let has_nodes = matches!(raw.profile, Profile::NodeV2 | Profile::CllCluster);
+    if !has_nodes && !raw.nodes.is_empty() {
+        return Err(format!("profile {profile} has no nodes"));
+    }
+    let is_custom = raw.profile == Profile::Custom;
+    if is_custom == raw.objects.is_empty() {
+        return Err(if is_custom {
+            "profile custom needs objects".to_owned()
+        } else {
+            format!("profile {profile} has no objects of its own; use profile custom")
+        });
+    }
+    for (name, node) in &raw.nodes {
+        if !is_name(name) {
+            return Err(format!(
+                "node {name}: a name has lower-case letters, digits and '-' only"
+            ));
+        }
+        if let Some(other) = &node.failover_of
+            && (!raw.nodes.contains_key(other) || other == name)
+        {
+            return Err(format!("node {name}: failover_of names no other node"));
+        }
+    }
+    if raw.node.database.is_some() {
+        return Err("node has no database; write database: beside it".to_owned());
+    }
+    for object in &raw.objects {
+        let name = &object.name;
+        if object.keys.is_empty() == object.value.is_none() {
+            return Err(format!("object {name} needs either keys or a value"));
+        }
+        let kinds = ["directory", "kubernetes", "secretsmanager"];
+        if let Some(kind) = object
+            .only
+            .iter()
+            .find(|kind| !kinds.contains(&kind.as_str()))
+        {
+            return Err(format!("object {name}: {kind} is no kind of target"));
+        }
+        let mut values: Vec<&Value> = object.keys.values().chain(&object.value).collect();
+        while let Some(value) = values.pop() {
+            let Value::Made(made) = value else {
+                continue;
+            };
+            let words = made.words();
+            if words.len() != 1 {
+                return Err(format!(
+                    "object {name}: a value is one of key, literal, lines, dsn, json, file and from"
+                ));
+            }
+            if made.optional && made.key.is_none() {
+                return Err(format!("object {name}: optional stands beside key only"));
+            }
+            values.extend(made.below());
+        }
+    }
+    Ok(())
 }
 
 fn is_name(name: &str) -> bool {

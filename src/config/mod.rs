@@ -125,7 +125,7 @@ impl From<ConfigError> for Error {
                 this.detail("it has none")
             }
             ConfigError::UnknownEnvironment { name, known, .. } => {
-                let meant = yaml::nearest(&name, known.iter().map(String::as_str));
+                let meant = crate::error::nearest(&name, known.iter().map(String::as_str));
                 let this = this.detail(format!("known environments: {}", known.join(", ")));
                 match meant {
                     Some(meant) => this.hint(format!("did you mean --env {meant}?")),

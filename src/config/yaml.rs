@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::ConfigError;
+use crate::error::nearest;
 
 /// One text or a list of them.
 #[derive(Debug, Clone, Deserialize)]
@@ -71,10 +72,14 @@ fn malformed(path: &Path, error: &serde_saphyr::Error) -> ConfigError {
     let (reason, meant) = match error {
         serde_saphyr::Error::SerdeUnknownField {
             field, expected, ..
-        } => (
-            format!("unknown key {field}"),
-            nearest(field, expected.iter().copied()),
-        ),
+        } => {
+            let meant = nearest(field, expected.iter().copied());
+            let known = meant
+                .is_none()
+                .then(|| format!("; known: {}", expected.join(", ")));
+            let known = known.unwrap_or_default();
+            (format!("unknown key {field}{known}"), meant)
+        }
         serde_saphyr::Error::SerdeUnknownVariant {
             variant, expected, ..
         } => (
@@ -100,53 +105,4 @@ fn first_line(text: &str) -> String {
     let line = text.lines().next().unwrap_or_default();
     let end = line.rfind(" at line ").unwrap_or(line.len());
     line.get(..end).unwrap_or(line).to_owned()
-}
-
-/// The candidate that a mistyped word was probably meant to be.
-pub(super) fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<String> {
-    candidates
-        .map(|candidate| (distance(word, candidate), candidate))
-        .filter(|(distance, candidate)| *distance <= 1 + candidate.len() / 4)
-        .min()
-        .map(|(_, candidate)| candidate.to_owned())
-}
-
-/// Insertions, removals and replacements between two words.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, letter) in a.chars().enumerate() {
-        let mut next = vec![i + 1];
-        for (j, (other, window)) in b.iter().zip(row.windows(2)).enumerate() {
-            let (Some(diagonal), Some(above)) = (window.first(), window.get(1)) else {
-                continue;
-            };
-            let left = next.get(j).copied().unwrap_or(usize::MAX - 1);
-            let replaced = diagonal + usize::from(letter != *other);
-            next.push(replaced.min(above + 1).min(left + 1));
-        }
-        row = next;
-    }
-    row.last().copied().unwrap_or(0)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_distance_counts_single_changes() {
-        assert_eq!(distance("sealed", "sealed"), 0);
-        assert_eq!(distance("seald", "sealed"), 1);
-        assert_eq!(distance("kitten", "sitting"), 3);
-        assert_eq!(distance("", "abc"), 3);
-    }
-
-    #[test]
-    fn only_a_near_word_is_suggested() {
-        let known = || ["sealed", "clear", "targets"].into_iter();
-        assert_eq!(nearest("seald", known()), Some("sealed".to_owned()));
-        assert_eq!(nearest("target", known()), Some("targets".to_owned()));
-        assert_eq!(nearest("recipients", known()), None);
-    }
 }

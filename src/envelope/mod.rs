@@ -331,6 +331,11 @@ impl Draft {
         &self.document.tree
     }
 
+    /// The line of a place, from 1.
+    pub fn line(&self, site: Site) -> usize {
+        self.document.position(site).0
+    }
+
     /// The format that it is written in.
     pub fn format(&self) -> &'static dyn Format {
         self.format

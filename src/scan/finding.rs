@@ -29,6 +29,23 @@ pub struct Finding {
     pub(super) span: Range<usize>,
 }
 
+impl Finding {
+    /// A finding about a line.
+    pub fn at(rule: &'static str, severity: Severity, path: String, line: usize) -> Self {
+        Self {
+            rule,
+            path,
+            line,
+            column: 1,
+            severity,
+            message: String::new(),
+            hint: String::new(),
+            line_mark: String::new(),
+            span: 0..0,
+        }
+    }
+}
+
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -37,6 +54,8 @@ pub enum Severity {
     Error,
     /// It is told, and refuses nothing.
     Warning,
+    /// It is good to know.
+    Note,
 }
 
 /// Something that could not be checked; it is refused like a finding.
@@ -95,6 +114,7 @@ impl Severity {
         match self {
             Self::Error => "error",
             Self::Warning => "warning",
+            Self::Note => "note",
         }
     }
 }

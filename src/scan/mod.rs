@@ -62,6 +62,12 @@ pub trait Rule: Send + Sync {
     fn check(&self, subject: &Subject<'_>, found: &mut Vec<Finding>);
 }
 
+/// Id and summary of all that may be found: rules, and checks of sealed files.
+pub fn summaries() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let rules = RULES.iter().map(|rule| (rule.id(), rule.summary()));
+    rules.chain(checks::CHECKS.iter().map(|check| (check.id, check.summary)))
+}
+
 /// How a run judges.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Options<'k> {

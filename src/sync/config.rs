@@ -40,6 +40,8 @@ pub struct KubernetesConfig {
     pub field_manager: String,
     /// The workloads to restart; without a list those that use what is written.
     pub restart: Option<Vec<String>>,
+    /// Workloads that restart before all others, one after the other: those that stand in for them.
+    pub first: Vec<String>,
 }
 
 /// AWS Secrets Manager.
@@ -57,6 +59,8 @@ pub struct SecretsManagerConfig {
     pub kms_key: Option<String>,
     /// Regions that objects that are made are replicated to.
     pub replicas: Vec<String>,
+    /// Whose the objects are, where the profile has no closed set of names: a tag of what is made.
+    pub set: Option<String>,
 }
 
 impl TargetConfig {

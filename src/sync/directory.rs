@@ -76,6 +76,10 @@ impl Target for Directory {
         Box::pin(async move { Ok(names.iter().map(|name| self.look(name)).collect()) })
     }
 
+    fn ours(&self) -> Task<'_, Option<Vec<String>>, TargetError> {
+        Box::pin(async move { self.folders().map(Some) })
+    }
+
     fn check<'a>(&'a self, _step: &'a Step<'a>) -> Task<'a, (), TargetError> {
         Box::pin(async { Ok(()) })
     }
@@ -142,6 +146,25 @@ impl Directory {
             }
         }
         Ok(())
+    }
+
+    /// Everything in a folder of ours is ours.
+    fn folders(&self) -> Result<Vec<String>, TargetError> {
+        let root = &self.config.path;
+        let entries = match std::fs::read_dir(root) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(cannot("read", root, &error)),
+        };
+        let mut names = Vec::new();
+        for entry in entries {
+            let entry = entry.map_err(|error| cannot("read", root, &error))?;
+            let name = entry.file_name().into_string();
+            let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+            names.extend(name.ok().filter(|_| is_folder));
+        }
+        names.sort();
+        Ok(names)
     }
 
     fn look(&self, name: &str) -> Result<Option<Observed>, TargetError> {

@@ -40,7 +40,7 @@ pub struct Survey {
 /// Looks at all targets and judges all objects; writes nothing.
 pub async fn survey(
     assignments: Vec<Assignment>,
-    wallet: &Wallet,
+    wallets: &[Wallet],
     options: Options,
     settings: &Settings,
 ) -> Survey {
@@ -68,7 +68,7 @@ pub async fn survey(
     }
     if failures.is_empty() {
         failures = targets.iter().flat_map(Surveyed::refusals).collect();
-        failures.extend(wallet_refusal(&targets, &witnesses, wallet, &options));
+        failures.extend(wallet_refusals(&targets, &witnesses, wallets, &options));
     }
     if failures.is_empty() {
         let all = targets.iter_mut().map(|t| t.find_workloads(&options));
@@ -232,18 +232,23 @@ fn mistakes(targets: &[Surveyed], options: &Options) -> Vec<Failure> {
     failures
 }
 
-fn wallet_refusal(
+fn wallet_refusals(
     targets: &[Surveyed],
     witnesses: &[Surveyed],
-    wallet: &Wallet,
+    wallets: &[Wallet],
     options: &Options,
-) -> Option<Failure> {
+) -> Vec<Failure> {
     let all = targets.iter().chain(witnesses);
     let evidence: Vec<_> = all.flat_map(Surveyed::evidence).collect();
-    let is_delivered = targets.iter().any(Surveyed::delivers_wallet);
-    guard::judge(wallet, &evidence, is_delivered, options.replace_wallet)
-        .err()
-        .map(|error| Failure::of("", None, &error))
+    let judged = wallets.iter().filter_map(|wallet| {
+        let is_delivered = targets.iter().any(|one| one.delivers_wallet(&wallet.node));
+        guard::judge(wallet, &evidence, is_delivered, options.replace_wallet).err()
+    });
+    let mut failures: Vec<Failure> = judged.map(|error| Failure::of("", None, &error)).collect();
+    if !options.replace_wallet {
+        failures.extend(targets.iter().flat_map(Surveyed::orphans));
+    }
+    failures
 }
 
 #[cfg(test)]
@@ -257,10 +262,9 @@ mod tests {
 
     fn assignment(path: &Path, wallet: Option<&str>) -> Assignment {
         let mut projection = Projection::default();
-        projection.wallet.push(Place {
-            object: "api-secrets".to_owned(),
-            key: ".password".to_owned(),
-        });
+        projection
+            .wallet
+            .push(Place::whole("", "api-secrets", ".password"));
         let mut add = |name: &str, key: &str, value: &str| {
             let value = SecretBytes::copy_of(value.as_bytes());
             projection.objects.push(Desired {
@@ -287,6 +291,7 @@ mod tests {
     fn run(assignments: Vec<Assignment>, wallet: Option<&str>, options: &Options) -> Survey {
         let secret = |text: &str| SecretBytes::copy_of(text.as_bytes());
         let wallet = Wallet {
+            node: String::new(),
             desired: wallet.map(secret),
             previous: Previous::Absent,
         };
@@ -296,7 +301,7 @@ mod tests {
             .build()
             .unwrap();
         runtime.block_on(async {
-            let mut survey = survey(assignments, &wallet, options.clone(), &settings).await;
+            let mut survey = survey(assignments, &[wallet], options.clone(), &settings).await;
             survey.apply().await;
             survey
         })

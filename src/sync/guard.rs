@@ -5,13 +5,15 @@
 //! nothing that receives it is written.
 
 use super::observed::{Content, Observed};
-use super::{Fault, TargetError, json};
-use crate::chainlink::{Place, WHOLE};
+use super::{Fault, TargetError};
+use crate::chainlink::{Part, Place, WHOLE, json, keystore_of};
 use crate::secret::SecretBytes;
 
-/// What the guard knows about the password in the environment.
+/// What the guard knows about the password of one key ring.
 #[derive(Debug)]
 pub struct Wallet {
+    /// The node whose key ring it opens; empty if there is only one.
+    pub node: String,
     /// `wallet_password` as it shall be; `None` if the sealed files have none.
     pub desired: Option<SecretBytes>,
     /// `wallet_password` in the sealed files at HEAD.
@@ -31,6 +33,8 @@ pub enum Previous {
 
 /// One place where the password was looked for.
 pub(crate) struct Evidence<'a> {
+    /// The node whose password belongs there.
+    pub(crate) node: String,
     /// The place, for a message.
     pub(crate) place: String,
     /// What was found.
@@ -62,16 +66,31 @@ pub(crate) fn find<'a>(place: &Place, seen: Option<&'a Observed>) -> Found<'a> {
         Some(Content::Data(items)) => items
             .iter()
             .find(|item| item.key == place.key)
-            .map_or(Found::Absent, |item| Found::Value(&item.value)),
+            .map_or(Found::Absent, |item| part(&place.part, &item.value)),
         // It is guarded again when it is restored.
         Some(Content::Hidden(_)) => Found::Unreadable,
-        Some(Content::Text { value, .. }) if place.key == WHOLE => Found::Value(value),
+        Some(Content::Text { value, .. }) if place.key == WHOLE => part(&place.part, value),
         Some(Content::Text { value, .. }) => match json::read(value) {
             None => Found::Unreadable,
-            Some(mut fields) => fields
-                .remove(&place.key)
-                .map_or(Found::Absent, Found::Taken),
+            Some(mut fields) => match (fields.remove(&place.key), &place.part) {
+                (None, _) => Found::Absent,
+                (Some(field), Part::Whole) => Found::Taken(field),
+                (Some(_), _) => Found::Unreadable,
+            },
         },
+    }
+}
+
+/// The part of a value that is the password.
+fn part<'a>(part: &Part, value: &'a SecretBytes) -> Found<'a> {
+    match part {
+        Part::Whole => Found::Value(value),
+        Part::Toml => keystore_of(value).map_or(Found::Unreadable, Found::Taken),
+        Part::Json(field) => match json::read(value) {
+            None => Found::Unreadable,
+            Some(mut fields) => fields.remove(field).map_or(Found::Absent, Found::Taken),
+        },
+        Part::Within => Found::Unreadable,
     }
 }
 
@@ -91,10 +110,17 @@ pub(crate) fn judge(
         Previous::Unreadable(_) => Found::Unreadable,
     };
     let head = Evidence {
+        node: wallet.node.clone(),
         place: "the sealed file at HEAD".to_owned(),
         found: head,
     };
-    let all = || evidence.iter().chain([&head]);
+    let own = |item: &&Evidence<'_>| item.node == wallet.node;
+    let all = || evidence.iter().filter(own).chain([&head]);
+    let of = if wallet.node.is_empty() {
+        String::new()
+    } else {
+        format!(" of {}", wallet.node)
+    };
     let differing: Vec<&str> = all()
         .filter(|item| match (item.found.value(), &wallet.desired) {
             (Some(found), Some(desired)) => !found.ct_eq(desired),
@@ -105,9 +131,9 @@ pub(crate) fn judge(
     let places = differing.join(", ");
     if !differing.is_empty() {
         let reason = if wallet.desired.is_some() {
-            format!("wallet_password differs from {places}")
+            format!("wallet_password{of} differs from {places}")
         } else {
-            format!("wallet_password is gone from the sealed file, but is in {places}")
+            format!("wallet_password{of} is gone from the sealed file, but is in {places}")
         };
         return Err(TargetError::new(
             Fault::Refused,
@@ -127,7 +153,7 @@ pub(crate) fn judge(
         return Err(TargetError::new(
             Fault::Refused,
             format!(
-                "no target and no commit tells which wallet_password is in use{why}, so nothing \
+                "no target and no commit tells which wallet_password{of} is in use{why}, so nothing \
                  that receives it is written"
             ),
         )
@@ -146,10 +172,12 @@ mod tests {
 
     fn judged(desired: Option<&str>, previous: Previous, found: Found<'_>) -> Option<String> {
         let wallet = Wallet {
+            node: String::new(),
             desired: desired.map(secret),
             previous,
         };
         let evidence = [Evidence {
+            node: String::new(),
             place: "kubernetes dev/default api-secrets".to_owned(),
             found,
         }];

@@ -2,8 +2,8 @@
 //! that no server ever sees an object that it would refuse and quote. And how much of a run an
 //! operator lets happen.
 
-use super::{Fault, TargetError};
-use crate::chainlink::{Desired, Form};
+use super::{Fault, TargetConfig, TargetError};
+use crate::chainlink::{Desired, Form, json};
 
 /// How much may happen in a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,6 +85,24 @@ impl std::str::FromStr for ChangeLimit {
     }
 }
 
+/// Judges an object by the rules of its kind of target, without asking anybody.
+pub fn admit(config: &TargetConfig, desired: &Desired) -> Result<(), TargetError> {
+    match config {
+        TargetConfig::Directory(_) | TargetConfig::Kubernetes(_) => admit_data(desired),
+        TargetConfig::SecretsManager(_) => {
+            let fields = desired.entries.iter();
+            let size = match desired.form {
+                Form::Json => {
+                    let fields = fields.map(|entry| (entry.key.as_str(), &entry.value));
+                    json::write(fields).map_or(0, |text| text.len())
+                }
+                _ => fields.map(|entry| entry.value.len()).sum(),
+            };
+            admit_text(&desired.name, size)
+        }
+    }
+}
+
 /// Kubernetes: the sum of the values of a secret.
 const DATA_BYTES: usize = 1024 * 1024;
 /// Kubernetes: object names and data keys.
@@ -149,14 +167,11 @@ fn is_data_key(key: &str) -> bool {
 }
 
 /// Secrets Manager: bytes of one value.
-#[cfg(feature = "aws")]
 const TEXT_BYTES: usize = 65_536;
 /// Secrets Manager: characters of a name.
-#[cfg(feature = "aws")]
 const TEXT_NAME: usize = 512;
 
 /// Judges an object with one text by the rules of Secrets Manager; `size` is that of the text.
-#[cfg(feature = "aws")]
 pub(crate) fn admit_text(name: &str, size: usize) -> Result<(), TargetError> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || "/_+=.@-".contains(c);
     if name.is_empty() || name.len() > TEXT_NAME || !name.chars().all(allowed) {
@@ -252,7 +267,6 @@ mod tests {
         assert!(data("a", "k", DATA_BYTES + 1).is_err());
     }
 
-    #[cfg(feature = "aws")]
     #[test]
     fn names_and_sizes_of_texts_are_those_of_secrets_manager() {
         for name in ["chainlink-dev-psql-url", "a/b_c+d=e.f@g-h", "x-12345"] {

@@ -10,7 +10,6 @@ mod config;
 pub mod directory;
 mod engine;
 mod guard;
-mod json;
 #[cfg(feature = "kubernetes")]
 mod kubernetes;
 mod limits;
@@ -30,7 +29,7 @@ mod verdict;
 pub use config::{DirectoryConfig, KubernetesConfig, SecretsManagerConfig, TargetConfig};
 pub use engine::{Assignment, Survey, collisions, survey};
 pub use guard::{Previous, Wallet};
-pub use limits::{ChangeLimit, Limits};
+pub use limits::{ChangeLimit, Limits, admit};
 pub use observed::{Blocked, Content, Item, Observed, Writer};
 pub use options::{Options, Restarting};
 pub use password::{Password, PasswordSource, password};
@@ -39,7 +38,7 @@ pub use report::{
     Failure, KeyReport, Mode, ObjectReport, Phase, Report, RestartReport, SCHEMA, SkippedReport,
     SourceFile, Summary, TargetReport,
 };
-pub use restart::{Rollout, Workload, Workloads};
+pub use restart::{Rollout, Workload, Workloads, workloads};
 pub use verdict::{Allowed, Changes, Judgement, Verdict, leftover, verdict};
 
 pub use crate::chainlink::{Desired, Entry, Form, Place};
@@ -62,6 +61,11 @@ pub trait Target: fmt::Debug + Send + Sync {
         &'a self,
         names: &'a [String],
     ) -> Task<'a, Vec<Result<Option<Observed>, TargetError>>, TargetError>;
+    /// The names of the objects that are ours, where the target can tell without reading values;
+    /// `None` if the caller may not list them.
+    fn ours(&self) -> Task<'_, Option<Vec<String>>, TargetError> {
+        Box::pin(async { Ok(Some(Vec::new())) })
+    }
     /// What the caller may not do of all that is planned, asked in as few requests as possible.
     fn permit<'a>(&'a self, _steps: &'a [Step<'a>]) -> Task<'a, (), TargetError> {
         Box::pin(async { Ok(()) })

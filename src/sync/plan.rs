@@ -4,7 +4,7 @@ use super::observed::{Content, Observed};
 use super::report::{KeyReport, ObjectReport, Phase};
 use super::verdict::{Allowed, Changes, Judgement, Verdict, verdict};
 use super::{Fault, Step, Target, TargetError};
-use crate::chainlink::{Desired, Form, Place};
+use crate::chainlink::{Desired, Form, Place, json, keystore_of};
 
 /// Seconds since 1970 as a time that people read.
 fn time(seconds: i64) -> Option<String> {
@@ -94,6 +94,29 @@ impl Plan {
         let is_of = |place: &&Place| place.object == self.desired.name;
         let mut places = places.iter().filter(is_of);
         places.any(|place| self.desired.entry(&place.key).is_some())
+    }
+
+    /// Whether something goes that looks like a keystore password.
+    pub(super) fn loses_wallet(&self) -> bool {
+        let Some(seen) = &self.seen else {
+            return false;
+        };
+        let goes = |key: &str| match self.judged.verdict {
+            Verdict::Remove => true,
+            _ => self.judged.changes.removed.iter().any(|gone| gone == key),
+        };
+        match &seen.content {
+            Content::Data(items) => items.iter().any(|item| {
+                let is_toml = item.key.rsplit('.').next() == Some("toml")
+                    && keystore_of(&item.value).is_some();
+                (item.key == ".password" || is_toml) && goes(&item.key)
+            }),
+            Content::Text { value, .. } => {
+                let fields = json::read(value).unwrap_or_default();
+                fields.contains_key("wallet_password") && goes("wallet_password")
+            }
+            Content::Hidden(_) => false,
+        }
     }
 
     pub(super) fn step(&self) -> Step<'_> {

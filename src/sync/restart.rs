@@ -11,8 +11,9 @@ use tokio::time::Instant;
 use super::options::Options;
 use super::plan::Plan;
 use super::report::RestartReport;
-use super::{Fault, Target, TargetConfig, TargetError};
+use super::{Fault, Target, TargetConfig, TargetError, connect};
 use crate::keys::Task;
+use crate::settings::Settings;
 
 /// Something that runs and uses objects.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -23,6 +24,20 @@ pub struct Workload {
     pub uses: Vec<String>,
     /// What it was started with, as we wrote it.
     pub revision: Option<String>,
+    /// The names of variables that its pods set; never their values.
+    pub sets: Vec<String>,
+}
+
+/// All workloads of a target that the caller may list; none of a target where nothing runs.
+pub async fn workloads(
+    config: &TargetConfig,
+    settings: &Settings,
+) -> Result<Vec<Workload>, TargetError> {
+    let target = connect(config, settings).await?;
+    match target.workloads() {
+        Some(workloads) => Ok(workloads.find(&[]).await?.0),
+        None => Ok(Vec::new()),
+    }
 }
 
 /// How far a new start came.
@@ -61,6 +76,8 @@ struct Restart {
     /// The objects that it is for.
     because: Vec<String>,
     state: State,
+    /// Whether the others wait for it, where somebody waits.
+    is_first: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,9 +129,21 @@ impl Restarts {
                 workload,
                 because,
                 state: State::Pending,
+                is_first: false,
             })
         });
-        let restarts = Self(restarts.collect());
+        let mut restarts: Vec<Restart> = restarts.collect();
+        restarts.sort_by_key(|one| {
+            let first = config.first.iter();
+            first
+                .clone()
+                .position(|id| *id == one.workload.id)
+                .unwrap_or(first.len())
+        });
+        for restart in &mut restarts {
+            restart.is_first = config.first.contains(&restart.workload.id);
+        }
+        let restarts = Self(restarts);
         let has_writes = plans.iter().any(Plan::is_write);
         let note = (has_writes && !unlisted.is_empty()).then(|| {
             format!(
@@ -160,6 +189,18 @@ impl Restarts {
                 Err(error) => {
                     restart.state = State::Failed;
                     failures.push((restart.workload.id.clone(), error));
+                }
+            }
+            if let Some(wait) = options.restarting.wait.filter(|_| restart.is_first) {
+                let until = Instant::now() + wait;
+                match follow(workloads, &restart.workload.id, until).await {
+                    Ok(()) => restart.state = State::Complete,
+                    Err(error) => {
+                        restart.state = State::Failed;
+                        failures.push((restart.workload.id.clone(), error));
+                        // What it stands in for keeps running with what it has.
+                        break;
+                    }
                 }
             }
         }
@@ -307,6 +348,7 @@ mod tests {
             workload: Workload::default(),
             because: Vec::new(),
             state: State::Pending,
+            is_first: false,
         }]);
         assert!(restarts.is_pending() && !restarts.has_begun());
         restarts.0[0].state = State::Restarted;

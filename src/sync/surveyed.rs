@@ -1,5 +1,7 @@
 //! One target in a run: what it was found to hold, what has to happen there, how far it came.
 
+use std::collections::HashSet;
+
 use super::engine::Assignment;
 use super::guard::{self, Evidence, Found};
 use super::observed::Observed;
@@ -10,7 +12,7 @@ use super::report::{Failure, Phase, SkippedReport, TargetReport};
 use super::restart::Restarts;
 use super::verdict::{Verdict, leftover};
 use super::{Fault, Identity, Step, Target, TargetConfig, TargetError, connect};
-use crate::chainlink::{Place, Projection};
+use crate::chainlink::{Place, Possible, Projection};
 use crate::settings::Settings;
 
 /// One target, looked at.
@@ -29,6 +31,8 @@ pub(super) struct Surveyed {
     beside: Vec<(Place, Option<Observed>)>,
     /// Those of them that could not be read.
     hidden: Vec<Place>,
+    /// What the operator should know, and nothing depends on.
+    note: Option<&'static str>,
 }
 
 impl Surveyed {
@@ -44,6 +48,7 @@ impl Surveyed {
             restarts: Restarts::default(),
             beside: Vec::new(),
             hidden: Vec::new(),
+            note: None,
         }
     }
 
@@ -51,7 +56,7 @@ impl Surveyed {
     pub(super) fn witness(mut assignment: Assignment) -> Self {
         assignment.projection.objects.clear();
         assignment.projection.skipped.clear();
-        assignment.projection.possible.clear();
+        assignment.projection.possible = Possible::default();
         Self::new(assignment)
     }
 
@@ -65,7 +70,9 @@ impl Surveyed {
         } = &mut self.projection;
         objects.retain(|object| options.selects(&object.name));
         skipped.retain(|skip| options.selects(&skip.object));
-        possible.retain(|name| options.selects(name));
+        if let Possible::Names(names) = possible {
+            names.retain(|name| options.selects(name));
+        }
     }
 
     /// Reads the places of the wallet password only. What cannot be read tells nothing and stops
@@ -135,15 +142,31 @@ impl Surveyed {
     pub(super) async fn observe(&mut self, options: &Options) -> Vec<Failure> {
         let mut names: Vec<String> = self.names().map(str::to_owned).collect();
         let wanted = names.len();
-        let places = self.projection.wallet.iter().map(|place| &place.object);
-        for name in places.chain(&self.projection.possible) {
-            if !names.contains(name) {
-                names.push(name.clone());
-            }
-        }
         let Some(target) = &self.target else {
             return Vec::new();
         };
+        let possible = match &self.projection.possible {
+            Possible::Names(names) => names.clone(),
+            Possible::Ours => match target.ours().await {
+                Ok(Some(mut ours)) => {
+                    ours.retain(|name| options.selects(name));
+                    ours
+                }
+                Ok(None) => {
+                    self.note =
+                        Some("may not be listed, so what is no longer desired is not found");
+                    Vec::new()
+                }
+                Err(error) => return vec![self.failure(None, &error)],
+            },
+        };
+        let places = self.projection.wallet.iter().map(|place| &place.object);
+        let mut known: HashSet<String> = names.iter().cloned().collect();
+        for name in places.chain(&possible) {
+            if known.insert(name.clone()) {
+                names.push(name.clone());
+            }
+        }
         let mut answers = match target.observe(&names).await {
             Ok(answers) if answers.len() == names.len() => answers,
             Ok(_) => {
@@ -167,7 +190,7 @@ impl Surveyed {
         for (name, answer) in beside {
             let places = self.projection.wallet.iter();
             let place = places.clone().find(|place| place.object == name).cloned();
-            let is_possible = self.projection.possible.contains(&name);
+            let is_possible = possible.contains(&name);
             match (place, answer) {
                 // Nothing is to be written there, so it only tells nothing.
                 (place, Err(_)) => self.hidden.extend(place),
@@ -198,8 +221,9 @@ impl Surveyed {
         match Restarts::find(target, &self.config, &self.plans, options).await {
             Ok((restarts, note)) => {
                 self.restarts = restarts;
-                let note = note.map(|note| format!("{}: {note}", self.label));
-                (Vec::new(), note.into_iter().collect())
+                let notes = note.into_iter().chain(self.note.map(str::to_owned));
+                let notes = notes.map(|note| format!("{}: {note}", self.label));
+                (Vec::new(), notes.collect())
             }
             Err(error) => (vec![self.failure(None, &error)], Vec::new()),
         }
@@ -236,6 +260,7 @@ impl Surveyed {
                 guard::find(place, self.seen(place))
             };
             Evidence {
+                node: place.node.clone(),
                 place: format!("{} {}", self.label, place.object),
                 found,
             }
@@ -243,11 +268,35 @@ impl Surveyed {
         evidence.collect()
     }
 
-    /// Whether the wallet password is to be here; what is restored first is guarded then.
-    pub(super) fn delivers_wallet(&self) -> bool {
+    /// Objects that would go and hold a keystore password of a node that is no longer there.
+    pub(super) fn orphans(&self) -> Vec<Failure> {
+        let plans = self.plans.iter().filter(|plan| {
+            let is_place = |place: &Place| place.object == plan.desired.name;
+            !self.projection.wallet.iter().any(is_place) && plan.loses_wallet()
+        });
+        let failures = plans.map(|plan| {
+            let error = TargetError::new(
+                Fault::Refused,
+                "holds a wallet_password that no sealed file has; the node's key ring would no \
+                 longer open",
+            )
+            .hint("keep a copy of it; then add --replace-wallet-password");
+            self.failure(Some(&plan.desired.name), &error)
+        });
+        failures.collect()
+    }
+
+    /// Whether the wallet password of a node is to be here; what is restored first is guarded then.
+    pub(super) fn delivers_wallet(&self, node: &str) -> bool {
+        let own = self
+            .projection
+            .wallet
+            .iter()
+            .filter(|place| place.node == node);
+        let own: Vec<Place> = own.cloned().collect();
         let is_restored = |plan: &&Plan| plan.judged.verdict == Verdict::Restore;
         let mut plans = self.plans.iter().filter(|plan| !is_restored(plan));
-        plans.any(|plan| plan.holds(&self.projection.wallet))
+        plans.any(|plan| plan.holds(&own))
     }
 
     /// Asks the target about each write, without writing.

@@ -4,10 +4,9 @@
 //! Ownership is judged by data key: what another writer made last is in sync if the bytes are
 //! equal, and refused if not. Keys that are not desired stay, unless ours are to be pruned.
 
-use super::json;
 use super::observed::{Blocked, Content, Item, Observed, Writer};
 use super::{Fault, TargetError};
-use crate::chainlink::{Desired, Form, is_field};
+use crate::chainlink::{Desired, Form, could_be_field, json};
 use crate::secret::SecretBytes;
 
 /// What the operator allows to happen to an object.
@@ -222,7 +221,7 @@ impl Comparison {
         // have put there goes.
         let becomes_ours = writer.is_us || (allowed.adopt && !self.contested.is_empty());
         for key in fields.keys().filter(|key| desired.entry(key).is_none()) {
-            let list = if becomes_ours && allowed.prune && is_field(key) {
+            let list = if becomes_ours && allowed.prune && could_be_field(key) {
                 &mut self.changes.removed
             } else if writer.is_us {
                 &mut self.changes.kept

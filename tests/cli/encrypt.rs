@@ -406,7 +406,6 @@ fn a_file_that_is_not_filled_in_yet_is_sealed_with_a_note() {
          note: nothing in it has a value yet; empty ones stay as they are\n",
     );
     scene.run("sync --env dev -y").fails(4).stderr_has(
-        "  wallet_password in secrets/dev/encrypted-secrets.yaml is empty; give it a value, or \
-         remove the key\n",
+        "encrypted-secrets.yaml:6: V043 wallet_password is empty; give it a value, or remove the key\n",
     );
 }

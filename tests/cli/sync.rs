@@ -81,7 +81,7 @@ fn another_wallet_password_is_refused_with_the_way_out() {
     scene.git("commit --quiet -m sealed").succeeds();
     let path = "[\"wallet_password\"]";
     scene
-        .cmd(["set", SEALED, path, "\"another\""])
+        .cmd(["set", SEALED, path, "\"another-long-passphrase\""])
         .run()
         .succeeds();
     scene

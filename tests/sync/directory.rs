@@ -178,7 +178,7 @@ fn a_value_that_is_no_string_is_refused_with_the_quoted_form() {
     let sealed = world.scene.sops(&line).succeeds();
     world.scene.write("sealed.yaml", &sealed.stdout);
     world.sync("-y").fails(4).stderr_has(
-        "tiingo_api_key in sealed.yaml is no string but an integer; quote it: tiingo_api_key: '…'",
+        "V004 tiingo_api_key is no string but an integer; quote it: tiingo_api_key: '…'",
     );
 }
 

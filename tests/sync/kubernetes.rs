@@ -483,6 +483,7 @@ fn a_write_on_the_basis_of_an_old_version_is_a_conflict() {
         expect_server: None,
         field_manager: "clsecrets-chainlink-dev".to_owned(),
         restart: None,
+        first: Vec::new(),
     });
     let desired = Desired {
         name: "tiingo".to_owned(),

@@ -68,6 +68,7 @@ fn settings(kubeconfig: &std::path::Path) -> Settings {
 /// Looks and applies; how long each took.
 fn run(assignments: Vec<Assignment>, settings: &Settings) -> (Survey, Duration, Duration) {
     let wallet = Wallet {
+        node: String::new(),
         desired: None,
         previous: Previous::Absent,
     };
@@ -75,7 +76,7 @@ fn run(assignments: Vec<Assignment>, settings: &Settings) -> (Survey, Duration, 
     let runtime = { runtime }.enable_all().build().unwrap();
     runtime.block_on(async {
         let begin = Instant::now();
-        let mut survey = sync::survey(assignments, &wallet, Options::default(), settings).await;
+        let mut survey = sync::survey(assignments, &[wallet], Options::default(), settings).await;
         let looked = begin.elapsed();
         assert!(survey.failures().is_empty(), "{:?}", survey.failures());
         let begin = Instant::now();

@@ -71,7 +71,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
             report::text(&report) + &standing::text(&standings)
         }
         Format::Text => report::text(&report),
-        Format::Sarif => report::sarif(&report),
+        Format::Sarif => report::sarif(&report, scan::summaries()),
         Format::Json => {
             let mut value = report::value(&report);
             if let Some(map) = value.as_object_mut() {

@@ -88,6 +88,43 @@ pub(crate) fn before(paths: &[PathBuf]) -> Option<String> {
     )?)
 }
 
+/// What Git does with a clear file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Known {
+    /// It has it.
+    Tracked,
+    /// It passes it by.
+    Ignored,
+    /// It would take it.
+    Free,
+    /// There is no repository.
+    Unknown,
+}
+
+/// What Git does with a clear file.
+pub(crate) fn of_clear(path: &Path) -> Known {
+    let (Some(directory), Some(path)) = (path.parent(), path.to_str()) else {
+        return Known::Unknown;
+    };
+    if git(directory, &["rev-parse", "--git-dir"]).is_none() {
+        return Known::Unknown;
+    }
+    let tracked = [
+        "--literal-pathspecs",
+        "ls-files",
+        "--error-unmatch",
+        "--",
+        path,
+    ];
+    if git(directory, &tracked).is_some() {
+        return Known::Tracked;
+    }
+    if git(directory, &["check-ignore", "--quiet", "--", path]).is_some() {
+        return Known::Ignored;
+    }
+    Known::Free
+}
+
 fn git(directory: &Path, words: &[&str]) -> Option<Vec<u8>> {
     let mut command = Command::new("git");
     for name in ELSEWHERE {

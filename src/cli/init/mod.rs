@@ -39,7 +39,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "RECIPIENT", value_delimiter = ',')]
     age: Vec<String>,
     /// What the environment delivers
-    #[arg(long, default_value = "trackit", value_parser = ["trackit"])]
+    #[arg(long, default_value = "trackit", value_parser = ["trackit", "node-v2"])]
     profile: String,
     /// Install the hook, and fail outside of a git repository
     #[arg(long, conflicts_with = "no_hook")]
@@ -68,7 +68,7 @@ pub(crate) fn run(arguments: &Args, context: &Context) -> Outcome {
     write_environments(&found, &arguments.profile, &told)?;
     ignore(&found, &told)?;
     for environment in &found {
-        write_template(environment, &told)?;
+        write_template(environment, &arguments.profile, &told)?;
     }
     install_hook(arguments, &told)?;
     told.next_steps(&found)?;
@@ -294,7 +294,7 @@ fn ignore(found: &[Environment], told: &Told<'_>) -> Result<(), Error> {
 }
 
 /// The clear file to fill in, where there is nothing yet.
-fn write_template(environment: &Environment, told: &Told<'_>) -> Result<(), Error> {
+fn write_template(environment: &Environment, profile: &str, told: &Told<'_>) -> Result<(), Error> {
     if told.top.join(&environment.clear).symlink_metadata().is_ok() {
         return told.line(&format!("kept     {}", environment.clear));
     }
@@ -306,7 +306,7 @@ fn write_template(environment: &Environment, told: &Told<'_>) -> Result<(), Erro
     {
         return told.line(&format!("kept     {}", environment.sealed));
     }
-    let text = texts::template(environment);
+    let text = texts::template(environment, profile);
     let what = "the credentials, to be filled in";
     told.create(&environment.clear, &text, Privacy::Private, what)
 }

@@ -97,6 +97,9 @@ pub(super) fn environment(environment: &Environment, profile: &str) -> String {
         sealed,
         clear,
     } = environment;
+    if profile == "node-v2" {
+        return nodes(environment);
+    }
     format!(
         r#"  {name}:
     profile: {profile}
@@ -108,6 +111,34 @@ pub(super) fn environment(environment: &Environment, profile: &str) -> String {
       - {{ kind: directory, path: out/{name} }}
       # - {{ kind: kubernetes, context: chainlink-{name}, namespace: default, restart: [statefulset/chainlink] }}
       # - {{ kind: secretsmanager, region: us-east-2, expect_account: "111122223333", prefix: chainlink-{name}- }}
+"#
+    )
+}
+
+/// One environment with several nodes.
+fn nodes(environment: &Environment) -> String {
+    let Environment {
+        name,
+        sealed,
+        clear,
+    } = environment;
+    format!(
+        r#"  {name}:
+    profile: node-v2
+    sealed: {sealed}
+    clear: {clear}   # kept out of Git, refused by the hook
+    node: {{ version: "2.26", user_email: ops@example.com }}   # holds for all nodes
+    database: {{ host: db.{name}.example.net, sslmode: verify-full }}   # holds for all nodes
+    nodes:
+      node-a: {{ database: {{ user: cl_a, name: cl_a }}, workload: statefulset/node-a }}
+      # node-b: {{ user_email: b@example.com, database: {{ user: cl_b, name: cl_b }}, workload: statefulset/node-b }}
+      # a node that stands in for another, on the same database:
+      # node-c: {{ failover_of: node-a, database: {{ user: cl_a, name: cl_a }}, workload: statefulset/node-c }}
+    # adapters: [tiingo]   # only these; without it all that the sealed file has
+    targets:
+      - {{ kind: directory, path: out/{name} }}
+      # - {{ kind: kubernetes, context: chainlink-{name}, namespace: chainlink, expect_server: "https://…" }}
+      # - {{ kind: secretsmanager, region: us-east-2, expect_account: "111122223333", prefix: chainlink/{name}/ }}
 "#
     )
 }
@@ -124,7 +155,10 @@ pub(super) fn ignored(found: &[Environment]) -> Vec<String> {
 }
 
 /// The clear file to fill in.
-pub(super) fn template(environment: &Environment) -> String {
+pub(super) fn template(environment: &Environment, profile: &str) -> String {
+    if profile == "node-v2" {
+        return template_of_nodes(environment);
+    }
     format!(
         "# Cleartext: Git ignores this file and the hook refuses it. Fill it in, then\n\
          #   clsecrets encrypt --env {}\n\
@@ -136,6 +170,38 @@ pub(super) fn template(environment: &Environment) -> String {
          tiingo_api_key: \"\"\n\
          database_password: \"\"\n",
         environment.name
+    )
+}
+
+/// The same for several nodes; it is sealed as it stands, and `gen` fills in what is random.
+fn template_of_nodes(environment: &Environment) -> String {
+    let name = &environment.name;
+    format!(
+        r#"# Cleartext: Git ignores this file and the hook refuses it. Fill it in, then
+#   clsecrets encrypt --env {name}
+# A password that nobody has to know: clsecrets gen nodes.node-a.wallet_password --env {name}
+# Every value is a string: keep the quotes. What stands at the top holds for every node that does
+# not say otherwise. All keys: docs/nodes.md, docs/clear-secrets.schema.json
+nodes:
+  node-a:
+    # user_password: ""       # of the API user, 16 to 50 bytes
+    # wallet_password: ""     # opens the key ring; lost with it are the keys
+    # vrf_password: ""
+    # database: {{ password: "" }}
+    # prometheus_auth_token: ""
+    # mercury:
+    #   streams-prod: {{ url: "https://…", username: "", password: "" }}
+    # rpc:                    # chain id, then the Name of [[EVM.Nodes]] in config.toml
+    #   "1":
+    #     primary: {{ ws_url: "wss://…", http_url: "https://…" }}
+    # keys:                   # imported when the node starts; each with a password of its own
+    #   evm: [ {{ chain_id: "1", json: '{{"address":…}}', password: "" }} ]
+    # backup:                 # kept here, never delivered
+    #   ocr2: {{ json: '{{"keyType":"OCR2",…}}', password: "" }}
+adapters:                     # the exact names of each adapter's variables
+  # tiingo: {{ API_KEY: "" }}
+  # cfbenchmarks: {{ API_USERNAME: "", API_PASSWORD: "" }}
+"#
     )
 }
 
@@ -250,7 +316,7 @@ mod tests {
 
     #[test]
     fn the_template_says_nothing_that_is_a_secret() {
-        let text = template(&dev());
+        let text = template(&dev(), "trackit");
         let values = text.lines().filter(|line| !line.starts_with('#'));
         assert!(values.into_iter().all(|line| line.ends_with(": \"\"")));
     }

@@ -111,7 +111,7 @@ pub(crate) fn find(
             found.sources = sources(&loaded);
             found.state = "refused";
             let sources = loaded.sources();
-            Ok((sources, loaded.deliver(only)?))
+            Ok((sources, loaded.deliver(only, &[])?))
         });
         match delivery {
             Ok((sources, delivery)) => waiting.push((environments.len(), sources, delivery)),
@@ -127,11 +127,11 @@ pub(crate) fn find(
         .map(|(at, sources, delivery)| async move {
             let Delivery {
                 assignments,
-                wallet,
+                wallets,
                 ..
             } = delivery;
             let options = Options::default();
-            let survey = survey(assignments, &wallet, options, &context.settings).await;
+            let survey = survey(assignments, &wallets, options, &context.settings).await;
             (at, survey.report("", Mode::Check, sources))
         });
     for (at, report) in block_on(join_all(looks))? {
@@ -197,18 +197,18 @@ fn object(report: &ObjectReport) -> Object {
 }
 
 fn sources(loaded: &Loaded) -> Vec<Source> {
-    let files = loaded.files.iter().map(|file| {
-        let metadata = file.opened.metadata();
+    let files = loaded.files.iter().filter_map(|file| {
+        let metadata = file.content.metadata()?;
         let recipients: Vec<_> = metadata.key_groups.recipients().collect();
         let since = recipients.iter();
         let since = since.filter_map(|recipient| recipient.fields.text("created_at"));
-        Source {
+        Some(Source {
             file: file.source.file.clone(),
             sha256: file.source.sha256.clone(),
             sealed: metadata.last_modified.clone(),
             data_key_since: since.min().map(str::to_owned),
             recipients: recipients.into_iter().map(label).collect(),
-        }
+        })
     });
     files.collect()
 }

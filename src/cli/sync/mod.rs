@@ -198,6 +198,9 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
     for (run, report) in found.runs.iter().zip(&done) {
         journal.end(report, run.commit.as_deref())?;
     }
+    for note in done.iter().flat_map(plan::api_users) {
+        context.ui.note(&format!("next: {note}"));
+    }
     let lines: Vec<String> = done.iter().flat_map(plan::after).collect();
     if journal.is_on_stdout() {
         for line in lines {
@@ -235,7 +238,7 @@ fn look(names: &[String], allowances: &Allowances, context: &Context) -> Result<
             commit: one.commit.clone(),
             is_protected: one.is_protected,
         });
-        let delivery = one.deliver(allowances.target.as_deref())?;
+        let delivery = one.deliver(allowances.target.as_deref(), &allowances.skip_validate)?;
         for note in &delivery.notes {
             context.ui.note(&format!("note: {note}"));
         }
@@ -244,10 +247,10 @@ fn look(names: &[String], allowances: &Allowances, context: &Context) -> Result<
     let surveying = deliveries.into_iter().map(|delivery| async {
         let Delivery {
             assignments,
-            wallet,
+            wallets,
             ..
         } = delivery;
-        survey(assignments, &wallet, options.clone(), &context.settings).await
+        survey(assignments, &wallets, options.clone(), &context.settings).await
     });
     let working = context.ui.working(|| "looking at the targets".to_owned());
     let mut surveys = block_on(join_all(surveying))?;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args as Arguments;
+use clsecrets::chainlink::rules;
 use clsecrets::sync::{ChangeLimit, Limits, Options, Restarting};
 use clsecrets::{Code, Error};
 use serde::{Deserialize, Serialize};
@@ -48,6 +49,9 @@ pub(crate) struct Allowances {
     /// Refuse to change more objects than this, or than this part of them (50%).
     #[arg(long, value_name = "N|N%")]
     pub(crate) max_changes: Option<String>,
+    /// Deliver although this rule of `validate` refuses it; may be given several times.
+    #[arg(long, value_name = "V###", value_parser = rule)]
+    pub(crate) skip_validate: Vec<String>,
     /// Restart nothing.
     #[arg(long)]
     pub(crate) no_restart: bool,
@@ -102,6 +106,17 @@ impl Allowances {
             progress: Arc::default(),
         })
     }
+}
+
+/// The id of a rule that can be skipped.
+fn rule(text: &str) -> Result<String, String> {
+    if rules::NEEDED.contains(&text) {
+        return Err("without it nothing could be delivered".to_owned());
+    }
+    if rules::RULES.iter().any(|rule| rule.id == text) {
+        return Ok(text.to_owned());
+    }
+    Err("no rule is called so; clsecrets validate --rules lists them".to_owned())
 }
 
 /// `90s`, `5m`, `1h`, or a number of seconds.

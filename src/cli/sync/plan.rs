@@ -27,6 +27,27 @@ pub(crate) fn after(report: &Report) -> Vec<String> {
     report.targets.iter().map(outcome).collect()
 }
 
+/// What a node needs besides, where the file of its API user has changed: it reads that file only as
+/// long as it has no user.
+pub(crate) fn api_users(report: &Report) -> Vec<String> {
+    let is_changed = |object: &&ObjectReport| {
+        let mut keys = object.keys.iter();
+        object.phase == Phase::Verified
+            && object.op != "create"
+            && keys.any(|key| key.name == ".api" && key.op == "changed")
+    };
+    let changed = objects(report).filter(is_changed);
+    changed
+        .map(|object| {
+            format!(
+                "{}: the node's database keeps the API user as it is; log in with the old password and run: \
+                 chainlink admin chpass",
+                object.name
+            )
+        })
+        .collect()
+}
+
 /// What has no source, one line for each.
 pub(crate) fn skipped(report: &Report) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();

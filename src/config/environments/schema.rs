@@ -1,9 +1,12 @@
 //! The words of `clsecrets.yaml`.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use crate::config::search::normal;
 use crate::config::yaml::OneOrMany;
@@ -30,11 +33,11 @@ pub(super) struct RawEnvironment {
     pub(super) database: Option<Database>,
     pub(super) adapters: Option<Vec<String>>,
     #[serde(default)]
-    pub(super) nodes: BTreeMap<String, serde_json::Value>,
+    pub(super) nodes: BTreeMap<String, Node>,
     #[serde(default)]
     pub(super) targets: Vec<Target>,
     #[serde(default)]
-    pub(super) objects: Vec<serde_json::Value>,
+    pub(super) objects: Vec<Object>,
 }
 
 /// What the secrets of an environment are made into.
@@ -59,6 +62,15 @@ pub struct Node {
     pub version: Option<String>,
     /// The user that logs in to it.
     pub user_email: Option<String>,
+    /// Its database, where several nodes have their own; what is not given is that of the
+    /// environment.
+    pub database: Option<Database>,
+    /// What runs it: `statefulset/chainlink`.
+    pub workload: Option<String>,
+    /// The node whose database it shares, to stand in for it.
+    pub failover_of: Option<String>,
+    /// Whether its key ring may be older than the rule that a keystore password has 16 bytes.
+    pub allow_legacy_keystore: bool,
 }
 
 /// Where a database is.
@@ -75,6 +87,8 @@ pub struct Database {
     pub name: Option<String>,
     /// How the connection is protected, in the words of `libpq`.
     pub sslmode: Option<String>,
+    /// The host of a replica that the node makes its backups of.
+    pub backup_host: Option<String>,
     /// Where the password comes from, if not from the sealed file.
     pub password_from: Option<PasswordFrom>,
 }
@@ -91,6 +105,73 @@ pub struct PasswordFrom {
     pub region: Option<String>,
     /// The profile of the AWS configuration; without one that of the same target.
     pub profile: Option<String>,
+}
+
+/// An object of profile `custom`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Object {
+    /// Its name; in Secrets Manager behind the target's prefix.
+    pub name: String,
+    /// The kinds of targets that it goes to; without a list all that can hold it.
+    #[serde(default)]
+    pub only: Vec<String>,
+    /// Data keys; a target with one text holds them as JSON.
+    #[serde(default)]
+    pub keys: BTreeMap<String, Value>,
+    /// The whole text, for targets that hold one; in place of keys.
+    pub value: Option<Value>,
+}
+
+/// How a value is put together; a plain text is the name of a key in the sealed file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Value {
+    /// A key of the sealed file, with dots: `nodes.node-a.wallet_password`.
+    Name(String),
+    /// Anything else.
+    Made(Box<Made>),
+}
+
+/// How a value is put together. Exactly one of its words.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Made {
+    /// A key of the sealed file, with dots.
+    pub key: Option<String>,
+    /// Beside `key`: whether it may be missing, and the entry with it.
+    pub optional: bool,
+    /// A text that is no secret.
+    pub literal: Option<String>,
+    /// Values, one a line, without a line end behind the last.
+    pub lines: Option<Vec<Value>>,
+    /// A database URL.
+    pub dsn: Option<Dsn>,
+    /// A flat JSON object.
+    pub json: Option<BTreeMap<String, Value>>,
+    /// A file that is no secret, beside `clsecrets.yaml`.
+    pub file: Option<PathBuf>,
+    /// A value that somebody else keeps.
+    pub from: Option<PasswordFrom>,
+}
+
+/// The parts of a database URL; what is not given is that of the environment's `database`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Dsn {
+    /// `postgresql` if not given.
+    pub scheme: Option<String>,
+    /// The role.
+    pub user: Option<Value>,
+    /// Its password; `database_password` if not given.
+    pub password: Option<Value>,
+    /// The host.
+    pub host: Option<Value>,
+    /// The port.
+    pub port: Option<u16>,
+    /// The name of the database.
+    pub database: Option<Value>,
+    /// How the connection is protected.
+    pub sslmode: Option<String>,
 }
 
 /// Where secrets go.
@@ -133,7 +214,84 @@ pub enum Target {
     },
 }
 
+impl<'de> Deserialize<'de> for Value {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // Not by trying one after the other: a word that is not known is named.
+        struct NameOrMap;
+        impl<'de> Visitor<'de> for NameOrMap {
+            type Value = Value;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the name of a key, or how the value is made")
+            }
+
+            fn visit_str<E>(self, name: &str) -> Result<Value, E> {
+                Ok(Value::Name(name.to_owned()))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Value, A::Error> {
+                let made = Made::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(Value::Made(Box::new(made)))
+            }
+        }
+        deserializer.deserialize_any(NameOrMap)
+    }
+}
+
+impl Database {
+    /// This one, with what it lacks from another.
+    #[must_use]
+    pub fn over(&self, other: Option<&Self>) -> Self {
+        let Some(other) = other else {
+            return self.clone();
+        };
+        let own = self.clone();
+        Self {
+            user: own.user.or_else(|| other.user.clone()),
+            host: own.host.or_else(|| other.host.clone()),
+            port: own.port.or(other.port),
+            name: own.name.or_else(|| other.name.clone()),
+            sslmode: own.sslmode.or_else(|| other.sslmode.clone()),
+            backup_host: own.backup_host.or_else(|| other.backup_host.clone()),
+            password_from: own.password_from.or_else(|| other.password_from.clone()),
+        }
+    }
+}
+
+impl Made {
+    /// The words that it has.
+    pub(super) fn words(&self) -> Vec<&'static str> {
+        let words = [
+            ("key", self.key.is_some()),
+            ("literal", self.literal.is_some()),
+            ("lines", self.lines.is_some()),
+            ("dsn", self.dsn.is_some()),
+            ("json", self.json.is_some()),
+            ("file", self.file.is_some()),
+            ("from", self.from.is_some()),
+        ];
+        let there = words.into_iter().filter(|(_, is_there)| *is_there);
+        there.map(|(word, _)| word).collect()
+    }
+
+    /// The values below it.
+    pub(super) fn below(&self) -> Vec<&Value> {
+        let mut below: Vec<&Value> = self.lines.iter().flatten().collect();
+        below.extend(self.json.iter().flat_map(BTreeMap::values));
+        if let Some(dsn) = &self.dsn {
+            let parts = [&dsn.user, &dsn.password, &dsn.host, &dsn.database];
+            below.extend(parts.into_iter().flatten());
+        }
+        below
+    }
+}
+
 impl Profile {
+    /// Whether the names of its objects depend on settings, so that there is no closed set of them.
+    pub fn is_open(self) -> bool {
+        self != Self::Trackit
+    }
+
     /// Its word in the file.
     pub fn name(self) -> &'static str {
         match self {

@@ -108,15 +108,62 @@ fn an_unknown_environment_lists_the_known_ones() {
 }
 
 #[test]
-fn other_profiles_and_their_parts_are_refused_for_now() {
-    let text = with("adapters: []").replace("trackit", "node-v2");
-    let text = text_of(parse(&text));
-    assert!(
-        text.contains("profile node-v2 is not supported yet"),
-        "{text}"
-    );
-    let text = text_of(parse(&with("objects: [{ name: x }]")));
-    assert!(text.contains("neither nodes nor objects"), "{text}");
+fn nodes_and_objects_belong_to_their_profiles() {
+    let node_v2 = |lines: &str| parse(&with(lines).replace("trackit", "node-v2"));
+    let custom = |lines: &str| parse(&with(lines).replace("trackit", "custom"));
+    let nodes = "nodes: { a: { version: '2.26' }, b: { failover_of: a } }";
+    let all = node_v2(nodes).unwrap();
+    assert_eq!(all.environment("dev").unwrap().nodes.len(), 2);
+    for (text, says) in [
+        (text_of(parse(&with(nodes))), "profile trackit has no nodes"),
+        (
+            text_of(parse(&with("objects: [{ name: x, value: k }]"))),
+            "profile trackit has no objects of its own",
+        ),
+        (text_of(node_v2("nodes: { A: {} }")), "node A: a name has"),
+        (
+            text_of(node_v2("nodes: { a: { failover_of: b } }")),
+            "node a: failover_of names no other node",
+        ),
+        (
+            text_of(custom("adapters: []")),
+            "profile custom needs objects",
+        ),
+        (
+            text_of(custom("objects: [{ name: x }]")),
+            "object x needs either keys or a value",
+        ),
+        (
+            text_of(custom("objects: [{ name: x, only: [helm], value: k }]")),
+            "helm is no kind of target",
+        ),
+        (
+            text_of(custom(
+                "objects: [{ name: x, value: { key: a, literal: b } }]",
+            )),
+            "a value is one of key,",
+        ),
+        (
+            text_of(custom("objects: [{ name: x, keys: { a: { kye: b } } }]")),
+            "unknown key kye",
+        ),
+    ] {
+        assert!(text.contains(says), "{text}");
+    }
+}
+
+#[test]
+fn an_object_is_spelled_out_with_names_of_keys_and_compositions() {
+    let text = "objects: [{ name: x, only: [kubernetes], keys: { a: wallet_password, \
+                b: { lines: [{ literal: l }, { key: k, optional: true }] } } }]";
+    let all = parse(&with(text).replace("trackit", "custom")).unwrap();
+    let object = &all.environment("dev").unwrap().objects[0];
+    assert_eq!(object.keys["a"], Value::Name("wallet_password".to_owned()));
+    let Value::Made(made) = &object.keys["b"] else {
+        panic!("{object:?}");
+    };
+    assert_eq!(made.words(), ["lines"]);
+    assert_eq!(made.below().len(), 2);
 }
 
 #[test]

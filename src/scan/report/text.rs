@@ -14,10 +14,10 @@ pub fn text(report: &Report) -> String {
             "{path}:{}:{}: {}{} {}\n  fix: {}",
             found.line,
             found.column,
-            if found.severity == Severity::Warning {
-                "warning: "
-            } else {
-                ""
+            match found.severity {
+                Severity::Error => "",
+                Severity::Warning => "warning: ",
+                Severity::Note => "note: ",
             },
             found.rule,
             printable(&found.message),

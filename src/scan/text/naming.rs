@@ -3,6 +3,8 @@
 //! Names are split into words, whatever the convention; the *last* words decide: `api_key` is one,
 //! `api_key_path` is none.
 
+use crate::chainlink::catalogue;
+
 /// What a name promises.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::scan) enum Kind {
@@ -255,19 +257,14 @@ pub(in crate::scan) fn is_of_adapter(name: &[u8]) -> bool {
         || ends(&["client", "secret"])
         || ends(&["auth", "header"]);
     is_key
-        || ADAPTERS
-            .lines()
-            .filter(|line| !line.starts_with('#'))
-            .flat_map(|line| line.split('\t').skip(1).take(2))
-            .flat_map(|variables| variables.split(','))
+        || catalogue::all()
+            .iter()
+            .flat_map(|adapter| adapter.required.iter().chain(&adapter.optional))
             .filter(|variable| {
                 !variable.ends_with("PRIVATE_KEY") && kind(variable.as_bytes()).is_some()
             })
             .any(|variable| variable.replace('_', "").eq_ignore_ascii_case(&joined))
 }
-
-/// The catalogue: adapter, variables that it needs, variables that it may have, notes.
-const ADAPTERS: &str = include_str!("adapters.tsv");
 
 #[cfg(test)]
 mod tests {

@@ -25,6 +25,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// An answer to a write needs no data in it.
 const NO_DATA: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
 
+/// The same of a list.
+const NO_DATA_LIST: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
+
 /// A connected cluster.
 pub(super) struct Client {
     inner: kube::Client,
@@ -35,6 +38,8 @@ pub(super) struct Client {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verb {
     Get,
+    /// Names and owners, without data.
+    List,
     /// Asks with a body; nothing is made.
     Ask,
     Apply,
@@ -126,6 +131,7 @@ impl Client {
     ) -> Result<(Answer, Option<Duration>), TargetError> {
         let request = match verb {
             Verb::Get => Request::get(path),
+            Verb::List => Request::get(path).header("accept", NO_DATA_LIST),
             Verb::Ask => Request::post(path).header("content-type", "application/json"),
             Verb::Merge => Request::patch(path)
                 .header("content-type", "application/merge-patch+json")

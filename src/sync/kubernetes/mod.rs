@@ -84,6 +84,10 @@ impl Target for Kubernetes {
         Box::pin(async move { self.read(names).await })
     }
 
+    fn ours(&self) -> Task<'_, Option<Vec<String>>, TargetError> {
+        Box::pin(async move { self.list_ours().await })
+    }
+
     fn permit<'a>(&'a self, steps: &'a [Step<'a>]) -> Task<'a, (), TargetError> {
         Box::pin(async move {
             // Whether something may be made cannot depend on its name; a dry run asks for the rest.

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::core::v1::Secret as Stored;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use zeroize::Zeroize;
 
 use super::{Answer, Client, Kubernetes, OPAQUE, Verb, owners, secret, unreadable};
@@ -80,6 +81,36 @@ impl Kubernetes {
         }
     }
 
+    /// The secrets of which a key is ours, by the field manager of the environment: it names no
+    /// other. Values are not asked for. `None` if the caller may not list.
+    pub(super) async fn list_ours(&self) -> Result<Option<Vec<String>>, TargetError> {
+        let first = format!("{}?limit={PAGE}", self.path("").trim_end_matches('/'));
+        let mut ours = Vec::new();
+        let mut path = first.clone();
+        loop {
+            let body = match self.client.send(Verb::List, &path, None).await? {
+                Answer::Done(body) => body,
+                Answer::Refused(refusal) if refusal.status == 403 => return Ok(None),
+                Answer::Refused(refusal) => {
+                    return Err(refusal.explain(&self.config, secret(""), "list"));
+                }
+            };
+            let page: Named = serde_json::from_slice(&body).map_err(|_| unreadable())?;
+            let us = &self.config.field_manager;
+            for item in page.items.unwrap_or_default() {
+                let fields = item.metadata.managed_fields.unwrap_or_default();
+                let writers = owners::of_data(&fields, us);
+                if writers.values().any(|writer| writer.is_us) {
+                    ours.extend(item.metadata.name);
+                }
+            }
+            match page.metadata.after(&first) {
+                Some(next) => path = next,
+                None => return Ok(Some(ours)),
+            }
+        }
+    }
+
     fn observed(&self, stored: Stored) -> Observed {
         let metadata = stored.metadata;
         let fields = metadata.managed_fields.unwrap_or_default();
@@ -122,6 +153,20 @@ struct Page {
     #[serde(default)]
     metadata: PageMeta,
     items: Vec<Stored>,
+}
+
+/// As much of a list as says whose each object is.
+#[derive(serde::Deserialize)]
+struct Named {
+    #[serde(default)]
+    metadata: PageMeta,
+    /// Null where there are none.
+    items: Option<Vec<NamedItem>>,
+}
+
+#[derive(serde::Deserialize)]
+struct NamedItem {
+    metadata: ObjectMeta,
 }
 
 /// Where a list goes on.

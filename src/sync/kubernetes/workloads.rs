@@ -10,7 +10,7 @@ use super::rollout::State;
 use super::{Answer, Kubernetes, Subject, Verb};
 use crate::keys::Task;
 use crate::sync::restart::{Rollout, Workload, Workloads};
-use crate::sync::{Fault, TargetError};
+use crate::sync::{Fault, TargetError, printable};
 
 /// Where the versions stand that a workload was started with.
 const REVISION: &str = "clsecrets.dev/revision";
@@ -287,6 +287,7 @@ struct EnvFrom {
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct Env {
+    name: String,
     value_from: Option<ValueFrom>,
 }
 
@@ -312,9 +313,11 @@ impl Stored {
             let sources = sources.unwrap_or_default().into_iter();
             uses.extend(sources.filter_map(|source| Some(source.secret?.name)));
         }
+        let mut sets = Vec::new();
         for container in spec.containers.into_iter().chain(spec.init_containers) {
             let all = container.env_from.into_iter();
             uses.extend(all.filter_map(|from| Some(from.secret_ref?.name)));
+            sets.extend(container.env.iter().map(|env| printable(&env.name)));
             let some = container.env.into_iter();
             uses.extend(some.filter_map(|env| Some(env.value_from?.secret_key_ref?.name)));
         }
@@ -324,6 +327,7 @@ impl Stored {
             id: format!("{kind}/{name}"),
             uses,
             revision: metadata.annotations.remove(REVISION),
+            sets,
         }
     }
 }
@@ -357,6 +361,7 @@ mod tests {
         .unwrap();
         let workload = stored.workload("statefulset", "chainlink");
         assert_eq!(workload.id, "statefulset/chainlink");
+        assert_eq!(workload.sets, ["A", ""]);
         assert_eq!(workload.uses, ["all", "key", "mounted", "projected"]);
         assert_eq!(
             workload.revision.as_deref(),

@@ -2,7 +2,9 @@
 //!
 //! Ownership needs no tag: the token of a write becomes the version's id, so a current version
 //! whose id begins with ours is ours. A service without conditional writes is asked once more just
-//! before a write. Tags, policies, rotation and the key of an existing secret are never touched.
+//! before a write. Policies, rotation, the key and the tags of an existing secret are never touched;
+//! one tag, which says whose it is, is given to what is made for a profile without a closed set of
+//! names.
 
 mod read;
 mod write;
@@ -22,9 +24,9 @@ use super::pace::Pace;
 use super::verdict::{Changes, Verdict};
 use super::{
     Fault, Identity, SecretsManagerConfig, Step, Target, TargetConfig, TargetError, TargetKind,
-    Written, aws, json, printable,
+    Written, aws, printable,
 };
-use crate::chainlink::{Desired, Form};
+use crate::chainlink::{Desired, Form, json};
 use crate::keys::Task;
 use crate::keys::aws::Account;
 use crate::secret::SecretBytes;
@@ -38,6 +40,9 @@ pub(super) const KIND: TargetKind = TargetKind {
 
 /// What the id of a version of ours begins with.
 const OURS: &str = "clsecrets-";
+
+/// The tag of what is made for a profile without a closed set of names: whose it is.
+const SET: &str = "clsecrets.dev/set";
 
 /// Writes a second: less than half of what an account and region may do, for others write too.
 const WRITES_A_SECOND: u32 = 20;
@@ -141,6 +146,10 @@ impl Target for SecretsManager {
         names: &'a [String],
     ) -> Task<'a, Vec<Result<Option<Observed>, TargetError>>, TargetError> {
         Box::pin(async move { self.read(names).await })
+    }
+
+    fn ours(&self) -> Task<'_, Option<Vec<String>>, TargetError> {
+        Box::pin(async move { self.list_ours().await })
     }
 
     fn check<'a>(&'a self, step: &'a Step<'a>) -> Task<'a, (), TargetError> {

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretOutput;
+use aws_sdk_secretsmanager::types::{Filter, FilterNameStringType, Tag};
 
-use super::{SecretsManager, observed, writer};
+use super::{SET, SecretsManager, observed, writer};
 use crate::secret::SecretBytes;
 use crate::sync::observed::{Content, Observed};
 use crate::sync::pace::bounded;
@@ -19,6 +20,7 @@ const AT_ONCE: usize = 8;
 
 const BATCH_GET: &str = "secretsmanager:BatchGetSecretValue";
 const GET: &str = "secretsmanager:GetSecretValue";
+const LIST: &str = "secretsmanager:ListSecrets";
 const DESCRIBE: &str = "secretsmanager:DescribeSecret";
 const NOT_FOUND: &str = "ResourceNotFoundException";
 
@@ -97,6 +99,47 @@ impl SecretsManager {
             found.insert(name, answer);
         }
         Ok(Some(found))
+    }
+
+    /// The objects that were made for this environment and that we wrote last; `None` if the caller
+    /// may not list.
+    pub(super) async fn list_ours(&self) -> Result<Option<Vec<String>>, TargetError> {
+        let Some(set) = &self.config.set else {
+            return Ok(Some(Vec::new()));
+        };
+        let filter = |key: FilterNameStringType, value: &str| {
+            Filter::builder().key(key).values(value).build()
+        };
+        let mut ours = Vec::new();
+        let mut next = None;
+        loop {
+            self.reads.turn().await;
+            let request = self.client.list_secrets();
+            let request = request
+                .filters(filter(FilterNameStringType::TagKey, SET))
+                .filters(filter(FilterNameStringType::TagValue, set))
+                .set_next_token(next);
+            let page = match request.send().await {
+                Ok(page) => page,
+                Err(error) if aws::code(&error) == Some("AccessDeniedException") => {
+                    return Ok(None);
+                }
+                Err(error) => return Err(aws::explain(&error, LIST, "")),
+            };
+            for entry in page.secret_list() {
+                // Filters match beginnings, and any key with any value.
+                let is_set = |tag: &Tag| tag.key() == Some(SET) && tag.value() == Some(set);
+                let name = entry.name().unwrap_or_default();
+                let is_here = name.starts_with(&self.config.prefix);
+                if is_here && entry.tags().iter().any(is_set) {
+                    ours.push(name.to_owned());
+                }
+            }
+            next = page.next_token().map(str::to_owned);
+            if next.is_none() {
+                return Ok(Some(ours));
+            }
+        }
     }
 
     async fn read_one(&self, name: &str) -> Seen {

@@ -3,10 +3,10 @@
 use std::fmt::Write as _;
 
 use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretOutput;
-use aws_sdk_secretsmanager::types::ReplicaRegionType;
+use aws_sdk_secretsmanager::types::{ReplicaRegionType, Tag};
 
 use super::read::current;
-use super::{OURS, SecretsManager, observed};
+use super::{OURS, SET, SecretsManager, observed};
 use crate::secret::SecretBytes;
 use crate::sync::observed::{Content, Observed};
 use crate::sync::{Fault, Step, TargetError, Written, aws};
@@ -73,6 +73,10 @@ impl SecretsManager {
             .secret_string(text(payload)?)
             .client_request_token(token)
             .set_kms_key_id(self.config.kms_key.clone())
+            .set_tags(self.config.set.as_ref().map(|set| {
+                let tag = Tag::builder().key(SET).value(set).build();
+                vec![tag]
+            }))
             .set_add_replica_regions((!replicas.is_empty()).then_some(replicas));
         let Err(error) = request.send().await else {
             return Ok(());

@@ -25,15 +25,13 @@ pub(crate) fn read(text: &SecretBytes) -> Option<Fields> {
     )
 }
 
-/// Writes fields in the order given; they are text by contract of [`super::Target::admit`].
-#[cfg(any(test, feature = "aws"))]
+/// Writes fields in the order given; `None` if one of them is no text.
 pub(crate) fn write<'a>(
     fields: impl Iterator<Item = (&'a str, &'a SecretBytes)> + Clone,
 ) -> Option<SecretBytes> {
     written(fields).map(|mut text| SecretBytes::new(std::mem::take(&mut *text)))
 }
 
-#[cfg(any(test, feature = "aws"))]
 fn written<'a>(
     fields: impl Iterator<Item = (&'a str, &'a SecretBytes)> + Clone,
 ) -> Option<zeroize::Zeroizing<Vec<u8>>> {

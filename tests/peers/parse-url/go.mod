@@ -1,0 +1,3 @@
+module parse-url
+
+go 1.22

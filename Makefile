@@ -28,15 +28,16 @@ lint:
 	cargo clippy --locked --all-targets --no-default-features -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items
 
-# Start-up, small and large files, against other tools: ratios of time and peak memory; then the hook
-# beside other guards, and in the source of our own dependencies; then many secrets in sync, and many
-# made.
+# Start-up, small and large files, against other tools: ratios of time and peak memory; many files and
+# recipients with AWS KMS; the hook beside other guards, and in the source of our own dependencies; then
+# many secrets in sync, and many made.
 bench:
 	cargo build --release --locked --bins --examples
 	tests/peers/build
 	tests/peers/build rops gitleaks detect-secrets
 	$(CARGO_TARGET_DIR)/release/examples/floor
 	python3 tests/bench/run --check $(RELEASE) $(CARGO_TARGET_DIR)/peers/bin/sops $(CARGO_TARGET_DIR)/peers/bin/rops
+	$(CARGO_TARGET_DIR)/peers/bin/python tests/bench/kms --check $(RELEASE) $(CARGO_TARGET_DIR)/peers/bin/sops
 	python3 tests/bench/hook --check --sweep $${CARGO_HOME:-$$HOME/.cargo}/registry/src $(RELEASE) \
 		$(CARGO_TARGET_DIR)/peers/bin/gitleaks $(CARGO_TARGET_DIR)/peers/bin/detect-secrets
 	cargo test --locked --test main -- --ignored --nocapture --test-threads 1 sync::scale

@@ -8,6 +8,7 @@
 mod attributes;
 mod in_place;
 mod lock;
+mod private;
 mod replacement;
 mod temporary;
 
@@ -23,6 +24,7 @@ use zeroize::Zeroizing;
 
 use crate::error::{Code, Error, Result, quoted};
 pub use lock::{Lock, lock};
+pub use private::{PrivateDir, clear_away, feed};
 use replacement::Replacement;
 
 /// The beginning of the name of every temporary file; `init` ignores it and the hook refuses it.

@@ -232,6 +232,11 @@ impl Portion {
             .or_else(|| Share::from_bytes(bytes).map(Self::Share))
     }
 
+    /// Compares in constant time; what is of another kind is something else.
+    pub fn ct_eq(&self, other: &Self) -> bool {
+        self.expose().ct_eq(other.expose()).into()
+    }
+
     /// Lends the bytes.
     pub fn expose(&self) -> &[u8] {
         match self {

@@ -172,10 +172,51 @@ fn no_command_that_works_leaves_a_value_where_it_should_not_be() {
     scene.cmd(file).run().succeeds();
     scene.run("sync --env dev -y --json").succeeds();
     scene.run("sync --env dev").succeeds();
+    change_who_can_open(&scene);
+    let quiet = ["exec-env", SEALED, "test -n \"$tiingo_api_key\""];
+    scene.cmd(quiet).run().succeeds();
+    for options in [&["exec-file"][..], &["exec-file", "--no-fifo"]] {
+        let words = [options, &[SEALED, "grep -q tiingo_api_key {}"]].concat();
+        scene.cmd(words).run().succeeds();
+    }
+    let edit = scene.cmd(["edit", SEALED]);
+    let edit = edit.env(
+        "EDITOR",
+        "sed -i 's/^user_password.*/user_password: typed-3/'",
+    );
+    edit.run().succeeds();
+    scene
+        .cmd(["edit", SEALED])
+        .env("EDITOR", "false")
+        .run()
+        .fails(201);
+    scene
+        .run(&format!("unset {SEALED} '[\"user_password\"]'"))
+        .succeeds();
+    scene.run(&format!("filestatus {SEALED}")).succeeds();
     scene.run("init --no-hook").succeeds();
     scene.git("add -A").succeeds();
     scene.git("commit --quiet -m changed").succeeds();
     holds_nothing(&scene);
+}
+
+/// Commands that change recipients and keys, and give everything back to who could open it.
+fn change_who_can_open(scene: &Scene) {
+    for line in [
+        format!("rotate -i --add-age {OTHER_RECIPIENT} --force-recipients {SEALED}"),
+        format!("updatekeys -y {SEALED}"),
+        format!("rotate -i {SEALED}"),
+        format!(
+            "groups add --file sealed-again.yaml --output clear-grouped.yaml --age {OTHER_RECIPIENT}"
+        ),
+        "rotate -i -y sealed-again.yaml clear-grouped.yaml".to_owned(),
+    ] {
+        let run = scene.run(&line);
+        assert!(
+            run.status == 0 || line.ends_with("clear-grouped.yaml"),
+            "{run}"
+        );
+    }
 }
 
 /// A world that is sealed, its sealed text, and a value as it stands in YAML and JSON.

@@ -3,6 +3,7 @@
 use clap::{Args as ClapArgs, CommandFactory};
 use clap_complete::{Shell, generate};
 
+use super::face::Face;
 use super::{Cli, Context, Outcome};
 
 /// Print a completion script for a shell.
@@ -21,7 +22,11 @@ pub(crate) struct Args {
 /// Runs the command.
 pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
     let mut script = Vec::new();
-    generate(args.shell, &mut Cli::command(), "clsecrets", &mut script);
+    let name = match context.face {
+        Face::Own => "clsecrets",
+        Face::Sops => "sops",
+    };
+    generate(args.shell, &mut Cli::command(), name, &mut script);
     context.ui.result(&script)?;
     Ok(0)
 }

@@ -15,6 +15,7 @@ use zeroize::Zeroizing;
 use super::conversion::{Conversion, check_in_place, warn_of_comments};
 use super::input::{Destination, Input, Naming};
 use super::opening::{Opener, Opening};
+use super::trees::{self, Search};
 use super::{Context, Outcome, onto};
 
 /// Open a sealed file.
@@ -23,11 +24,17 @@ use super::{Context, Outcome, onto};
   clsecrets decrypt secrets.yaml                     print the cleartext
   clsecrets decrypt --extract '[\"db\"][\"url\"]' f.yaml   print one value, without a line end
   clsecrets decrypt --output-type json secrets.yaml   print it in another format
+  clsecrets decrypt -i secrets/                      every sealed file below a directory
   clsecrets decrypt --env dev                        make the clear file of an environment")]
 pub(crate) struct Args {
-    /// The sealed file; `-` is standard input.
-    #[arg(required_unless_present = "env", conflicts_with = "env")]
-    file: Option<PathBuf>,
+    /// The sealed file; `-` is standard input. With --in-place also several, directories, and patterns
+    /// in quotes.
+    #[arg(
+        value_name = "FILE",
+        required_unless_present = "env",
+        conflicts_with = "env"
+    )]
+    files: Vec<PathBuf>,
     /// Make the clear file of this environment.
     #[arg(long, value_name = "NAME")]
     env: Option<String>,
@@ -51,22 +58,61 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
     if let Some(name) = &args.env {
         return onto::clear_file(name, args.overwrite, context);
     }
-    let Some(file) = &args.file else {
+    if args.destination.takes_several(&args.files, context) {
+        return several(args, context);
+    }
+    let Some(file) = args.files.first() else {
         return Err(Error::new(Code::NoFile, "no file given"));
     };
     args.destination.check(file)?;
+    let _lock = args.destination.lock(file, context)?;
+    open_file(args, file, &args.opener(context)?, false, context)?;
+    Ok(0)
+}
+
+/// Many files in place; equal wrapped keys are unwrapped once.
+fn several(args: &Args, context: &Context) -> Outcome {
+    if args.extract.is_some() {
+        return Err(Error::new(Code::Conflict, "--extract takes one file"));
+    }
+    let files = args.destination.several(&args.files, &args.naming)?;
+    let search = Search {
+        takes: &trees::is_sealed,
+        with_ignored: false,
+    };
+    let files = trees::files(files, &search, context)?;
+    let opener = args.opener(context)?;
+    let outcomes = trees::each(files, "opening", context, |file| {
+        open_file(args, file, &opener, true, context)
+    });
+    Ok(trees::summarize(outcomes, "opened", context).0)
+}
+
+impl Args {
+    fn opener<'a>(&self, context: &'a Context) -> Result<Opener<'a>, Error> {
+        Opener::new(
+            &context.settings,
+            &context.ui,
+            self.opening.decryption_order.as_deref(),
+        )
+    }
+}
+
+/// Opens a file and puts its cleartext where it belongs. Of `many`, one does not hold up the others in
+/// its directory: it is locked when it is written, and left alone if it has changed by then.
+fn open_file(
+    args: &Args,
+    file: &std::path::Path,
+    opener: &Opener<'_>,
+    many: bool,
+    context: &Context,
+) -> Result<(), Error> {
     let path = args
         .extract
         .as_deref()
         .map(Path::parse)
         .transpose()
         .map_err(|error| Error::new(Code::ExtractPath, error.to_string()))?;
-    let opener = Opener::new(
-        &context.settings,
-        &context.ui,
-        args.opening.decryption_order.as_deref(),
-    )?;
-    let _lock = args.destination.lock(file, context)?;
     let input = Input::read(file, &args.naming, &context.settings)?;
     let (name, stamp, output) = (input.name.clone(), input.stamp.clone(), input.output);
     let is_whole = path.as_ref().is_none_or(Path::is_root);
@@ -107,9 +153,13 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
                 .map_err(|error| error.about(&name, true))?
         }
     };
+    let _lock = if many {
+        args.destination.lock(file, context)?
+    } else {
+        None
+    };
     args.destination
-        .write(file, &text, Privacy::Private, stamp.as_ref(), context)?;
-    Ok(0)
+        .write(file, &text, Privacy::Private, stamp.as_ref(), context)
 }
 
 /// Lines of all comments, or of those inside a node. Lists of a file that was YAML once may hold

@@ -16,6 +16,7 @@ use super::conversion::{Conversion, check_in_place, warn_of_comments, warn_of_do
 use super::input::{Destination, Input, Naming};
 use super::opening::Opener;
 use super::sealing::Sealing;
+use super::trees::{self, Search};
 use super::{Context, Outcome, hook, onto};
 
 /// Seal the values of a file.
@@ -26,11 +27,17 @@ use super::{Context, Outcome, hook, onto};
   clsecrets encrypt --age age1… a.yaml           seal for a recipient, print the result
   clsecrets encrypt --onto sealed.yaml clear.yaml   unchanged values keep their ciphertext
   clsecrets encrypt --output-type json a.yaml    seal into another format
+  clsecrets encrypt -i secrets/                  seal every clear file that a rule names by its path
   cat a.yaml | clsecrets encrypt --filename-override a.yaml -")]
 pub(crate) struct Args {
-    /// The clear file; `-` is standard input.
-    #[arg(required_unless_present = "env", conflicts_with = "env")]
-    file: Option<PathBuf>,
+    /// The clear file; `-` is standard input. With --in-place also several, directories, and patterns
+    /// in quotes.
+    #[arg(
+        value_name = "FILE",
+        required_unless_present = "env",
+        conflicts_with = "env"
+    )]
+    files: Vec<PathBuf>,
     /// Seal the clear file of this environment onto its sealed file.
     #[arg(long, value_name = "NAME")]
     env: Option<String>,
@@ -54,7 +61,10 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
     if let Some(name) = &args.env {
         return onto::environment(name, &args.sealing, args.overwrite, context);
     }
-    let Some(file) = &args.file else {
+    if args.destination.takes_several(&args.files, context) {
+        return several(args, context);
+    }
+    let Some(file) = args.files.first() else {
         return Err(Error::new(Code::NoFile, "no file given"));
     };
     if args.naming.says_nothing_of(file) {
@@ -69,6 +79,39 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
     }
     args.destination.check(file)?;
     let _lock = args.destination.lock(file, context)?;
+    let opener = Opener::new(&context.settings, &context.ui, None)?;
+    seal_file(args, file, &opener, false, context)?;
+    Ok(0)
+}
+
+/// Many files in place: what a directory or a pattern stands for is clear and named by a rule.
+fn several(args: &Args, context: &Context) -> Outcome {
+    if args.onto.is_some() {
+        return Err(Error::new(Code::Conflict, "--onto takes one clear file"));
+    }
+    let files = args.destination.several(&args.files, &args.naming)?;
+    let takes = |path: &Path| args.sealing.guarding.is_to_be_sealed(path, context);
+    let search = Search {
+        takes: &takes,
+        with_ignored: true,
+    };
+    let files = trees::files(files, &search, context)?;
+    let opener = Opener::new(&context.settings, &context.ui, None)?;
+    let outcomes = trees::each(files, "sealing", context, |file| {
+        seal_file(args, file, &opener, true, context)
+    });
+    Ok(trees::summarize(outcomes, "sealed", context).0)
+}
+
+/// Seals a file where it belongs. Of `many`, one does not hold up the others in its directory: it is
+/// locked when it is written, and left alone if it has changed by then.
+fn seal_file(
+    args: &Args,
+    file: &Path,
+    opener: &Opener<'_>,
+    many: bool,
+    context: &Context,
+) -> Result<(), Error> {
     let input = Input::read(file, &args.naming, &context.settings)?;
     let (name, stamp, output) = (input.name.clone(), input.stamp.clone(), input.output);
     check_in_place(&args.destination, file, output)?;
@@ -80,13 +123,26 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
     let documents = draft
         .narrow(output, args.conversion.first_document)
         .map_err(|error| error.about(&name, false))?;
-    let text = seal_draft(&mut draft, output, places, &name, &args.sealing, context)?;
+    let text = seal_draft(
+        &mut draft,
+        output,
+        places,
+        &name,
+        &args.sealing,
+        opener,
+        context,
+    )?;
+    let _lock = if many {
+        args.destination.lock(file, context)?
+    } else {
+        None
+    };
     args.destination
         .write(file, &text.bytes, Privacy::Umask, stamp.as_ref(), context)?;
     warn_of_documents(&documents, output, &name, context);
     warn_of_comments(&text.lost_comments, output, &name, context);
     report(&name, &text, context);
-    Ok(0)
+    Ok(())
 }
 
 /// Seals a draft with a new data key into a text of a format; `path` is what rules match, `written` where it goes.
@@ -96,6 +152,7 @@ pub(super) fn seal_draft(
     (path, written): (&Path, &Path),
     name: &str,
     sealing: &Sealing,
+    opener: &Opener<'_>,
     context: &Context,
 ) -> Result<Text, Error> {
     let mut decision = sealing.decide(path, name, context)?;
@@ -119,7 +176,6 @@ pub(super) fn seal_draft(
         expand(draft, &decision.rule, name, sealing, context)?;
     }
     let mut key_groups = decision.key_groups;
-    let opener = Opener::new(&context.settings, &context.ui, None)?;
     let wrapping = opener
         .keyring()
         .wrap_all(&mut key_groups, &data_key, &context.settings);

@@ -10,7 +10,7 @@ use clsecrets::{Code, Error, format, fs};
 use zeroize::Zeroizing;
 
 use super::delivery::{Content, Loaded, OpenedFile, OpenedFiles};
-use super::git::{self, Committed};
+use super::git::history::{self, Committed};
 use super::head::Head;
 use super::opening::Opener;
 use super::{Context, digest};
@@ -87,14 +87,14 @@ fn rolled_back(
         )
         .hint("git log -- the sealed files shows what there is to go back to")
     };
-    let Some(revision) = git::before(&environment.sealed) else {
+    let Some(revision) = history::before(&environment.sealed) else {
         return Err(refuse("no commit has the sealed files of before"));
     };
     let mut files = Vec::new();
     let mut head = Head::default();
     for path in &environment.sealed {
         let shown = shown(path, base);
-        let Committed::Text(text) = git::at(path, &revision) else {
+        let Committed::Text(text) = history::at(path, &revision) else {
             return Err(refuse(&format!("{shown} is not in commit {revision}")));
         };
         let sha256 = digest::sha256(&text);
@@ -124,7 +124,7 @@ fn rolled_back(
 
 /// What a sealed file holds at HEAD.
 fn at_head(opener: &Opener<'_>, path: &Path, shown: &str) -> Head {
-    match git::at(path, "HEAD") {
+    match history::at(path, "HEAD") {
         Committed::Text(text) => opened_at_head(opener, shown, text),
         Committed::Absent => Head::default(),
         Committed::Unknown(why) => Head::unreadable(why),
@@ -161,7 +161,7 @@ fn current(
             Error::new(Code::Failed, format!("cannot read {shown}: {reason}")).hint(hint)
         })?;
         let sha256 = digest::sha256(&sealed.bytes);
-        let before = git::at(path, "HEAD");
+        let before = history::at(path, "HEAD");
         let is_unchanged = matches!(&before, Committed::Text(text) if *text == sealed.bytes);
         let opened = open(opener, &shown, sealed.bytes)?;
         head = head.and(match before {
@@ -178,7 +178,10 @@ fn current(
             content: Content::Sealed(Box::new(opened)),
         });
     }
-    let commit = environment.sealed.first().and_then(|path| git::head(path));
+    let commit = environment
+        .sealed
+        .first()
+        .and_then(|path| history::head(path));
     let opened = OpenedFiles {
         files,
         head,

@@ -14,7 +14,8 @@ use clsecrets::config::{
 };
 use clsecrets::metadata::KeyGroups;
 
-use super::Context;
+use super::face::Face;
+use super::{Context, trees};
 
 /// Options that say which rules count, and whether they may be overruled.
 #[derive(Debug, Args)]
@@ -28,6 +29,14 @@ pub(crate) struct Guarding {
 }
 
 impl Guarding {
+    /// With the rules of a file that was named, if one was.
+    pub(crate) fn with_rules(config: Option<PathBuf>) -> Self {
+        Self {
+            config,
+            force_recipients: false,
+        }
+    }
+
     /// The rules file that counts; and if an environment names the file, the path under which the
     /// rules know it.
     pub(crate) fn rules(
@@ -42,7 +51,11 @@ impl Guarding {
             let rules = rules.map(|rules| RulesFile::load(&rules)).transpose()?;
             return Ok((rules, Some(path)));
         }
-        let found = find_rules(Some(path), given, Scope::FileThenWorkingDirectory, settings);
+        let scope = match context.face {
+            Face::Own => Scope::FileThenWorkingDirectory,
+            Face::Sops => Scope::WorkingDirectory,
+        };
+        let found = find_rules(Some(path), given, scope, settings);
         for notice in &found.notices {
             context.ui.warn(notice);
         }
@@ -51,6 +64,37 @@ impl Guarding {
             .map(|(rules, _)| RulesFile::load(&rules))
             .transpose()?;
         Ok((rules, None))
+    }
+
+    /// Whether a directory or a pattern stands for this file when clear files are sealed in place: a
+    /// creation rule names its path, and it is neither sealed nor the clear file of an environment,
+    /// which has a sealed file of its own.
+    pub(crate) fn is_to_be_sealed(&self, path: &Path, context: &Context) -> bool {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let is_configuration = [".sops.yaml", "clsecrets.yaml"].contains(&name.as_ref());
+        if is_configuration || name.ends_with(".md") || name.starts_with(".git") {
+            return false;
+        }
+        let is_clear_file = path.parent().is_some_and(|directory| {
+            let found = find_environments(directory).ok();
+            let environments = found.and_then(|found| Environments::load(&found).ok());
+            environments.is_some_and(|environments| {
+                let mut all = environments.all().iter();
+                all.any(|one| one.clear.iter().any(|clear| clear == path))
+            })
+        });
+        if is_clear_file || trees::is_sealed(path) {
+            return false;
+        }
+        match self.rules(path, context) {
+            Ok((Some(rules), owned)) => {
+                let path = owned.as_deref().unwrap_or(path);
+                let rule = rules.rule_for(path).ok().flatten();
+                // A rule for every path names none.
+                rule.is_some_and(|rule| rule.path_regex.is_some())
+            }
+            _ => false,
+        }
     }
 
     /// Compares the recipients of a file that is about to be written with the rule of its

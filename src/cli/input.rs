@@ -9,10 +9,10 @@ use clsecrets::fs::{self, Lock, Privacy, Stamp};
 use clsecrets::{Code, Error, Settings};
 use zeroize::Zeroizing;
 
-use super::Context;
+use super::{Context, trees};
 
 /// Options that say how a file is read and what it is called.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct Naming {
     /// Format of the input, whatever the name says.
     #[arg(long, value_name = "FORMAT")]
@@ -81,6 +81,33 @@ impl Destination {
         }
     }
 
+    /// Whether the words of a command line mean more than one file.
+    pub(crate) fn takes_several(&self, words: &[PathBuf], context: &Context) -> bool {
+        words.len() > 1 || self.in_place && trees::are_several(words, context)
+    }
+
+    /// The words of a command line that stand for several files, which are written in place only.
+    pub(crate) fn several<'w>(
+        &self,
+        words: &'w [PathBuf],
+        naming: &Naming,
+    ) -> Result<&'w [PathBuf], Error> {
+        if words.iter().any(|word| is_stdin(word)) {
+            let reason = "standard input is no file among others";
+            return Err(Error::new(Code::Conflict, reason));
+        }
+        if naming.filename_override.is_some() || self.output.is_some() {
+            let reason =
+                "several files have no one name: --filename-override and --output take one file";
+            return Err(Error::new(Code::Conflict, reason));
+        }
+        if !self.in_place {
+            let reason = "several files are written in place only";
+            return Err(Error::new(Code::Conflict, reason).hint("add --in-place"));
+        }
+        Ok(words)
+    }
+
     /// Waits for other writers of a file that is to be written in place, before it is read.
     pub(crate) fn lock(&self, file: &Path, context: &Context) -> Result<Option<Lock>, Error> {
         self.in_place
@@ -119,6 +146,11 @@ impl Destination {
 }
 
 impl Naming {
+    /// The format of a file by these options, or its name.
+    pub(crate) fn format_of(&self, named: &Path) -> Result<&'static dyn Format, Error> {
+        format_of(named, self)
+    }
+
     /// Whether nothing tells the format of standard input, which then counts as binary.
     pub(crate) fn says_nothing_of(&self, file: &Path) -> bool {
         is_stdin(file) && self.filename_override.is_none() && self.input_type.is_none()
@@ -143,6 +175,19 @@ impl Input {
     /// Whether the result is of another format.
     pub(crate) fn is_converted(&self) -> bool {
         self.format.name() != self.output.name()
+    }
+
+    /// Refuses another format for what a command writes back.
+    pub(crate) fn refuse_conversion(&self, command: &str) -> Result<(), Error> {
+        if !self.is_converted() {
+            return Ok(());
+        }
+        let (format, output) = (self.format.name(), self.output.name());
+        let reason = format!(
+            "{command} keeps the format of {}: {format}, not {output}",
+            self.name
+        );
+        Err(Error::new(Code::Conflict, reason).hint("leave --output-type away"))
     }
 
     /// Reads a file, or standard input for `-`.

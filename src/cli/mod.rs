@@ -3,45 +3,61 @@
 //! Only here are environment, terminal and working directory read, and only `ui` prints. A command
 //! is a struct of arguments and a `run` that answers with an exit status or an [`Error`].
 
+mod check;
+mod child;
 mod completion;
 mod conversion;
 mod decrypt;
 mod delivery;
 mod digest;
+mod edit;
 mod encrypt;
 mod environment;
+mod exec;
+mod face;
+mod filestatus;
 mod r#gen;
 mod git;
+mod groups;
 mod guarding;
 mod hardening;
 mod head;
 mod hook;
 mod init;
 mod input;
-mod legacy;
+mod keys;
+mod kinds;
 mod onto;
 mod opening;
 mod places;
+mod question;
 mod reference;
 mod render;
+mod rewrapping;
+mod rotate;
 mod scan;
 mod sealing;
 mod set;
 mod status;
 mod subject;
 mod sync;
+mod trees;
 mod ui;
+mod unset;
+mod updatekeys;
 mod usage;
 mod validate;
+mod warden;
 
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use clsecrets::fs::{self, Lock};
 use clsecrets::{Code, Error, Settings};
 
+use face::{Face, Words};
 use ui::Ui;
 
 /// Seals the secrets of Chainlink nodes in the SOPS format and delivers them.
@@ -71,19 +87,34 @@ enum Command {
     Init(init::Args),
     Encrypt(Box<encrypt::Args>),
     Decrypt(Box<decrypt::Args>),
+    Edit(Box<edit::Args>),
     Set(Box<set::Args>),
+    Unset(Box<unset::Args>),
+    Rotate(Box<rotate::Args>),
+    Updatekeys(Box<updatekeys::Args>),
+    Groups(groups::Args),
+    #[command(name = "exec-env")]
+    ExecEnv(exec::EnvArgs),
+    #[command(name = "exec-file")]
+    ExecFile(exec::FileArgs),
+    Filestatus(filestatus::Args),
     Render(render::Args),
     Validate(Box<validate::Args>),
     Gen(Box<r#gen::Args>),
     Sync(Box<sync::Args>),
     Status(status::Args),
     Hook(hook::Args),
+    Git(git::Args),
+    Check(check::Args),
+    Keys(keys::Args),
     Scan(scan::Args),
     Completion(completion::Args),
     #[command(hide = true)]
     Man(reference::ManArgs),
     #[command(hide = true)]
     Reference(reference::ReferenceArgs),
+    #[command(hide = true, name = "clear-away")]
+    ClearAway(warden::Args),
 }
 
 /// What every command gets besides its arguments.
@@ -93,6 +124,8 @@ pub(crate) struct Context {
     pub(crate) settings: Settings,
     /// Both streams and the prompts.
     pub(crate) ui: Ui,
+    /// As what the tool was called.
+    pub(crate) face: Face,
 }
 
 impl Context {
@@ -116,15 +149,26 @@ pub(crate) fn main() -> ExitCode {
     hardening::harden();
     let ui = Ui::new();
     let args: Vec<OsString> = std::env::args_os().collect();
-    let cli = match Cli::try_parse_from(legacy::subcommand_form(args.clone())) {
-        Ok(cli) => cli,
-        Err(error) => return ExitCode::from(usage::explain(&error, &args, &ui)),
+    let words = match Words::of(args, &Cli::command()) {
+        Ok(words) => words,
+        Err(error) => return ExitCode::from(ui.fail(&error)),
     };
+    for warning in &words.warnings {
+        ui.warn(warning);
+    }
+    if words.asks_version {
+        return ExitCode::from(ui.line(&face::version()).map_or(1, |()| 0));
+    }
+    let cli = match Cli::try_parse_from(&words.args) {
+        Ok(cli) => cli,
+        Err(error) => return ExitCode::from(usage::explain(&error, &words.args, &ui)),
+    };
+    let face = words.face;
     let settings = match surroundings() {
         Ok(settings) => settings,
         Err(error) => return ExitCode::from(ui.fail(&error)),
     };
-    let context = Context { settings, ui };
+    let context = Context { settings, ui, face };
     match run(&cli.command, &context) {
         Ok(status) => ExitCode::from(status),
         Err(error) => ExitCode::from(context.ui.fail(&error)),
@@ -136,17 +180,29 @@ fn run(command: &Command, context: &Context) -> Outcome {
         Command::Init(args) => init::run(args, context),
         Command::Encrypt(args) => encrypt::run(args, context),
         Command::Decrypt(args) => decrypt::run(args, context),
+        Command::Edit(args) => edit::run(args, context),
         Command::Set(args) => set::run(args, context),
+        Command::Unset(args) => unset::run(args, context),
+        Command::Rotate(args) => rotate::run(args, context),
+        Command::Updatekeys(args) => updatekeys::run(args, context),
+        Command::Groups(args) => groups::run(args, context),
+        Command::ExecEnv(args) => exec::env(args, context),
+        Command::ExecFile(args) => exec::file(args, context),
+        Command::Filestatus(args) => filestatus::run(args, context),
         Command::Render(args) => render::run(args, context),
         Command::Validate(args) => validate::run(args, context),
         Command::Gen(args) => r#gen::run(args, context),
         Command::Sync(args) => sync::run(args, context),
         Command::Status(args) => status::run(args, context),
         Command::Hook(args) => hook::run(args, context),
+        Command::Git(args) => git::run(args, context),
+        Command::Check(args) => check::run(args, context),
+        Command::Keys(args) => keys::run(args, context),
         Command::Scan(args) => scan::run(args, context),
         Command::Completion(args) => completion::run(args, context),
         Command::Man(args) => reference::man(args, context),
         Command::Reference(args) => reference::reference(args, context),
+        Command::ClearAway(args) => Ok(warden::run(args)),
     }
 }
 

@@ -170,7 +170,15 @@ fn seal_onto(
     if !sealed.exists() {
         let places = (sealed, sealed);
         let format = draft.format();
-        let text = seal_draft(&mut draft, format, places, &input.name, sealing, context)?;
+        let text = seal_draft(
+            &mut draft,
+            format,
+            places,
+            &input.name,
+            sealing,
+            &Opener::new(&context.settings, &context.ui, None)?,
+            context,
+        )?;
         if environment.is_some() {
             remember_either(&[&text.bytes], sealed, context);
         }

@@ -11,6 +11,7 @@ use clsecrets::secret::{DataKey, Secret};
 use clsecrets::{Error, Settings};
 use zeroize::Zeroizing;
 
+use super::face;
 use super::hook;
 use super::input::{Input, Naming};
 use super::ui::Ui;
@@ -51,6 +52,7 @@ impl<'a> Opener<'a> {
         order: Option<&str>,
     ) -> Result<Self, Error> {
         let order = keys::decryption_order(order, settings)?;
+        key_services(settings, ui)?;
         let keyring = Keyring::asking(Arc::new(Passphrases));
         Ok(Self {
             settings,
@@ -117,13 +119,8 @@ impl<'a> Opener<'a> {
 
     /// Opens a sealed file by its path.
     pub(crate) fn open_file(&self, path: &Path) -> Result<(Opened, DataKey), Error> {
-        let naming = Naming {
-            input_type: None,
-            output_type: None,
-            filename_override: None,
-        };
         self.open(
-            Input::read(path, &naming, self.settings)?,
+            Input::read(path, &Naming::default(), self.settings)?,
             OpenOptions::default(),
         )
     }
@@ -132,6 +129,20 @@ impl<'a> Opener<'a> {
     pub(crate) fn keyring(&self) -> &Keyring {
         &self.keyring
     }
+}
+
+/// Key services are not asked yet; where nothing else may be, nothing can be opened.
+fn key_services(settings: &Settings, ui: &Ui) -> Result<(), Error> {
+    if settings
+        .var("SOPS_ENABLE_LOCAL_KEYSERVICE")
+        .is_some_and(|text| face::is_off(text.as_ref()))
+    {
+        return Err(face::no_key_service().hint("unset SOPS_ENABLE_LOCAL_KEYSERVICE"));
+    }
+    if settings.var("SOPS_KEYSERVICE").is_some() {
+        ui.warn("SOPS_KEYSERVICE is not heeded: key services are not supported yet");
+    }
+    Ok(())
 }
 
 /// Asks for the passphrases of identities, on the terminal and without echo.

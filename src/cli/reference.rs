@@ -4,8 +4,10 @@
 //! those who package or document the tool.
 
 use std::fmt::Write;
+use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Command, CommandFactory};
+use clsecrets::fs::{self, Privacy};
 use clsecrets::{Code, Error};
 
 use super::{Cli, Context, Outcome};
@@ -17,10 +19,15 @@ const WIDTH: usize = 100;
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
   clsecrets man | man -l -                     read it
-  clsecrets man sync > clsecrets-sync.1        package it")]
+  clsecrets man sync > clsecrets-sync.1        package it
+  clsecrets man groups add > clsecrets-groups-add.1
+  clsecrets man --all man1                     every page, as files of a folder")]
 pub(crate) struct ManArgs {
     /// The command; none is the whole tool.
-    command: Option<String>,
+    command: Vec<String>,
+    /// Write every page into this folder.
+    #[arg(long, value_name = "FOLDER", conflicts_with = "command")]
+    all: Option<PathBuf>,
 }
 
 /// Print the help of every command as Markdown: docs/commands.md.
@@ -29,26 +36,60 @@ pub(crate) struct ReferenceArgs {}
 
 /// Runs `man`.
 pub(crate) fn man(args: &ManArgs, context: &Context) -> Outcome {
-    let command = match &args.command {
-        None => visible(),
-        Some(name) => {
-            let named = commands().into_iter().find(|one| one.get_name() == name);
-            let named = named.ok_or_else(|| {
-                Error::new(Code::Failed, format!("there is no command {name}"))
-                    .hint("clsecrets --help")
-            })?;
-            // The page is found as `man clsecrets-sync`.
-            named.display_name(format!("clsecrets-{name}"))
+    if let Some(folder) = &args.all {
+        let folder = context.settings.absolute(folder);
+        fs::create_shared_dir(&folder)?;
+        let mut paths = vec![Vec::new()];
+        for command in commands() {
+            let name = command.get_name().to_owned();
+            let inner = command.get_subcommands();
+            let inner = inner.map(|inner| inner.get_name().to_owned());
+            let inner: Vec<String> = inner.filter(|inner| inner != "help").collect();
+            paths.extend(inner.into_iter().map(|inner| vec![name.clone(), inner]));
+            paths.push(vec![name]);
         }
-    };
+        for path in paths {
+            let name = std::iter::once("clsecrets".to_owned()).chain(path.clone());
+            let name = name.collect::<Vec<_>>().join("-");
+            let page = page(&path)?;
+            fs::replace(
+                &folder.join(format!("{name}.1")),
+                &page,
+                Privacy::Umask,
+                None,
+            )?;
+        }
+        return Ok(0);
+    }
+    context.ui.result(&page(&args.command)?)?;
+    Ok(0)
+}
+
+/// The page of a command; of the whole tool for no word.
+fn page(path: &[String]) -> Result<Vec<u8>, Error> {
+    let mut command = visible();
+    for name in path {
+        let is_it = |one: &&Command| one.get_name() == name && !one.is_hide_set();
+        let inner = command.get_subcommands().find(is_it).cloned();
+        command = inner.ok_or_else(|| {
+            Error::new(
+                Code::Failed,
+                format!("there is no command {}", path.join(" ")),
+            )
+            .hint("clsecrets --help")
+        })?;
+    }
+    if !path.is_empty() {
+        // The page is found as `man clsecrets-sync`.
+        command = command.display_name(format!("clsecrets-{}", path.join("-")));
+    }
     let mut page = Vec::new();
     clap_mangen::Man::new(command)
         .source(concat!("clsecrets ", env!("CARGO_PKG_VERSION")))
         .manual("clsecrets")
         .render(&mut page)
         .map_err(Error::internal)?;
-    context.ui.result(&page)?;
-    Ok(0)
+    Ok(page)
 }
 
 /// Runs `reference`.

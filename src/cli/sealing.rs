@@ -14,6 +14,7 @@ use clsecrets::{Code, Error};
 
 use super::Context;
 use super::guarding::Guarding;
+use super::kinds::refuse_variables;
 
 /// Options that say for whom and how a file is sealed.
 #[derive(Debug, Args)]
@@ -24,6 +25,9 @@ pub(crate) struct Sealing {
     /// Seal for these AWS KMS keys: ARN, or ARN+ROLE, comma separated [env: `SOPS_KMS_ARN`].
     #[arg(short, long, value_name = "ARN,…")]
     kms: Option<String>,
+    /// Seal for these PGP keys: fingerprints, comma separated [env: `SOPS_PGP_FP`].
+    #[arg(short, long, value_name = "FINGERPRINT,…")]
+    pgp: Option<String>,
     /// The AWS profile to note for these KMS keys.
     #[arg(long, value_name = "NAME")]
     aws_profile: Option<String>,
@@ -144,11 +148,13 @@ impl Sealing {
 
     /// Recipients that are named besides the rules.
     fn given(&self, context: &Context) -> Result<Vec<Recipient>, Error> {
+        refuse_variables(context)?;
         let mut recipients = Vec::new();
         for kind in KEY_KINDS {
             let text = match kind.flag {
                 "age" => self.age.as_deref(),
                 "kms" => self.kms.as_deref(),
+                "pgp" => self.pgp.as_deref(),
                 _ => None,
             };
             if let Some(text) = text.or_else(|| context.settings.var(kind.env)) {
@@ -160,7 +166,9 @@ impl Sealing {
     }
 
     fn names_recipients(&self, context: &Context) -> bool {
-        let named = [&self.age, &self.kms].iter().any(|option| option.is_some());
+        let named = [&self.age, &self.kms, &self.pgp]
+            .iter()
+            .any(|option| option.is_some());
         named
             || KEY_KINDS
                 .iter()
@@ -224,28 +232,37 @@ impl Sealing {
         creation: Option<&CreationRule>,
     ) -> Result<Rule, Error> {
         let ruled = creation.and_then(|creation| creation.selection.as_ref());
-        let (kind, text) = match (given, ruled) {
+        match (given, ruled) {
             (Some((kind, _)), Some(ruled)) if ruled.field != kind.field() => {
-                return Err(exclude(kind, ruled.field));
+                Err(exclude(kind, ruled.field))
             }
-            (Some(given), _) => given,
-            (None, Some(ruled)) => {
-                let kind = RuleKind::ALL
-                    .into_iter()
-                    .find(|kind| kind.field() == ruled.field);
-                let kind = kind.ok_or_else(|| Error::internal("a rule of no kind"))?;
-                (kind, ruled.value.as_str())
-            }
-            (None, None) => return Ok(Rule::default()),
-        };
-        Rule::new(kind, text).map_err(|error| {
-            Error::new(
-                Code::Failed,
-                format!("{} cannot be used: {error}", kind.field()),
-            )
-            .hint("nothing was sealed; correct the pattern")
-        })
+            (Some((kind, text)), _) => compiled(kind, text),
+            (None, _) => creation.map_or_else(|| Ok(Rule::default()), rule_of),
+        }
     }
+}
+
+/// Which values a creation rule selects.
+pub(crate) fn rule_of(creation: &CreationRule) -> Result<Rule, Error> {
+    let Some(ruled) = &creation.selection else {
+        return Ok(Rule::default());
+    };
+    let mut kinds = RuleKind::ALL.into_iter();
+    let kind = kinds.find(|kind| kind.field() == ruled.field);
+    compiled(
+        kind.ok_or_else(|| Error::internal("a rule of no kind"))?,
+        &ruled.value,
+    )
+}
+
+fn compiled(kind: RuleKind, text: &str) -> Result<Rule, Error> {
+    Rule::new(kind, text).map_err(|error| {
+        Error::new(
+            Code::Failed,
+            format!("{} cannot be used: {error}", kind.field()),
+        )
+        .hint("nothing was sealed; correct the pattern")
+    })
 }
 
 /// Recipients that stand in more than one group.
@@ -267,7 +284,7 @@ fn exclude(first: RuleKind, second: &str) -> Error {
 
 fn malformed(error: &KeyError) -> Error {
     Error::new(Code::Failed, error.to_string())
-        .hint("age1… or ssh-ed25519 … for --age, arn:aws:kms:REGION:ACCOUNT:key/ID for --kms")
+        .hint("age1… or ssh-ed25519 … for --age, arn:aws:kms:REGION:ACCOUNT:key/ID for --kms, a fingerprint for --pgp")
 }
 
 fn no_recipients(name: &str, rules: Option<&RulesFile>) -> Error {

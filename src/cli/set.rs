@@ -92,14 +92,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
     let file = context.settings.absolute(&args.file);
     let _lock = context.lock(&file)?;
     let input = Input::read(&args.file, &args.naming, &context.settings)?;
-    if input.is_converted() {
-        let (format, output) = (input.format.name(), input.output.name());
-        let reason = format!(
-            "set keeps the format of {}: {format}, not {output}",
-            input.name
-        );
-        return Err(Error::new(Code::Conflict, reason).hint("leave --output-type away"));
-    }
+    input.refuse_conversion("set")?;
     let (name, stamp, format) = (input.name.clone(), input.stamp.clone(), input.format);
     let options = OpenOptions {
         ignore_mac: args.opening.ignore_mac,

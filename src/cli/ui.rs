@@ -49,6 +49,11 @@ impl Ui {
         self.result(format!("{}\n", visible(line)).as_bytes())
     }
 
+    /// Writes lines of a result that quote names of other people's choice.
+    pub(crate) fn text(&self, lines: &str) -> Result<(), Error> {
+        self.result(visible(lines).as_bytes())
+    }
+
     /// Tells something beside the result.
     pub(crate) fn note(&self, line: &str) {
         let _ = writeln!(io::stderr().lock(), "{}", visible(line));
@@ -69,10 +74,15 @@ impl Ui {
         io::stdin().is_terminal() && io::stderr().is_terminal()
     }
 
-    /// Asks on the terminal and reads one line; without its end.
-    pub(crate) fn ask(&self, question: &str) -> String {
+    /// Asks something, without a line end.
+    pub(crate) fn prompt(&self, question: &str) {
         let mut stderr = io::stderr().lock();
         let _ = write!(stderr, "{} ", visible(question)).and_then(|()| stderr.flush());
+    }
+
+    /// Asks on the terminal and reads one line; without its end.
+    pub(crate) fn ask(&self, question: &str) -> String {
+        self.prompt(question);
         let mut line = String::new();
         // What cannot be read is no answer.
         let _ = io::stdin().read_line(&mut line);

@@ -17,21 +17,7 @@ use super::ui::Ui;
 const TAKES_VALUES: &[&str] = &["set"];
 
 /// Commands of the reference tool that are still to come; its files are ours, so it can help out.
-const OF_REFERENCE: &[&str] = &[
-    "edit",
-    "rotate",
-    "unset",
-    "updatekeys",
-    "groups",
-    "exec-env",
-    "exec-file",
-    "publish",
-    "keyservice",
-    "filestatus",
-];
-
-/// Commands of our own that are still to come.
-const OF_OURS: &[&str] = &["scan", "check", "git", "keys"];
+const OF_REFERENCE: [&str; 2] = super::face::NOT_OURS;
 
 /// Commands whose status 1 means findings.
 const GUARDS: &[&str] = &["hook", "scan", "check", "validate"];
@@ -85,14 +71,11 @@ fn to_come(command: &str) -> Option<Error> {
     let known = known.get_subcommands().filter(|known| !known.is_hide_set());
     let names: Vec<&str> = known.map(clap::Command::get_name).collect();
     let names = format!("it has {}", names.join(", "));
-    if OF_REFERENCE.contains(&command) {
-        return Some(told().detail(names).hint(format!(
-            "sops {command}    # the reference tool works on the same files"
-        )));
-    }
-    OF_OURS
-        .contains(&command)
-        .then(|| told().detail(names).hint("clsecrets --help"))
+    OF_REFERENCE.contains(&command).then(|| {
+        told()
+            .detail(names)
+            .hint("the reference tool has it, and works on the same files")
+    })
 }
 
 #[cfg(test)]
@@ -116,7 +99,7 @@ mod tests {
     #[test]
     fn a_command_that_exists_is_not_said_to_come() {
         let known = Cli::command();
-        for name in OF_REFERENCE.iter().chain(OF_OURS) {
+        for name in &OF_REFERENCE {
             assert!(known.find_subcommand(name).is_none(), "{name} is there");
             assert!(to_come(name).is_some());
         }

@@ -13,7 +13,9 @@ mod cores;
 mod expand;
 mod look_back;
 mod lost;
+pub mod merge;
 mod open;
+mod renew;
 mod reuse;
 mod seal;
 mod set;
@@ -21,6 +23,7 @@ mod tokens;
 
 pub use convert::Converted;
 pub use open::OpenOptions;
+pub use renew::Reselected;
 pub use reuse::Changes;
 pub use seal::{Counts, Text};
 pub use set::Edit;
@@ -191,6 +194,12 @@ pub enum EnvelopeError {
     /// A new value that the file's rule would leave in clear.
     #[error("{} would stay in clear under the file's rule", listed(.0))]
     WouldStayClear(Vec<Path>),
+    /// Two versions of it that no text holds both of.
+    #[error("the changes of both versions cannot be put into one text; a person has to merge them")]
+    Unmergeable,
+    /// Recipients that were changed in the text cannot be sealed for.
+    #[error("{0}")]
+    Recipients(String),
     /// Sealing failed.
     #[error("cannot seal: {0}")]
     Cipher(TokenError),
@@ -211,6 +220,7 @@ impl EnvelopeError {
         let verb = match &self {
             Self::Path { .. } | Self::Unfit { .. } => "set a value of",
             Self::Documents { .. } | Self::Unwritable { .. } | Self::Shape { .. } => "convert",
+            Self::Unmergeable => "merge",
             _ if reading => "open",
             _ => "seal",
         };
@@ -300,6 +310,20 @@ impl Draft {
             return Err(EnvelopeError::Reserved(line));
         }
         Ok(Self { document, format })
+    }
+
+    /// Reads cleartext that has metadata, which a person may have edited; both apart.
+    pub fn parse_with_metadata(
+        format: &'static dyn Format,
+        text: Zeroizing<Vec<u8>>,
+    ) -> Result<(Self, Metadata), EnvelopeError> {
+        let sealed = Sealed::parse(format, text)?;
+        let edits = Edits {
+            metadata: MetadataEdit::Remove,
+            ..Edits::default()
+        };
+        let text = format.apply(&sealed.document, &edits)?;
+        Ok((Self::parse(format, text)?, sealed.metadata))
     }
 
     /// What it holds.
@@ -399,6 +423,15 @@ impl Opened {
             Err(error) if error.fault == Fault::Unsupported || holds_separators(&text) => Ok(text),
             _ => Err(EnvelopeError::SelfCheck),
         }
+    }
+
+    /// The cleartext with the metadata, for a person who edits both.
+    pub fn clear_text_with_metadata(&self) -> Result<Zeroizing<Vec<u8>>, EnvelopeError> {
+        let edits = Edits {
+            places: open::clear_places(self),
+            metadata: MetadataEdit::Keep,
+        };
+        Ok(self.format.apply(&self.document, &edits)?)
     }
 
     /// The format that it is written in.

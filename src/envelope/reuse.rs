@@ -1,7 +1,7 @@
 //! Which values of a new text are those of a sealed file, by position, so that they keep their
 //! tokens and a diff shows only what changed.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use crate::cipher::{Type, with_plain};
 use crate::format::Format;
@@ -71,9 +71,14 @@ impl Matching<'_> {
     }
 
     fn map(&mut self, new: &Map, old: &Map) {
-        let known = by_key(old);
+        // A key may stand several times, each with a value of its own.
+        let mut known: HashMap<&str, VecDeque<&Node>> = HashMap::new();
+        for pair in old.pairs() {
+            known.entry(&pair.key).or_default().push_back(&pair.value);
+        }
         for pair in new.pairs() {
-            if let Some(value) = known.get(pair.key.as_str()) {
+            let values = known.get_mut(pair.key.as_str());
+            if let Some(value) = values.and_then(VecDeque::pop_front) {
                 self.node(&pair.value, value);
             }
         }

@@ -137,14 +137,8 @@ impl Draft {
             ("mac", mac.clone()),
         ];
         (metadata.last_modified, metadata.mac) = (last_modified, Some(mac));
-        // A key that carries an unencrypted suffix says so itself; the other rules can be mistyped.
-        let says_so = metadata.rule == Rule::default();
-        if places.is_empty() && counts.clear > 0 && !says_so && !allow_cleartext {
-            let (field, argument) = (
-                metadata.rule.kind().field(),
-                metadata.rule.argument().to_owned(),
-            );
-            return Err(EnvelopeError::NothingSelected { field, argument });
+        if places.is_empty() && counts.clear > 0 && !allow_cleartext {
+            refuse_nothing(&metadata.rule)?;
         }
         let fields = metadata.render();
         Ok(Prepared {
@@ -211,12 +205,7 @@ impl Opened {
         now: i64,
         allow_cleartext: bool,
     ) -> Result<Text, EnvelopeError> {
-        if let Some(warning) = self.warnings.first() {
-            return Err(EnvelopeError::NotWritable {
-                line: warning.line,
-                what: warning.what,
-            });
-        }
+        self.refuse_doubts()?;
         let metadata = self.metadata.clone();
         let mut kept = std::mem::take(&mut self.tokens);
         for site in &self.changed {
@@ -279,12 +268,12 @@ fn hidden_key(tree: &Tree, rule: &Rule) -> Option<Site> {
     })
 }
 
-fn sites(places: &[(Site, Change<'_>)]) -> HashSet<Site> {
+pub(super) fn sites(places: &[(Site, Change<'_>)]) -> HashSet<Site> {
     places.iter().map(|(site, _)| *site).collect()
 }
 
 /// What a positive rule leaves in clear.
-fn clear_paths(
+pub(super) fn clear_paths(
     metadata: &Metadata,
     tree: &Tree,
     sealed: impl FnOnce() -> HashSet<Site>,
@@ -294,6 +283,18 @@ fn clear_paths(
     } else {
         Vec::new()
     }
+}
+
+/// A rule that selects no value. A key that carries an unencrypted suffix says so itself; the other
+/// rules can be mistyped.
+pub(super) fn refuse_nothing(rule: &Rule) -> Result<(), EnvelopeError> {
+    if *rule == Rule::default() {
+        return Ok(());
+    }
+    Err(EnvelopeError::NothingSelected {
+        field: rule.kind().field(),
+        argument: rule.argument().to_owned(),
+    })
 }
 
 fn refuse_clear(paths: &[Path], allow_cleartext: bool) -> Result<(), EnvelopeError> {
@@ -315,16 +316,16 @@ pub(super) struct Prepared<'t> {
 }
 
 /// What a walk has made.
-struct Sealing<'t> {
-    places: Vec<(Site, Change<'t>)>,
-    counts: Counts,
-    last_modified: String,
+pub(super) struct Sealing<'t> {
+    pub(super) places: Vec<(Site, Change<'t>)>,
+    pub(super) counts: Counts,
+    pub(super) last_modified: String,
     /// The sealed MAC.
-    mac: String,
+    pub(super) mac: String,
 }
 
 /// One walk that seals and hashes.
-struct Pass<'t, 'a> {
+pub(super) struct Pass<'t, 'a> {
     document: &'t Document,
     metadata: &'a Metadata,
     cipher: Cipher<'a>,
@@ -352,7 +353,7 @@ struct Job<'t> {
 }
 
 impl<'t, 'a> Pass<'t, 'a> {
-    fn new(
+    pub(super) fn new(
         document: &'t Document,
         metadata: &'a Metadata,
         key: &'a DataKey,
@@ -375,7 +376,7 @@ impl<'t, 'a> Pass<'t, 'a> {
         }
     }
 
-    fn step(&mut self, step: Step<'t>) -> Result<(), EnvelopeError> {
+    pub(super) fn step(&mut self, step: Step<'t>) -> Result<(), EnvelopeError> {
         match step {
             Step::EnterMap | Step::EnterList => {
                 self.selector.enter();
@@ -466,7 +467,7 @@ impl<'t, 'a> Pass<'t, 'a> {
     }
 
     /// Seals the MAC under the time; the metadata is complete afterwards.
-    fn finish(mut self, now: i64) -> Result<Sealing<'t>, EnvelopeError> {
+    pub(super) fn finish(mut self, now: i64) -> Result<Sealing<'t>, EnvelopeError> {
         self.work()?;
         let last_modified = time::from_unix(now);
         let digest = self.mac.finish();

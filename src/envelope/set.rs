@@ -1,4 +1,4 @@
-//! One value of an opened file is replaced or added.
+//! One value of an opened file is replaced, added or taken out.
 //!
 //! A scalar for a scalar is an edit in place. For all else the node is put into the sealed text, in
 //! clear, and the text is read again: what is known by its token gets its value back. The surprise:
@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 
 use crate::cipher::Type;
-use crate::format::{Change, Edits};
+use crate::format::{Change, Edits, Fault};
 use crate::secret::SecretBytes;
 use crate::tree::{
     Comment, Element, Leaf, Node, Path, Rewrite, Site, Step, Trail, Value, rewrite, walk,
@@ -86,6 +86,35 @@ impl Opened {
             self.put(&landing, value)?;
         }
         self.set.push(landing);
+        Ok(Edit::Changed)
+    }
+
+    /// Takes out what stands at a path of the first document; nothing there is no change.
+    pub fn unset(&mut self, path: &Path) -> Result<Edit, EnvelopeError> {
+        let top = self.document.tree.documents.first();
+        match path.elements().first() {
+            Some(Element::Key(key)) if self.format.reserves(key) => {
+                let problem = "is the metadata of the file";
+                let path = path.clone();
+                return Err(EnvelopeError::Path { path, problem });
+            }
+            _ if top.is_none_or(|top| top.at(path).is_none()) => return Ok(Edit::Unchanged),
+            _ => {}
+        }
+        self.write_changes()?;
+        let text = self.format.take_out(&self.document, path);
+        let text = text.map_err(|error| match error.fault {
+            Fault::Unrepresentable => {
+                let (path, reason) = (path.clone(), error.reason);
+                EnvelopeError::Unfit { path, reason }
+            }
+            _ => error.into(),
+        })?;
+        let known = Known::of(&self.document.tree, &self.tokens);
+        if let Some(top) = self.document.tree.documents.first_mut() {
+            top.take_out(path.elements());
+        }
+        self.read_again(text, known)?;
         Ok(Edit::Changed)
     }
 

@@ -77,7 +77,9 @@ impl Format for Binary {
             super::Layout::Binary(Layout::Whole) => seal(document, edits),
             super::Layout::Binary(Layout::Envelope(layout)) => match &edits.metadata {
                 MetadataEdit::Remove => data(document, edits),
-                MetadataEdit::Write(fields) | MetadataEdit::Place { fields, .. } => {
+                MetadataEdit::Write(fields)
+                | MetadataEdit::Rewrite(fields)
+                | MetadataEdit::Place { fields, .. } => {
                     let parted = json::splice::splice(document, layout, edits)?;
                     let read = json::read::read(&parted)?;
                     json::write(&read.top, Some(&without_rules(fields)))
@@ -103,6 +105,12 @@ impl Format for Binary {
             }
             _ => Err(unrepresentable(ONE_STRING)),
         }
+    }
+
+    fn take_out(&self, _: &Document, _: &Path) -> Result<Zeroizing<Vec<u8>>, FormatError> {
+        Err(unrepresentable(
+            "a binary file is one value; nothing can be taken out of it",
+        ))
     }
 
     /// What would be a binary file, too: nothing else has a form without keys and types.

@@ -63,6 +63,10 @@ pub trait Format: fmt::Debug + Send + Sync {
         path: &Path,
         node: Node,
     ) -> Result<Zeroizing<Vec<u8>>, FormatError>;
+    /// Takes out what stands at a path of the first document. All else stays byte for byte; a comment
+    /// on its line goes with it.
+    fn take_out(&self, document: &Document, path: &Path)
+    -> Result<Zeroizing<Vec<u8>>, FormatError>;
     /// The metadata entries as they are written, if another document can take them over.
     fn metadata_blocks(&self, document: &Document) -> Option<Vec<String>> {
         let _ = document;
@@ -215,6 +219,8 @@ pub enum MetadataEdit {
     Remove,
     /// It is written anew at the end of each document.
     Write(Fields),
+    /// The same in a text that stays sealed, of which nothing else is touched.
+    Rewrite(Fields),
     /// These texts of another document, of [`Format::metadata_blocks`], are put at the end of each
     /// document; where they do not fit, the fields are written anew.
     Place {

@@ -1,11 +1,14 @@
 //! The keys of one run: one recipient wraps or unwraps, and what it gave is remembered.
 //!
 //! The surprise: a data key, or a share of one, stays in custody here until the run ends, so that
-//! ten files which share a wrapped key, or a file that is read again, cost one call.
+//! ten files which share a wrapped key, or a file that is read again, cost one call; also when they are
+//! opened at the same time, and when it fails.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::Mutex as AsyncMutex;
 
 use super::{Ask, Connections, KeyError, KeyKind, identity, kind};
 use crate::error::{Code, Error};
@@ -18,8 +21,16 @@ use crate::settings::Settings;
 pub struct Keyring {
     connections: Connections,
     /// By recipient and wrapped text.
-    opened: Mutex<BTreeMap<(String, String), Portion>>,
+    opened: Mutex<BTreeMap<Place, Portion>>,
+    /// Wrapped keys under way, and how the last try of each failed.
+    tries: Mutex<BTreeMap<Place, Try>>,
 }
+
+/// A recipient and what it has wrapped.
+type Place = (String, String);
+
+/// Held by whoever tries; those who have waited for it take what came of that.
+type Try = Arc<AsyncMutex<Option<KeyError>>>;
 
 impl Keyring {
     /// A key ring that cannot ask anybody.
@@ -61,10 +72,37 @@ impl Keyring {
                 reason: "its entry holds no wrapped data key".to_owned(),
                 hint: None,
             })?;
-        let key = (kind.connect)(recipient, settings, &self.connections).await?;
-        let portion = key.unwrap(wrapped).await?;
-        self.remember(recipient, &portion);
-        Ok(portion)
+        let under_way = self.under_way(recipient, wrapped);
+        let (mut failed, has_waited) = match under_way.try_lock() {
+            Ok(failed) => (failed, false),
+            Err(_) => (under_way.lock().await, true),
+        };
+        if let Some(portion) = self.known(recipient) {
+            return Ok(portion);
+        }
+        if let (Some(error), true) = (&*failed, has_waited) {
+            return Err(error.clone());
+        }
+        let unwrapped = match (kind.connect)(recipient, settings, &self.connections).await {
+            Ok(key) => key.unwrap(wrapped).await,
+            Err(error) => Err(error),
+        };
+        match unwrapped {
+            Ok(portion) => {
+                self.remember(recipient, &portion);
+                Ok(portion)
+            }
+            Err(error) => {
+                *failed = Some(error.clone());
+                Err(error)
+            }
+        }
+    }
+
+    fn under_way(&self, recipient: &Recipient, wrapped: &str) -> Try {
+        let place = (identity(recipient), wrapped.to_owned());
+        let mut tries = self.tries.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(tries.entry(place).or_default())
     }
 
     /// Unwraps if that takes no call, no command and no question.

@@ -15,10 +15,12 @@ mod connections;
 mod failure;
 mod keyring;
 mod opening;
+mod pgp;
 mod recipients;
 mod runtime;
 mod sealing;
 pub mod shamir;
+mod trying;
 #[cfg(feature = "age")]
 mod words;
 
@@ -30,6 +32,7 @@ pub use recipients::{
     recipients_from,
 };
 pub use runtime::block_on;
+pub use trying::Tried;
 
 #[cfg(feature = "age")]
 pub mod identity_file;
@@ -90,6 +93,7 @@ pub struct KeyKind {
 pub const KEY_KINDS: &[&KeyKind] = &[
     #[cfg(feature = "aws")]
     &aws_kms::KIND,
+    &pgp::KIND,
     #[cfg(feature = "age")]
     &age::KIND,
 ];

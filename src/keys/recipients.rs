@@ -162,6 +162,7 @@ const NAMES: &[&str] = &[
     "key_id",
     "vault_url",
     "vault_address",
+    "name",
 ];
 
 #[cfg(test)]
@@ -177,9 +178,10 @@ mod tests {
 
     #[test]
     fn an_unknown_kind_still_has_a_name() {
-        let pgp = entry("pgp", Fields::from([("enc", "x"), ("fp", "ABCD")]));
-        assert_eq!(label(&pgp), "ABCD");
-        assert!(!is_supported(&pgp));
+        let vault = Fields::from([("enc", "x"), ("vault_address", "https://vault")]);
+        let vault = entry("hc_vault", vault);
+        assert_eq!(label(&vault), "https://vault");
+        assert!(!is_supported(&vault));
         assert_eq!(
             label(&entry("quantum", Fields::default())),
             "an entry of quantum"

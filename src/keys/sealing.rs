@@ -58,6 +58,38 @@ impl Keyring {
         }
         Ok(())
     }
+
+    /// Wraps for those recipients who hold nothing yet; shares are dealt to all of them anew.
+    pub async fn wrap_missing(
+        &self,
+        key_groups: &mut KeyGroups,
+        data_key: &DataKey,
+        settings: &Settings,
+    ) -> Result<(), KeysError> {
+        let lacks = |recipient: &Recipient| recipient.wrapped().is_none();
+        if !key_groups.recipients().any(lacks) {
+            return Ok(());
+        }
+        if key_groups.are_shared() {
+            return self.wrap_all(key_groups, data_key, settings).await;
+        }
+        let missing: Vec<Recipient> = key_groups
+            .recipients()
+            .filter(|one| lacks(one))
+            .cloned()
+            .collect();
+        let mut wrapped = KeyGroups::from(missing);
+        self.wrap_all(&mut wrapped, data_key, settings).await?;
+        let mut wrapped = wrapped.recipients();
+        for group in key_groups.groups_mut() {
+            for recipient in group.recipients.iter_mut().filter(|one| lacks(one)) {
+                if let Some(done) = wrapped.next() {
+                    *recipient = done.clone();
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
 /// What each group holds.

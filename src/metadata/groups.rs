@@ -7,7 +7,7 @@
 use crate::tree::{Field, Fields};
 
 use super::Recipient;
-use super::parse::{KINDS, MetadataError, group, number, problem};
+use super::parse::{KINDS, MetadataError, group, holds_recipients, number, problem};
 
 /// The groups, and how many of them are needed.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -53,6 +53,16 @@ impl KeyGroups {
         &mut self.groups
     }
 
+    /// Adds a group.
+    pub fn push(&mut self, recipients: Vec<Recipient>) {
+        self.groups.push(Group::new(recipients));
+    }
+
+    /// Takes a group away, counted from 0, if it is there.
+    pub fn remove(&mut self, at: usize) -> Option<Group> {
+        (at < self.groups.len()).then(|| self.groups.remove(at))
+    }
+
     /// All recipients, group by group.
     pub fn recipients(&self) -> impl Iterator<Item = &Recipient> {
         self.groups.iter().flat_map(|group| &group.recipients)
@@ -84,9 +94,7 @@ impl KeyGroups {
 
     /// Puts the groups into a branch that is to be written.
     pub(super) fn render(&self, fields: &mut Fields) {
-        for name in KINDS {
-            fields.remove(name);
-        }
+        forget_recipients(fields);
         let was_listed = fields.remove("key_groups").is_some();
         match self.groups.as_slice() {
             [only] => {
@@ -101,9 +109,7 @@ impl KeyGroups {
             several => {
                 let several = several.iter().map(|group| {
                     let mut fields = group.fields.clone();
-                    for name in KINDS {
-                        fields.remove(name);
-                    }
+                    forget_recipients(&mut fields);
                     // The reference writes these two also where there is nothing in them.
                     for name in ["age", "hc_vault"] {
                         fields.set(name, Field::List(Vec::new()));
@@ -115,8 +121,9 @@ impl KeyGroups {
             }
         }
         // Without groups to share it has no effect, but the reference keeps it.
-        if self.threshold != 0 {
-            fields.set("shamir_threshold", Field::Int(self.threshold));
+        match self.threshold {
+            0 => drop(fields.remove("shamir_threshold")),
+            threshold => fields.set("shamir_threshold", Field::Int(threshold)),
         }
     }
 }
@@ -147,6 +154,14 @@ impl Group {
             fields.set(kind, Field::List(entries.collect()));
         }
     }
+}
+
+/// Takes out every list of recipients, also of kinds that nobody here knows.
+fn forget_recipients(fields: &mut Fields) {
+    for name in KINDS {
+        fields.remove(name);
+    }
+    fields.0.retain(|(_, field)| !holds_recipients(field));
 }
 
 /// Names in order, as the reference writes them.

@@ -170,15 +170,17 @@ pub(super) fn group(fields: &Fields) -> Result<Vec<Recipient>, MetadataError> {
     }
     for (name, field) in &fields.0 {
         let is_known = KINDS.iter().any(|kind| kind.eq_ignore_ascii_case(name));
-        if let (false, Field::List(list)) = (is_known, field) {
-            let wraps =
-                |entry: &Field| matches!(entry, Field::Map(map) if map.text("enc").is_some());
-            if !list.is_empty() && list.iter().all(wraps) {
-                found.extend(entries(name, Some(field))?);
-            }
+        if !is_known && holds_recipients(field) {
+            found.extend(entries(name, Some(field))?);
         }
     }
     Ok(found)
+}
+
+/// Whether a field is a list whose entries hold a wrapped key.
+pub(super) fn holds_recipients(field: &Field) -> bool {
+    let wraps = |entry: &Field| matches!(entry, Field::Map(map) if map.text("enc").is_some());
+    matches!(field, Field::List(list) if !list.is_empty() && list.iter().all(wraps))
 }
 
 fn entries(kind: &str, field: Option<&Field>) -> Result<Vec<Recipient>, MetadataError> {

@@ -3,8 +3,8 @@
 
 use crate::tree::{Field, Fields};
 
-use super::Metadata;
 use super::groups::sorted;
+use super::{Metadata, RuleKind};
 
 impl Metadata {
     /// The branch to be written.
@@ -14,12 +14,19 @@ impl Metadata {
         fields.set("lastmodified", Field::Text(self.last_modified.clone()));
         fields.set("mac", Field::Text(self.mac.clone().unwrap_or_default()));
         fields.set("version", Field::Text(self.version.clone()));
+        for kind in RuleKind::ALL {
+            if kind != self.rule.kind() {
+                fields.remove(kind.field());
+            }
+        }
         fields.set(
             self.rule.kind().field(),
             Field::Text(self.rule.argument().to_owned()),
         );
         if self.mac_only_encrypted {
             fields.set("mac_only_encrypted", Field::Bool(true));
+        } else {
+            fields.remove("mac_only_encrypted");
         }
         sorted(fields)
     }

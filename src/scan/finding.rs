@@ -121,8 +121,8 @@ impl Severity {
 
 impl Finding {
     /// Whether it is about a path or the structure of a sealed file.
-    pub(super) fn is_structure(&self) -> bool {
-        self.rule <= LAST_OF_STRUCTURE
+    pub fn is_structure(&self) -> bool {
+        self.rule.starts_with('H') && self.rule <= LAST_OF_STRUCTURE
     }
 
     /// Whether the whole file is refused because it is in clear.

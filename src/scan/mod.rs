@@ -5,6 +5,7 @@
 //! that is told apart from a finding, and refused as well. The surprise: a finding holds no
 //! excerpt of the content, not even a masked one.
 
+pub mod checks;
 mod copies;
 mod finding;
 mod git;
@@ -59,6 +60,12 @@ pub trait Rule: Send + Sync {
     fn summary(&self) -> &'static str;
     /// Adds what it finds.
     fn check(&self, subject: &Subject<'_>, found: &mut Vec<Finding>);
+}
+
+/// Id and summary of all that may be found: rules, and checks of sealed files.
+pub fn summaries() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let rules = RULES.iter().map(|rule| (rule.id(), rule.summary()));
+    rules.chain(checks::CHECKS.iter().map(|check| (check.id, check.summary)))
 }
 
 /// How a run judges.

@@ -3,7 +3,7 @@
 //! A commit is made of the index, so the working tree is never looked at for it. One file is in
 //! memory at a time, and only if its path says that it is worth reading.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fmt;
 use std::io;
@@ -14,7 +14,7 @@ mod files;
 
 pub use files::{Files, Given};
 
-use super::git::{self, Called, Entry, Kind, Object, Objects};
+use super::git::{self, Entry, Kind, Listings, Object, Objects};
 pub(super) use super::policy::Configuration;
 use super::policy::ENVIRONMENTS;
 use crate::format;
@@ -81,8 +81,10 @@ pub struct Index {
     entries: Vec<Entry>,
     objects: Objects,
     directory: PathBuf,
-    /// The search for files that name others, wherever they are.
-    called: Option<Called>,
+    /// The lists that are under way.
+    listings: Option<Listings>,
+    /// Objects by their paths in the index and at HEAD, once they are listed.
+    listed: Option<[BTreeMap<Vec<u8>, String>; 2]>,
     /// Versions whose configuration counts: how an object is asked for, and whether it is replaced.
     versions: Vec<(Vec<u8>, bool)>,
 }
@@ -164,9 +166,10 @@ impl fmt::Debug for Blob<'_> {
 impl Index {
     /// Lists the index of the repository that a directory belongs to.
     pub fn open(directory: &Path, scope: Scope) -> Result<Self, SourceError> {
-        // It takes its time beside the other questions.
-        let called = Self::search(directory, scope)?;
-        let objects = Objects::start(directory)?;
+        // They take their time beside the other question.
+        let listings = (scope != Scope::Tracked)
+            .then(|| Listings::begin(directory))
+            .transpose()?;
         let entries = match scope {
             Scope::Tracked => git::tracked(directory)?,
             Scope::History => git::history(directory)?,
@@ -180,9 +183,10 @@ impl Index {
         Ok(Self {
             scope,
             entries,
-            objects,
+            objects: Objects::of(directory),
             directory: directory.to_path_buf(),
-            called,
+            listings,
+            listed: None,
             versions,
         })
     }
@@ -244,52 +248,12 @@ impl Index {
         Ok(Self {
             scope: Scope::Range,
             entries,
-            objects: Objects::start(directory)?,
+            objects: Objects::of(directory),
             directory: directory.to_path_buf(),
-            called: Self::search(directory, Scope::Range)?,
+            listings: Some(Listings::begin(directory)?),
+            listed: None,
             versions,
         })
-    }
-
-    fn search(directory: &Path, scope: Scope) -> Result<Option<Called>, SourceError> {
-        (scope != Scope::Tracked)
-            .then(|| Called::begin(directory, ENVIRONMENTS))
-            .transpose()
-    }
-
-    /// Lends files that nothing stood before. Git opens each object for itself, which takes longer
-    /// than to judge it: two processes of it read ahead.
-    fn read_many(
-        &mut self,
-        entries: &[&Entry],
-        each: &mut dyn FnMut(Blob<'_>),
-    ) -> Result<(), SourceError> {
-        // A pipe holds the names of so many objects.
-        const AHEAD: usize = 128;
-        let mut more = Vec::new();
-        if entries.len() > AHEAD {
-            more.push(Objects::start(&self.directory)?);
-            more.push(Objects::start(&self.directory)?);
-        }
-        let parts: Vec<&[&Entry]> = entries.chunks(AHEAD).collect();
-        for (part, reader) in parts.iter().zip(&mut more) {
-            reader.ask(part.iter().map(|entry| entry.object.as_bytes()))?;
-        }
-        for (number, part) in parts.iter().enumerate() {
-            if more.is_empty() {
-                self.objects
-                    .ask(part.iter().map(|entry| entry.object.as_bytes()))?;
-            }
-            for entry in *part {
-                let reader = more.get_mut(number % 2).unwrap_or(&mut self.objects);
-                let object = reader.answer()?;
-                self.lend(entry, object, each)?;
-            }
-            if let (Some(next), Some(reader)) = (parts.get(number + 2), more.get_mut(number % 2)) {
-                reader.ask(next.iter().map(|entry| entry.object.as_bytes()))?;
-            }
-        }
-        Ok(())
     }
 
     /// The content of an entry, with what stood there before.
@@ -324,12 +288,38 @@ impl Index {
         Ok(())
     }
 
+    /// What a path holds in a version.
+    fn version(&mut self, prefix: &[u8], path: &[u8]) -> Result<Object, SourceError> {
+        let list = match (&self.listed, prefix) {
+            (Some([index, _]), b":0:") => Some(index),
+            (Some([_, head]), b"HEAD:") => Some(head),
+            _ => None,
+        };
+        let name = match list.map(|list| list.get(path)) {
+            Some(None) => return Ok(Object::Missing),
+            Some(Some(object)) => object.as_bytes().to_vec(),
+            None => [prefix, path].concat(),
+        };
+        self.objects.read(&name)
+    }
+
     /// Environment files wherever they are: they may name files beside and above them. A
     /// `.sops.yaml` governs only what is below it, so that of these no others count.
     fn beside(&mut self) -> Result<BTreeSet<Vec<u8>>, SourceError> {
         let is_one = |path: &OsStr| Path::new(path).file_name() == Some(OsStr::new(ENVIRONMENTS));
-        let listed = match self.called.take() {
-            Some(called) => called.finish(&mut self.objects)?,
+        let listed = match self.listings.take() {
+            Some(listings) => {
+                let (mut index, head) = listings.finish(&mut self.objects)?;
+                let by_path = |entries: &[Entry]| {
+                    let whole = entries.iter().filter(|entry| entry.kind != Kind::Unmerged);
+                    whole
+                        .map(|entry| (entry.path.as_bytes().to_vec(), entry.object.clone()))
+                        .collect()
+                };
+                self.listed = Some([by_path(&index), by_path(&head)]);
+                index.extend(head);
+                index
+            }
             None => self.entries.clone(),
         };
         let regular = listed
@@ -348,9 +338,10 @@ impl Source for Index {
             }
         }
         let mut found = Vec::new();
+        let versions = self.versions.clone();
         for path in paths {
-            for (prefix, is_replaced) in &self.versions {
-                let text = match self.objects.read(&[prefix.as_slice(), &path].concat())? {
+            for (prefix, is_replaced) in &versions {
+                let text = match self.version(prefix, &path)? {
                     Object::Bytes(text) => text.to_vec(),
                     Object::Missing | Object::Other => continue,
                     Object::TooBig => return Err(SourceError::Configuration),
@@ -366,13 +357,10 @@ impl Source for Index {
     }
 
     fn waivers(&mut self, path: &str) -> Result<Option<Vec<u8>>, SourceError> {
-        let Some((prefix, _)) = self.versions.first() else {
+        let Some((prefix, _)) = self.versions.first().cloned() else {
             return Ok(None);
         };
-        match self
-            .objects
-            .read(&[prefix.as_slice(), path.as_bytes()].concat())?
-        {
+        match self.version(&prefix, path.as_bytes())? {
             Object::Bytes(text) => Ok(Some(text.to_vec())),
             Object::Missing | Object::Other => Ok(None),
             Object::TooBig => Err(SourceError::Configuration),
@@ -408,6 +396,8 @@ impl Source for Index {
         wanted: &Want<'_>,
         each: &mut dyn FnMut(Blob<'_>),
     ) -> Result<(), SourceError> {
+        // A pipe holds the names of so many objects.
+        const AHEAD: usize = 256;
         let entries = std::mem::take(&mut self.entries);
         let is_read =
             |entry: &Entry| entry.kind == Kind::File && wanted(&entry.path.to_string_lossy());
@@ -415,7 +405,14 @@ impl Source for Index {
         let (many, others): (Vec<&Entry>, Vec<&Entry>) = entries
             .iter()
             .partition(|entry| is_read(entry) && entry.before.is_none());
-        self.read_many(&many, each)?;
+        for part in many.chunks(AHEAD) {
+            self.objects
+                .ask(part.iter().map(|entry| entry.object.as_bytes()))?;
+            for entry in part {
+                let object = self.objects.answer()?;
+                self.lend(entry, object, each)?;
+            }
+        }
         for entry in others {
             let path = entry.path.to_string_lossy();
             match entry.kind {

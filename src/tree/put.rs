@@ -1,6 +1,7 @@
-//! A node is put at a path of a tree: what `set` means, whatever the format.
+//! A node is put at a path of a tree, or taken out of it: what `set` and `unset` mean, whatever the
+//! format.
 
-use super::{Element, Item, List, Map, Node, Path};
+use super::{Element, Entry, Item, List, Map, Node, Path};
 
 impl Node {
     /// A value below keys and positions that do not exist yet.
@@ -29,6 +30,25 @@ impl Node {
                 (Self::List(list), Element::Index(index)) => list.nodes().nth(*index),
                 _ => None,
             })
+    }
+
+    fn take_out(&mut self, path: &[Element]) -> Option<Self> {
+        match (path.split_first()?, self) {
+            (_, Self::Map(map)) => map.take_out(path),
+            ((Element::Index(index), below), Self::List(list)) => {
+                let nodes = list.items.iter().enumerate();
+                let mut nodes = nodes.filter(|(_, item)| matches!(item, Item::Node(_)));
+                let (at, _) = nodes.nth(*index)?;
+                match list.items.get_mut(at) {
+                    Some(Item::Node(node)) if !below.is_empty() => node.take_out(below),
+                    _ => match list.items.remove(at) {
+                        Item::Node(node) => Some(node),
+                        Item::Comment(_) => None,
+                    },
+                }
+            }
+            _ => None,
+        }
     }
 
     /// Whether it holds nothing that a path could lead into.
@@ -93,6 +113,22 @@ impl Map {
         Ok(())
     }
 
+    /// Takes out what stands at a path; comments around it stay.
+    pub fn take_out(&mut self, path: &[Element]) -> Option<Node> {
+        let (Element::Key(key), below) = path.split_first()? else {
+            return None;
+        };
+        if !below.is_empty() {
+            return self.get_mut(key)?.take_out(below);
+        }
+        let is_it = |entry: &Entry| matches!(entry, Entry::Pair(pair) if pair.key == *key);
+        let at = self.entries.iter().position(is_it)?;
+        match self.entries.remove(at) {
+            Entry::Pair(pair) => Some(pair.value),
+            Entry::Comment(_) => None,
+        }
+    }
+
     /// The path of what [`Self::put`] puts there: positions behind the end of a list are those
     /// that an item gets.
     #[must_use]
@@ -146,6 +182,25 @@ mod tests {
         }
         let landing = map.landing(&Path::parse("['a']['b'][9]['k']").unwrap());
         assert_eq!(landing.to_string(), "[\"a\"][\"b\"][2][\"k\"]");
+    }
+
+    #[test]
+    fn what_is_taken_out_is_gone_and_the_rest_moves_up() {
+        let mut map = Map::default();
+        for path in ["['a'][0]", "['a'][1]", "['b']['c']"] {
+            put(&mut map, path).unwrap();
+        }
+        let mut take = |path: &str| {
+            map.take_out(Path::parse(path).unwrap().elements())
+                .is_some()
+        };
+        assert!(take("['a'][0]"));
+        assert!(!take("['a'][1]"));
+        assert!(!take("['a'][0]['x']"));
+        assert!(take("['b']['c']"));
+        assert!(!take("['b'][0]"));
+        assert!(take("['b']"));
+        assert!(!take("['missing']"));
     }
 
     #[test]

@@ -164,7 +164,7 @@ fn rules_of_the_configuration_are_held_to_the_same() {
         ),
         (
             "unknown-kind",
-            "creation_rules:\n  - pgp: ABCDEF\n".to_owned(),
+            "creation_rules:\n  - gcp_kms: projects/p\n".to_owned(),
             1,
         ),
         (

@@ -6,23 +6,32 @@
 
 mod bad_input;
 mod binary;
+mod check;
 mod conversion;
 mod decrypt;
+mod edit;
 mod encrypt;
 mod environments;
+mod exec;
 mod flat;
+mod former_panics;
+mod git;
 mod groups;
 mod hook;
 mod hook_states;
 mod hook_ways;
 mod init;
 mod keys;
+mod pgp;
 mod process;
 mod reference;
+mod rotate;
 mod set;
 mod set_shapes;
 mod stable;
 mod sync;
+mod unset;
+mod updatekeys;
 mod usage;
 
 use crate::support::{RECIPIENT, Scene};

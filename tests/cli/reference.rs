@@ -34,6 +34,13 @@ fn every_command_has_examples_and_a_page_for_man() {
         let page = scene.run(&format!("man {name}")).succeeds().stderr("");
         page.stdout_has(&format!(".TH clsecrets-{name} 1"));
     }
+    let page = scene.run("man groups add").succeeds().stderr("");
+    page.stdout_has(".TH clsecrets-groups-add 1");
+    scene.run("man --all man1").succeeds().stdout("");
+    let pages = scene.files();
+    for name in ["clsecrets", "clsecrets-sync", "clsecrets-groups-add"] {
+        assert!(pages.contains(&format!("man1/{name}.1")), "{pages:?}");
+    }
     scene.run("man").succeeds().stdout_has(".TH clsecrets 1");
     scene
         .run("man bogus")
@@ -44,7 +51,7 @@ fn every_command_has_examples_and_a_page_for_man() {
 #[test]
 fn completion_knows_the_commands_in_each_shell() {
     let scene = Scene::new();
-    for shell in ["bash", "zsh", "fish"] {
+    for shell in ["bash", "zsh", "fish", "powershell"] {
         let script = scene
             .run(&format!("completion {shell}"))
             .succeeds()
@@ -53,6 +60,8 @@ fn completion_knows_the_commands_in_each_shell() {
             .stdout_has("encrypt")
             .stdout_has("replace-wallet-password");
     }
+    let sops = scene.cmd(["completion", "bash"]).called("sops").run();
+    sops.succeeds().stdout_has("complete -F _sops");
     let loaded = "source <(clsecrets completion bash) && COMP_WORDS=(clsecrets ini) COMP_CWORD=1 \
                   && _clsecrets clsecrets ini clsecrets && echo \"${COMPREPLY[@]}\"";
     let run = scene.other("bash", ["-c", loaded]).run();

@@ -44,13 +44,17 @@ fn a_value_that_lost_its_quotes_is_not_repeated() {
 fn a_command_that_is_still_to_come_says_so() {
     let scene = Scene::new();
     scene
-        .run("rotate f.yaml")
+        .run("publish f.yaml")
         .fails(1)
         .stdout("")
-        .stderr_has("error: rotate is not supported yet\n")
-        .stderr_has("hint: sops rotate ");
+        .stderr_has("error: publish is not supported yet\n")
+        .stderr_has("hint: the reference tool has it");
+    for name in ["publish", "keyservice"] {
+        let run = scene.cmd([name, "--yes", "f.yaml"]).called("sops").run();
+        run.fails(1).stdout("").stderr_has("is not supported yet");
+    }
     scene
-        .run("check")
+        .run("validate")
         .fails(3)
-        .stderr_has("error: check is not supported yet\n");
+        .stderr_has("error: validate is not supported yet\n");
 }

@@ -5,7 +5,7 @@ use std::fs;
 use std::process::{Command, Stdio};
 
 use super::TEMPORARY;
-use crate::support::{BINARY, RECIPIENT, Run, Scene, not_run};
+use crate::support::{BINARY, OTHER_RECIPIENT, RECIPIENT, Run, Scene, identities, not_run};
 
 /// The calls that are disturbed, each with the errors that it is made to give. A call that this
 /// machine does not have is passed by.
@@ -81,6 +81,53 @@ fn a_decrypt_in_place_that_is_disturbed_leaves_the_old_file_or_the_new_one() {
     };
     let args = ["decrypt", "-i", "a.yaml"];
     disturb(&scene, &args, seal(&scene, OLD), OLD, true);
+}
+
+#[test]
+fn a_rotate_that_is_disturbed_leaves_the_old_file_or_the_new_one() {
+    let Some(scene) = traced("rotate") else {
+        return;
+    };
+    let args = ["rotate", "-i", "a.yaml"];
+    disturb(&scene, &args, seal(&scene, OLD), OLD, false);
+}
+
+#[test]
+fn an_unset_that_is_disturbed_leaves_the_old_file_or_the_new_one() {
+    let Some(scene) = traced("unset") else { return };
+    let args = ["unset", "a.yaml", "[\"b\"]"];
+    let two = "a: canary-of-old\nb: 1\n";
+    disturb(&scene, &args, seal(&scene, two), OLD, false);
+}
+
+#[test]
+fn an_updatekeys_that_is_disturbed_leaves_the_old_file_or_the_new_one() {
+    let Some(scene) = traced("updatekeys") else {
+        return;
+    };
+    let rules = scene.home("rules.yaml").display().to_string();
+    let rule = format!("creation_rules:\n  - age: {RECIPIENT},{OTHER_RECIPIENT}\n");
+    scene.write("../home/rules.yaml", rule);
+    let args = ["updatekeys", "-y", "--config", &rules, "a.yaml"];
+    disturb(&scene, &args, seal(&scene, OLD), OLD, false);
+}
+
+#[test]
+fn a_new_group_that_is_disturbed_leaves_the_old_file_or_the_new_one() {
+    let Some(scene) = traced("groups add") else {
+        return;
+    };
+    let scene = scene.env("SOPS_AGE_KEY", identities("B"));
+    let args = [
+        "groups",
+        "add",
+        "-i",
+        "--file",
+        "a.yaml",
+        "--age",
+        OTHER_RECIPIENT,
+    ];
+    disturb(&scene, &args, seal(&scene, OLD), OLD, false);
 }
 
 #[test]

@@ -9,10 +9,10 @@ use std::thread;
 use std::time::Duration;
 
 use super::TEMPORARY;
-use crate::support::{RECIPIENT, Scene};
+use crate::support::{OTHER_RECIPIENT, RECIPIENT, Scene, identities};
 
 /// How many commands are killed; `CLSECRETS_TEST_KILLS` says otherwise.
-const KILLS: u32 = 200;
+const KILLS: u32 = 300;
 
 /// What all of the values begin with.
 const CANARY: &str = "canary-";
@@ -24,6 +24,11 @@ const COMMANDS: &[(&str, &str)] = &[
     ("decrypt -i", "sealed.yaml"),
     ("encrypt --onto", "onto.yaml"),
     ("encrypt --env", "encrypted-secrets.yaml"),
+    ("edit", "edited.yaml"),
+    ("unset", "unset.yaml"),
+    ("rotate -i", "rotated.yaml"),
+    ("updatekeys", "ruled.yaml"),
+    ("groups add", "grouped.yaml"),
 ];
 
 #[test]
@@ -32,7 +37,7 @@ fn whatever_is_killed_leaves_the_old_file_or_the_new_one() {
     let share = kills.div_ceil(u32::try_from(COMMANDS.len()).unwrap());
     let counts: BTreeMap<&str, (u32, u32)> = thread::scope(|scope| {
         // Two at a time, each in a world of its own: the machine is to be busy, not late.
-        let halves = [&COMMANDS[..2], &COMMANDS[2..]];
+        let halves = [&COMMANDS[..4], &COMMANDS[4..]];
         let runs = halves.map(|half| {
             scope.spawn(move || {
                 let each = |&(command, file)| (command, kill(command, file, share));
@@ -70,14 +75,20 @@ fn kill(command: &str, file: &str, times: u32) -> (u32, u32) {
         if round == 0 {
             let run = act(&scene, command).run().succeeds();
             whole = run.took;
-            if command == "encrypt -i" || command == "decrypt -i" {
+            if is_put_back(command) {
                 continue;
             }
             current = next;
             continue;
         }
         let mut child = act(&scene, command).start();
-        thread::sleep(whole.mul_f64(chance() * 1.2));
+        // On a machine that has become busier, a whole run takes longer.
+        let reach = if new == 0 {
+            1.2 + f64::from(round) * 0.1
+        } else {
+            1.2
+        };
+        thread::sleep(whole.mul_f64(chance() * reach));
         child.kill().unwrap();
         child.wait().unwrap();
 
@@ -91,12 +102,23 @@ fn kill(command: &str, file: &str, times: u32) -> (u32, u32) {
                 None
             }
             "encrypt -i" => (!is_old).then_some(current),
+            "unset" => {
+                let run = scene.cmd(["decrypt", file]).reveals().run().succeeds();
+                let is_whole = run.out() == clear(current)
+                    || !is_old && run.out() == clear(current).replace("b: 1\n", "");
+                assert!(is_whole, "{what}\n{run}");
+                None
+            }
+            _ if is_put_back(command) => Some(current),
             _ => Some(if is_old { current } else { next }),
         };
         if let Some(expected) = expected {
-            let run = scene.cmd(["decrypt", file]).reveals().run().succeeds();
+            let run = scene
+                .cmd(["decrypt", file])
+                .env("SOPS_AGE_KEY", identities("B"));
+            let run = run.reveals().run().succeeds();
             assert_eq!(run.out(), clear(expected), "{what}");
-            if command != "encrypt -i" {
+            if !is_put_back(command) {
                 current = expected;
             }
         }
@@ -119,6 +141,11 @@ fn kill(command: &str, file: &str, times: u32) -> (u32, u32) {
     (old, new)
 }
 
+/// Whether the file is what it was before each kill, and not what the last one left.
+fn is_put_back(command: &str) -> bool {
+    !["set", "encrypt --onto", "encrypt --env", "edit"].contains(&command)
+}
+
 /// A world with a sealed file for each command.
 fn world() -> Scene {
     let scene = Scene::with_age()
@@ -127,6 +154,10 @@ fn world() -> Scene {
             "clsecrets.yaml",
             "version: 1\nname: n\nenvironments:\n  dev:\n    profile: trackit\n    sealed: encrypted-secrets.yaml\n    clear: input.yaml\n    targets: []\n",
         );
+    scene.write(
+        "wider.yaml",
+        format!("creation_rules:\n  - age: {RECIPIENT},{OTHER_RECIPIENT}\n"),
+    );
     scene.write("set.yaml", "b: 1\n");
     scene.run("encrypt -i set.yaml").succeeds();
     scene
@@ -143,7 +174,7 @@ fn prepare(
 ) -> Vec<u8> {
     match command {
         "encrypt -i" => scene.write(file, current),
-        "decrypt -i" => {
+        "decrypt -i" | "unset" | "rotate -i" | "updatekeys" | "groups add" => {
             // Sealed once, put back each time.
             if is_first {
                 scene.write("kept", current);
@@ -155,13 +186,13 @@ fn prepare(
             }
             scene.write(file, fs::read(scene.home("kept")).unwrap());
         }
-        "set" => {
+        "set" | "edit" => {
             if is_first {
                 scene.write(file, current);
                 scene.run(&format!("encrypt -i {file}")).succeeds();
             }
             let value = next.lines().next().unwrap().trim_start_matches("a: ");
-            scene.write("input.yaml", value);
+            scene.write("input.yaml", if command == "edit" { next } else { value });
         }
         _ => {
             if is_first {
@@ -186,6 +217,21 @@ fn act<'a>(scene: &'a Scene, command: &str) -> crate::support::Act<'a> {
         ]),
         "encrypt -i" => scene.cmd(["encrypt", "-i", "clear.yaml"]),
         "decrypt -i" => scene.cmd(["decrypt", "-i", "sealed.yaml"]),
+        "edit" => scene
+            .cmd(["edit", "edited.yaml"])
+            .env("EDITOR", "cp input.yaml"),
+        "unset" => scene.cmd(["unset", "unset.yaml", "[\"b\"]"]),
+        "rotate -i" => scene.cmd(["rotate", "-i", "rotated.yaml"]),
+        "updatekeys" => scene.cmd(["updatekeys", "-y", "--config", "wider.yaml", "ruled.yaml"]),
+        "groups add" => scene.cmd([
+            "groups",
+            "add",
+            "-i",
+            "--file",
+            "grouped.yaml",
+            "--age",
+            OTHER_RECIPIENT,
+        ]),
         "encrypt --onto" => scene.cmd(["encrypt", "--onto", "onto.yaml", "input.yaml"]),
         _ => scene.cmd(["encrypt", "--env", "dev"]),
     }

@@ -16,6 +16,11 @@ use std::time::{Duration, Instant};
 
 use crate::support::{RECIPIENT, Scene, not_run};
 
+/// Whether nothing can be mounted here; then it is said that a test does not run.
+pub(crate) fn is_mount_impossible(what: &str) -> bool {
+    mounted::is_impossible(what)
+}
+
 /// The beginning of the name of every temporary file.
 const TEMPORARY: &str = ".clsecrets-tmp-";
 

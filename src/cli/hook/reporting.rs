@@ -85,10 +85,7 @@ impl Reporting {
         let text = match format {
             Format::Text => report::text(&report),
             Format::Json => report::json(&report),
-            Format::Sarif => {
-                let rules = scan::RULES.iter();
-                report::sarif(&report, rules.map(|rule| (rule.id(), rule.summary())))
-            }
+            Format::Sarif => report::sarif(&report, scan::summaries()),
             Format::Github => report::github(&report),
         };
         context.ui.result(text.as_bytes())?;

@@ -13,9 +13,10 @@ use clsecrets::{format, fs};
 
 use super::told::Told;
 use crate::cli::delivery::{Content, Loaded, OpenedFile, OpenedFiles};
+use crate::cli::git::history;
 use crate::cli::head::Head;
 use crate::cli::opening::{Failed, Opener};
-use crate::cli::{Context, digest, git};
+use crate::cli::{Context, digest};
 
 /// Days after which a data key is old.
 const OLD: i64 = 365;
@@ -182,9 +183,9 @@ fn tracked(path: &Path, base: &Path, told: &mut Told) {
         .unwrap_or(path)
         .display()
         .to_string();
-    let message = match git::of_clear(path) {
-        git::Known::Tracked => "Git has this file in clear",
-        git::Known::Free if path.exists() => "Git does not ignore this file",
+    let message = match history::of_clear(path) {
+        history::Known::Tracked => "Git has this file in clear",
+        history::Known::Free if path.exists() => "Git does not ignore this file",
         _ => return,
     };
     told.push(Finding::new("V092", At::whole(0), message), shown, 1);

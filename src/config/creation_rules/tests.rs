@@ -158,11 +158,11 @@ fn a_kind_that_only_one_group_has_is_named_with_the_group() {
 #[test]
 fn a_kind_that_this_build_does_not_have_is_refused_when_sealing() {
     let rules = rules(&format!(
-        "creation_rules:\n- age: {A}\n  pgp: ABCD\n  gcp_kms: projects/x\n"
+        "creation_rules:\n- age: {A}\n  hckms: [ABCD]\n  gcp_kms: projects/x\n"
     ));
     let rule = rules.rule_for(Path::new("/repo/a")).unwrap().unwrap();
     let error = rule.seal_for(&rules).unwrap_err().to_string();
-    assert!(error.contains("pgp, gcp_kms"), "{error}");
+    assert!(error.contains("gcp_kms, hckms"), "{error}");
 }
 
 #[test]

@@ -78,6 +78,17 @@ impl Format for Dotenv {
         }
     }
 
+    fn take_out(
+        &self,
+        document: &Document,
+        path: &Path,
+    ) -> Result<Zeroizing<Vec<u8>>, FormatError> {
+        match &document.layout {
+            super::Layout::Dotenv(layout) => splice::take_out(document, layout, path),
+            _ => Err(unrepresentable("this document is no dotenv text")),
+        }
+    }
+
     fn metadata_blocks(&self, document: &Document) -> Option<Vec<String>> {
         match &document.layout {
             super::Layout::Dotenv(layout) => layout.block(document.source()).map(|text| vec![text]),

@@ -34,7 +34,9 @@ pub(super) fn splice(
             splice.open_blank_lines(edits);
             splice.remove_metadata();
         }
-        MetadataEdit::Write(fields) => splice.seal(&write::block(fields)?),
+        MetadataEdit::Write(fields) | MetadataEdit::Rewrite(fields) => {
+            splice.seal(&write::block(fields)?);
+        }
         MetadataEdit::Place { blocks, fields } => match blocks.first() {
             Some(block) if block.starts_with(PREFIX) => splice.seal(block),
             _ => splice.seal(&write::block(fields)?),
@@ -64,6 +66,27 @@ pub(super) fn put(
             splice.insert(&line);
         }
     }
+    splice.undo_transport(true);
+    splice.finish()
+}
+
+/// Takes out the line of a key.
+pub(super) fn take_out(
+    document: &Document,
+    layout: &Layout,
+    path: &Path,
+) -> Result<Zeroizing<Vec<u8>>, FormatError> {
+    let mut splice = Splice::new(document, layout);
+    let top = document.tree.documents.first();
+    let place = match top.and_then(|top| top.at(path)) {
+        Some(Node::Leaf(leaf)) => layout.place(leaf.site),
+        _ => None,
+    };
+    let line = place
+        .ok_or_else(|| unrepresentable(ONE_LEVEL))?
+        .line
+        .clone();
+    splice.cut(line, b"");
     splice.undo_transport(true);
     splice.finish()
 }

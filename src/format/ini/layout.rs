@@ -31,6 +31,8 @@ pub(super) enum Place {
 #[derive(Debug)]
 pub(super) struct SectionPlace {
     pub(super) name: String,
+    /// Where its first line begins.
+    pub(super) start: usize,
     /// Behind its last line; of the keys before any section, where they would begin.
     pub(super) end: usize,
     /// The last key: where its name, its delimiter and its value begin.
@@ -76,6 +78,10 @@ impl Layout {
         let last = section.keys.last();
         self.sections.push(SectionPlace {
             name: section.name.clone(),
+            start: section
+                .header
+                .as_ref()
+                .map_or(start, |header| header.line.start),
             end: last.map(|key| key.lines.end).or(header).unwrap_or(start),
             last_key: last.map(|key| LastKey {
                 name: key.written_name.clone(),

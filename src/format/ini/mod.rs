@@ -83,6 +83,17 @@ impl Format for Ini {
         }
     }
 
+    fn take_out(
+        &self,
+        document: &Document,
+        path: &Path,
+    ) -> Result<Zeroizing<Vec<u8>>, FormatError> {
+        match &document.layout {
+            super::Layout::Ini(layout) => splice::take_out(document, layout, path),
+            _ => Err(unrepresentable("this document is no INI text")),
+        }
+    }
+
     fn metadata_blocks(&self, document: &Document) -> Option<Vec<String>> {
         match &document.layout {
             super::Layout::Ini(layout) => layout.block(document.source()).map(|text| vec![text]),

@@ -33,7 +33,9 @@ pub(super) fn splice(
     match &edits.metadata {
         MetadataEdit::Keep => {}
         MetadataEdit::Remove => splice.remove_metadata(),
-        MetadataEdit::Write(fields) => splice.seal(&block(fields)?, &edits.places)?,
+        MetadataEdit::Write(fields) | MetadataEdit::Rewrite(fields) => {
+            splice.seal(&block(fields)?, &edits.places)?;
+        }
         MetadataEdit::Place { blocks, fields } => match blocks.first() {
             Some(text) if text.starts_with('[') => splice.seal(text, &edits.places)?,
             _ => splice.seal(&block(fields)?, &edits.places)?,
@@ -83,6 +85,34 @@ pub(super) fn put(
         }
         _ => return Err(unrepresentable(TWO_LEVELS)),
     }
+    splice.finish()
+}
+
+/// Takes out a key with the rest of its line, or a section.
+pub(super) fn take_out(
+    document: &Document,
+    layout: &Layout,
+    path: &Path,
+) -> Result<Zeroizing<Vec<u8>>, FormatError> {
+    let mut splice = Splice::new(document, layout)?;
+    let top = document.tree.documents.first();
+    let lines = match (path.elements(), top.and_then(|top| top.at(path))) {
+        ([Element::Key(_), Element::Key(_)], Some(Node::Leaf(leaf))) => {
+            let Some(Place::Value(written)) = layout.place(leaf.site) else {
+                return Err(unrepresentable(TWO_LEVELS));
+            };
+            let start = slice(splice.text, 0..written.span.start).rfind('\n');
+            start.map_or(0, |at| at + 1)..line_end(splice.text, written.span.end)
+        }
+        ([Element::Key(section)], Some(Node::Map(_))) => {
+            let mut sections = layout.sections.iter();
+            let place = sections.find(|place| place.name == *section);
+            let place = place.ok_or_else(|| unrepresentable(TWO_LEVELS))?;
+            place.start..place.end
+        }
+        _ => return Err(unrepresentable(TWO_LEVELS)),
+    };
+    splice.cut(lines, "");
     splice.finish()
 }
 

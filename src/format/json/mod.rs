@@ -7,6 +7,7 @@
 mod emit;
 mod layout;
 mod manner;
+mod prune;
 pub(super) mod read;
 mod scalar;
 pub(super) mod splice;
@@ -63,6 +64,17 @@ impl Format for Json {
     ) -> Result<Zeroizing<Vec<u8>>, FormatError> {
         match &document.layout {
             super::Layout::Json(layout) => splice::put(document, layout, path, node),
+            _ => Err(unrepresentable("this document is no JSON")),
+        }
+    }
+
+    fn take_out(
+        &self,
+        document: &Document,
+        path: &Path,
+    ) -> Result<Zeroizing<Vec<u8>>, FormatError> {
+        match &document.layout {
+            super::Layout::Json(layout) => prune::take_out(document, layout, path),
             _ => Err(unrepresentable("this document is no JSON")),
         }
     }

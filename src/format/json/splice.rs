@@ -31,7 +31,9 @@ pub(in crate::format) fn splice(
     match &edits.metadata {
         MetadataEdit::Keep => {}
         MetadataEdit::Remove => splice.remove_metadata(),
-        MetadataEdit::Write(fields) | MetadataEdit::Place { fields, .. } => {
+        MetadataEdit::Write(fields)
+        | MetadataEdit::Rewrite(fields)
+        | MetadataEdit::Place { fields, .. } => {
             splice.write_metadata(fields)?;
         }
         MetadataEdit::Update(texts) => splice.update_metadata(texts)?,

@@ -26,6 +26,7 @@ mod layout;
 mod lines;
 mod manner;
 mod placing;
+mod prune;
 mod quick;
 mod quoting;
 mod reach;
@@ -114,6 +115,19 @@ impl Format for Yaml {
         let joined = layout.joined(text);
         let text = joined.as_ref().map_or(text, |joined| joined.as_str());
         graft::graft(text, &grammar::parse(text)?, &path, node)
+    }
+
+    fn take_out(
+        &self,
+        document: &Document,
+        path: &Path,
+    ) -> Result<Zeroizing<Vec<u8>>, FormatError> {
+        let text = checked(document.source())?;
+        let layout = layout_of(document)?;
+        let path = layout.in_text(&document.tree, path);
+        let joined = layout.joined(text);
+        let text = joined.as_ref().map_or(text, |joined| joined.as_str());
+        prune::take_out(text, &grammar::parse(text)?, &path)
     }
 
     fn emit(&self, node: &Node) -> Result<Zeroizing<Vec<u8>>, FormatError> {

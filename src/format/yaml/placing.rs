@@ -9,7 +9,8 @@ use super::layout::RootPlace;
 use super::splice::Splice;
 
 impl Splice<'_> {
-    pub(super) fn remove_metadata(&mut self) {
+    /// `is_all`: nothing takes its place.
+    pub(super) fn remove_metadata(&mut self, is_all: bool) {
         let layout = self.layout;
         for (number, place) in layout.documents.iter().enumerate() {
             let Some(entry) = &place.entry else { continue };
@@ -21,7 +22,7 @@ impl Splice<'_> {
                 .get(number)
                 .is_some_and(|map| map.pairs().next().is_none());
             let is_block = matches!(place.root, RootPlace::Block { .. });
-            let rest = if is_last && is_block {
+            let rest = if is_last && is_block && is_all {
                 format!("{{}}{}", self.end)
             } else {
                 String::new()

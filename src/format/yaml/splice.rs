@@ -53,7 +53,7 @@ pub(super) fn splice(
         splice.cuts.cut_secret(range, text);
     }
     match &edits.metadata {
-        MetadataEdit::Keep | MetadataEdit::Update(_) => {}
+        MetadataEdit::Keep | MetadataEdit::Update(_) | MetadataEdit::Rewrite(_) => {}
         MetadataEdit::Remove => {
             for gap in super::beside::up(&document.tree, layout, source) {
                 splice.cut(gap, "");
@@ -73,13 +73,13 @@ pub(super) fn splice(
     }
     match &edits.metadata {
         MetadataEdit::Keep => {}
-        MetadataEdit::Remove => splice.remove_metadata(),
-        MetadataEdit::Write(fields) => {
-            splice.remove_metadata();
+        MetadataEdit::Remove => splice.remove_metadata(true),
+        MetadataEdit::Write(fields) | MetadataEdit::Rewrite(fields) => {
+            splice.remove_metadata(false);
             splice.write_metadata(fields);
         }
         MetadataEdit::Place { blocks, fields } => {
-            splice.remove_metadata();
+            splice.remove_metadata(false);
             splice.place_metadata(blocks, fields);
         }
         MetadataEdit::Update(texts) => splice.update_metadata(texts)?,

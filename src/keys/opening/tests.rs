@@ -11,10 +11,10 @@ fn settings(vars: &[(&str, &str)]) -> Settings {
     Settings::new(vars, PathBuf::from("/"), 1_704_153_600)
 }
 
-fn pgp() -> Recipient {
+fn foreign() -> Recipient {
     Recipient {
-        kind: "pgp".to_owned(),
-        fields: Fields::from([("fp", "ABCD"), ("enc", "x")]),
+        kind: "gcp_kms".to_owned(),
+        fields: Fields::from([("resource_id", "ABCD"), ("enc", "x")]),
     }
 }
 
@@ -24,18 +24,18 @@ fn open(ring: &Keyring, groups: &KeyGroups, vars: &Settings) -> Result<DataKey, 
 
 #[test]
 fn a_kind_that_this_build_does_not_have_is_named() {
-    let groups = KeyGroups::from(vec![pgp()]);
+    let groups = KeyGroups::from(vec![foreign()]);
     let error = open(&Keyring::new(), &groups, &settings(&[])).unwrap_err();
     assert_eq!(
         error.about("a.yaml").to_string(),
         "cannot open a.yaml: its only recipient is not usable\n  \
-         ABCD  this build cannot use recipients of kind pgp"
+         ABCD  this build cannot use recipients of kind gcp_kms"
     );
 }
 
 #[test]
 fn more_groups_than_there_are_cannot_be_opened() {
-    let groups = KeyGroups::new(vec![vec![pgp()], vec![pgp()]], 3);
+    let groups = KeyGroups::new(vec![vec![foreign()], vec![foreign()]], 3);
     let error = open(&Keyring::new(), &groups, &settings(&[])).unwrap_err();
     assert_eq!(
         error.about("a.yaml").to_string(),

@@ -13,10 +13,10 @@ fn seal(key_groups: &mut KeyGroups) -> Result<(), KeysError> {
     block_on(Keyring::new().wrap_all(key_groups, &key, &settings())).unwrap()
 }
 
-fn pgp() -> Recipient {
+fn foreign() -> Recipient {
     Recipient {
-        kind: "pgp".to_owned(),
-        fields: Fields::from([("fp", "ABCD")]),
+        kind: "gcp_kms".to_owned(),
+        fields: Fields::from([("resource_id", "ABCD")]),
     }
 }
 
@@ -26,7 +26,7 @@ fn a_file_without_recipients_cannot_be_sealed() {
         let error = seal(&mut nobody).unwrap_err();
         assert!(error.about("a").message.ends_with("it has no recipients"));
     }
-    let mut half = KeyGroups::new(vec![vec![pgp()], vec![]], 2);
+    let mut half = KeyGroups::new(vec![vec![foreign()], vec![]], 2);
     let error = seal(&mut half).unwrap_err().about("a");
     assert_eq!(
         error.message,
@@ -37,25 +37,25 @@ fn a_file_without_recipients_cannot_be_sealed() {
 #[test]
 fn a_threshold_that_no_sharing_has_is_refused_before_anything_is_wrapped() {
     for threshold in [-1, 1, 3] {
-        let mut groups = KeyGroups::new(vec![vec![pgp()], vec![pgp()]], threshold);
+        let mut groups = KeyGroups::new(vec![vec![foreign()], vec![foreign()]], threshold);
         assert!(matches!(
             seal(&mut groups),
             Err(KeysError::Unshareable { groups: 2, .. })
         ));
     }
     // One group shares nothing, whatever the threshold is.
-    let mut one = KeyGroups::new(vec![vec![pgp()]], 5);
+    let mut one = KeyGroups::new(vec![vec![foreign()]], 5);
     assert!(matches!(seal(&mut one), Err(KeysError::Wrap { .. })));
 }
 
 #[test]
 fn a_failure_names_its_group_where_there_are_several() {
-    let mut groups = KeyGroups::new(vec![vec![pgp()], vec![pgp()]], 2);
+    let mut groups = KeyGroups::new(vec![vec![foreign()], vec![foreign()]], 2);
     assert_eq!(
         seal(&mut groups).unwrap_err().about("a.yaml").to_string(),
         "cannot seal a.yaml: 2 of its 2 recipients are not usable\n  \
-         group 1  ABCD  this build cannot use recipients of kind pgp\n  \
-         group 2  ABCD  this build cannot use recipients of kind pgp"
+         group 1  ABCD  this build cannot use recipients of kind gcp_kms\n  \
+         group 2  ABCD  this build cannot use recipients of kind gcp_kms"
     );
 }
 
@@ -72,8 +72,8 @@ mod with_age {
     #[test]
     fn a_failed_recipient_leaves_all_of_them_as_they_were() {
         for groups in [
-            vec![vec![recipient(), pgp()]],
-            vec![vec![recipient()], vec![recipient(), pgp()]],
+            vec![vec![recipient(), foreign()]],
+            vec![vec![recipient()], vec![recipient(), foreign()]],
         ] {
             let mut groups = KeyGroups::new(groups, 0);
             let before = groups.clone();

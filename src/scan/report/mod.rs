@@ -14,6 +14,11 @@ use super::Report;
 
 /// One JSON document: `findings`, and `unjudged` for what refuses without being a finding.
 pub fn json(report: &Report) -> String {
+    format!("{:#}\n", value(report))
+}
+
+/// The same, to be added to.
+pub fn value(report: &Report) -> Value {
     let findings: Vec<Value> = report
         .findings
         .iter()
@@ -35,10 +40,7 @@ pub fn json(report: &Report) -> String {
         .iter()
         .map(|one| json!({ "path": one.path, "reason": one.reason }))
         .collect();
-    format!(
-        "{:#}\n",
-        json!({ "findings": findings, "unjudged": unjudged, "checked": report.checked, "waived": report.waived })
-    )
+    json!({ "findings": findings, "unjudged": unjudged, "checked": report.checked, "waived": report.waived })
 }
 
 #[cfg(test)]

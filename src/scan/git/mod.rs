@@ -4,12 +4,14 @@
 //! stays as it is: inside a hook `git` says there which index is about to be committed.
 
 use std::ffi::OsString;
-use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
-use zeroize::Zeroizing;
+mod loose;
+mod objects;
+
+pub(super) use objects::{Object, Objects};
 
 use super::source::SourceError;
 
@@ -38,27 +40,6 @@ pub(super) enum Kind {
     Other,
     /// In conflict: the index has no single content.
     Unmerged,
-}
-
-/// An object that was asked for.
-#[derive(Debug)]
-pub(super) enum Object {
-    /// Its bytes.
-    Bytes(Zeroizing<Vec<u8>>),
-    /// More than is read.
-    TooBig,
-    /// There is none.
-    Missing,
-    /// A tree or a commit.
-    Other,
-}
-
-/// The running `git cat-file --batch`.
-#[derive(Debug)]
-pub(super) struct Objects {
-    child: Child,
-    questions: Option<ChildStdin>,
-    answers: BufReader<ChildStdout>,
 }
 
 /// What differs between HEAD and the index; without a commit, all that is in the index.
@@ -169,141 +150,46 @@ pub(super) fn is_commit(directory: &Path, name: &str) -> bool {
     .is_ok()
 }
 
+/// Lists all that is in the index.
+const LIST: &[&str] = &["ls-files", "--stage", "-z", "--full-name", "--", ":/"];
+
 /// All that is in the index.
 pub(super) fn tracked(directory: &Path) -> Result<Vec<Entry>, SourceError> {
-    let output = run(
-        directory,
-        &["ls-files", "--stage", "-z", "--full-name", "--", ":/"],
-    )?;
-    parse_listing(&output)
+    parse_listing(&run(directory, LIST)?)
 }
 
-/// The search for files of one name in the index and at HEAD, in any directory.
+/// The lists of all that is in the index and at HEAD.
 #[derive(Debug)]
-pub(super) struct Called {
-    name: &'static str,
+pub(super) struct Listings {
     index: Running,
     head: Running,
 }
 
-impl Called {
-    /// Starts to search, beside whatever else is asked.
-    pub(super) fn begin(directory: &Path, name: &'static str) -> Result<Self, SourceError> {
-        let pattern = format!(":(top,glob)**/{name}");
+impl Listings {
+    /// Starts to list, beside whatever else is asked.
+    pub(super) fn begin(directory: &Path) -> Result<Self, SourceError> {
         Ok(Self {
-            name,
-            index: Running::begin(
-                directory,
-                &["ls-files", "--stage", "-z", "--full-name", "--", &pattern],
-            )?,
-            // `ls-tree` knows no patterns.
+            index: Running::begin(directory, LIST)?,
             head: Running::begin(directory, &["ls-tree", "-r", "-z", "--full-tree", "HEAD"])?,
         })
     }
 
-    /// What was found; without a commit there is none at HEAD.
-    pub(super) fn finish(self, objects: &mut Objects) -> Result<Vec<Entry>, SourceError> {
-        let mut entries = parse_listing(&self.index.finish()?)?;
-        match self.head.finish() {
-            Ok(output) => entries.extend(parse_tree(&output, self.name)?),
+    /// Both lists; without a commit there is nothing at HEAD.
+    pub(super) fn finish(
+        self,
+        objects: &mut Objects,
+    ) -> Result<(Vec<Entry>, Vec<Entry>), SourceError> {
+        let index = parse_listing(&self.index.finish()?)?;
+        let head = match self.head.finish() {
+            Ok(output) => parse_tree(&output)?,
             Err(error) => {
                 if !matches!(objects.read(b"HEAD")?, Object::Missing) {
                     return Err(error);
                 }
+                Vec::new()
             }
-        }
-        Ok(entries)
-    }
-}
-
-impl Objects {
-    /// Starts the process.
-    pub(super) fn start(directory: &Path) -> Result<Self, SourceError> {
-        let mut child = command(directory, &["cat-file", "--batch"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .map_err(SourceError::NoGit)?;
-        let questions = child.stdin.take();
-        let answers = child
-            .stdout
-            .take()
-            .map(BufReader::new)
-            .ok_or(SourceError::Answer)?;
-        Ok(Self {
-            child,
-            questions,
-            answers,
-        })
-    }
-
-    /// Reads one object: its name, `HEAD:path` or `:0:path`.
-    pub(super) fn read(&mut self, name: &[u8]) -> Result<Object, SourceError> {
-        self.ask(std::iter::once(name))?;
-        self.answer()
-    }
-
-    /// Asks for objects, in one go; so many may be asked for before the first answer is taken that
-    /// a pipe holds their names.
-    pub(super) fn ask<'n>(
-        &mut self,
-        names: impl Iterator<Item = &'n [u8]>,
-    ) -> Result<(), SourceError> {
-        let mut lines = Vec::new();
-        for name in names {
-            if name.contains(&b'\n') {
-                return Err(SourceError::Name);
-            }
-            lines.extend_from_slice(name);
-            lines.push(b'\n');
-        }
-        let questions = self.questions.as_mut().ok_or(SourceError::Answer)?;
-        questions.write_all(&lines).map_err(SourceError::Broken)
-    }
-
-    /// The answer to the oldest question.
-    pub(super) fn answer(&mut self) -> Result<Object, SourceError> {
-        let mut header = Vec::new();
-        self.answers
-            .read_until(b'\n', &mut header)
-            .map_err(SourceError::Broken)?;
-        // `<object> <type> <size>`, or `<name> missing`; a name may hold blanks.
-        let header = String::from_utf8_lossy(&header);
-        let header = header.trim_end_matches('\n');
-        if header.ends_with(" missing") {
-            return Ok(Object::Missing);
-        }
-        let (start, size) = header.rsplit_once(' ').ok_or(SourceError::Answer)?;
-        let size: u64 = size.parse().map_err(|_| SourceError::Answer)?;
-        let is_blob = start.ends_with(" blob");
-        if size > LIMIT {
-            let skipped = std::io::copy(
-                &mut self.answers.by_ref().take(size + 1),
-                &mut std::io::sink(),
-            );
-            skipped.map_err(SourceError::Broken)?;
-            return Ok(Object::TooBig);
-        }
-        let length = usize::try_from(size + 1).map_err(|_| SourceError::Answer)?;
-        let mut bytes = Zeroizing::new(vec![0; length]);
-        self.answers
-            .read_exact(&mut bytes)
-            .map_err(SourceError::Broken)?;
-        bytes.pop();
-        Ok(if is_blob {
-            Object::Bytes(bytes)
-        } else {
-            Object::Other
-        })
-    }
-}
-
-impl Drop for Objects {
-    fn drop(&mut self) {
-        // The process ends when nobody asks any more.
-        self.questions = None;
-        let _ = self.child.wait();
+        };
+        Ok((index, head))
     }
 }
 
@@ -438,11 +324,11 @@ fn parse_listing(output: &[u8]) -> Result<Vec<Entry>, SourceError> {
     Ok(entries)
 }
 
-/// `<mode> <type> <object>` TAB `<path>` NUL; only files of this name.
-fn parse_tree(output: &[u8], name: &str) -> Result<Vec<Entry>, SourceError> {
+/// `<mode> <type> <object>` TAB `<path>` NUL.
+fn parse_tree(output: &[u8]) -> Result<Vec<Entry>, SourceError> {
     let mut entries = Vec::new();
     for record in output.split(|byte| *byte == 0) {
-        if !record.ends_with(name.as_bytes()) {
+        if record.is_empty() {
             continue;
         }
         let tab = record.iter().position(|byte| *byte == b'\t');

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::{TWO_NODES, prod, rich, said};
 use crate::support::{Scene, project, python};
 
-const CLEAR_SCHEMA: &str = "docs/clear-secrets.schema.json";
+const CLEAR_SCHEMA: &str = "docs/secrets.schema.json";
 const SETTINGS_SCHEMA: &str = "docs/clsecrets.schema.json";
 
 fn read(path: &str) -> Value {

@@ -53,8 +53,4 @@ fn a_command_that_is_still_to_come_says_so() {
         let run = scene.cmd([name, "--yes", "f.yaml"]).called("sops").run();
         run.fails(1).stdout("").stderr_has("is not supported yet");
     }
-    scene
-        .run("validate")
-        .fails(3)
-        .stderr_has("error: validate is not supported yet\n");
 }

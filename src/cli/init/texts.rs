@@ -181,7 +181,7 @@ fn template_of_nodes(environment: &Environment) -> String {
 #   clsecrets encrypt --env {name}
 # A password that nobody has to know: clsecrets gen nodes.node-a.wallet_password --env {name}
 # Every value is a string: keep the quotes. What stands at the top holds for every node that does
-# not say otherwise. All keys: docs/nodes.md, docs/clear-secrets.schema.json
+# not say otherwise. All keys: docs/nodes.md, docs/secrets.schema.json
 nodes:
   node-a:
     # user_password: ""       # of the API user, 16 to 50 bytes

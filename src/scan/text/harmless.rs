@@ -202,6 +202,7 @@ pub(in crate::scan) fn is_harmless(value: &[u8], is_quoted: bool) -> bool {
         || has_stand_in(&lower)
         || is_monotonous(value)
         || is_address(value)
+        || is_fingerprint(value)
         || is_email(value)
         || says_nothing(value)
 }
@@ -396,6 +397,12 @@ fn is_address(value: &[u8]) -> bool {
     value.len() == 42 && value.starts_with(b"0x") && value.iter().skip(2).all(u8::is_ascii_hexdigit)
 }
 
+/// How PGP names keys.
+fn is_fingerprint(value: &[u8]) -> bool {
+    let is_digit = |byte: &u8| byte.is_ascii_digit() || (b'A'..=b'F').contains(byte);
+    value.len() == 40 && value.iter().all(is_digit)
+}
+
 fn is_email(value: &[u8]) -> bool {
     let mut parts = value.split(|byte| *byte == b'@');
     let (Some(user), Some(host), None) = (parts.next(), parts.next(), parts.next()) else {
@@ -444,6 +451,7 @@ mod tests {
             "ENC[AES256_GCM,data:x]",
             "ops@example.com",
             "0x5FbDB2315678afecb367f032d93F642f64180aa3",
+            "85D77543B3D624B63CEA9E6DBC17301B491B3F21",
             "deadbeefdeadbeef",
             "DATABASE_PASSWORD",
             "age1gkrpmauxgpk88ynuexa4pgyrve93szkyxvpktsnx8phpcjn6sagssyzz4m",

@@ -14,7 +14,7 @@ mod files;
 
 pub use files::{Files, Given};
 
-use super::git::{self, Entry, Kind, Listings, Object, Objects};
+use super::git::{self, Entry, Kind, Listings, Object, Objects, Staged};
 pub(super) use super::policy::Configuration;
 use super::policy::ENVIRONMENTS;
 use crate::format;
@@ -121,6 +121,13 @@ pub enum SourceError {
     Name,
 }
 
+impl SourceError {
+    /// Whether these are the words of `git`, which speaks English to us.
+    pub(super) fn says(&self, words: &str) -> bool {
+        matches!(self, Self::Refused { reason, .. } if reason == words)
+    }
+}
+
 impl<'a> Blob<'a> {
     /// A file that was read.
     pub fn new(path: &'a str, bytes: &'a [u8]) -> Self {
@@ -166,14 +173,17 @@ impl fmt::Debug for Blob<'_> {
 impl Index {
     /// Lists the index of the repository that a directory belongs to.
     pub fn open(directory: &Path, scope: Scope) -> Result<Self, SourceError> {
+        let staged = matches!(scope, Scope::Staged | Scope::Range)
+            .then(|| Staged::begin(directory))
+            .transpose()?;
         // They take their time beside the other question.
         let listings = (scope != Scope::Tracked)
             .then(|| Listings::begin(directory))
             .transpose()?;
-        let entries = match scope {
-            Scope::Tracked => git::tracked(directory)?,
-            Scope::History => git::history(directory)?,
-            Scope::Staged | Scope::Range => git::staged(directory)?,
+        let entries = match (staged, scope) {
+            (Some(staged), _) => staged.finish(directory)?,
+            (None, Scope::History) => git::history(directory)?,
+            (None, _) => git::tracked(directory)?,
         };
         // What a commit replaces still counts for it; in a look at everything there is no commit.
         let mut versions = vec![(b":0:".to_vec(), false)];

@@ -42,29 +42,39 @@ pub(super) enum Kind {
     Unmerged,
 }
 
-/// What differs between HEAD and the index; without a commit, all that is in the index.
-/// Deletions are not in it, and files that are only intended to be added neither.
-pub(super) fn staged(directory: &Path) -> Result<Vec<Entry>, SourceError> {
-    let listed = diff(directory, "--diff-filter=ACMRTUXB");
-    match listed {
-        Ok(output) => parse_diff(&output),
-        // Outside of a repository `diff` compares any two files, and complains of its options.
-        Err(error) => run(directory, &["rev-parse", "--git-dir"]).and(Err(error)),
+/// The question what differs between HEAD and the index.
+#[derive(Debug)]
+pub(super) struct Staged(Running);
+
+impl Staged {
+    /// Asks it; the answer takes longer than any other.
+    pub(super) fn begin(directory: &Path) -> Result<Self, SourceError> {
+        diff(directory, "--diff-filter=ACMRTUXB").map(Self)
+    }
+
+    /// What differs; without a commit, all that is in the index. Deletions are not in it, and files
+    /// that are only intended to be added neither.
+    pub(super) fn finish(self, directory: &Path) -> Result<Vec<Entry>, SourceError> {
+        match self.0.finish() {
+            Ok(output) => parse_diff(&output),
+            // Outside of a repository `diff` compares any two files, and complains of its options.
+            Err(error) => run(directory, &["rev-parse", "--git-dir"]).and(Err(error)),
+        }
     }
 }
 
 /// What a commit would delete, with its content at HEAD.
 pub(super) fn deleted(directory: &Path) -> Result<Vec<Entry>, SourceError> {
-    let mut entries = parse_diff(&diff(directory, "--diff-filter=D")?)?;
+    let mut entries = parse_diff(&diff(directory, "--diff-filter=D")?.finish()?)?;
     for entry in &mut entries {
         entry.object = entry.before.take().unwrap_or_default();
     }
     Ok(entries)
 }
 
-fn diff(directory: &Path, filter: &str) -> Result<Vec<u8>, SourceError> {
+fn diff(directory: &Path, filter: &str) -> Result<Running, SourceError> {
     // Without rename detection a renamed file is an added one, and is read whole.
-    run(
+    Running::begin(
         directory,
         &[
             "diff",
@@ -183,7 +193,8 @@ impl Listings {
         let head = match self.head.finish() {
             Ok(output) => parse_tree(&output)?,
             Err(error) => {
-                if !matches!(objects.read(b"HEAD")?, Object::Missing) {
+                let is_none = error.says("Not a valid object name HEAD");
+                if !is_none && !matches!(objects.read(b"HEAD")?, Object::Missing) {
                     return Err(error);
                 }
                 Vec::new()

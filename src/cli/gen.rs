@@ -81,7 +81,15 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
         output_type: None,
         filename_override: None,
     };
-    let input = Input::read(sealed, &naming, &context.settings)?;
+    let input = Input::read(sealed, &naming, &context.settings).map_err(|error| {
+        if sealed.exists() {
+            return error;
+        }
+        error.hint(format!(
+            "clsecrets encrypt --env {}    # seals the clear file; then once more",
+            clsecrets::error::quoted(name)
+        ))
+    })?;
     let shown = sealed
         .strip_prefix(environments.directory())
         .unwrap_or(sealed);

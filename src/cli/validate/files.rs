@@ -50,7 +50,11 @@ pub(super) fn read(
         let content = match fs::read(path) {
             Ok(content) => content.bytes,
             Err(error) => {
-                told.unjudged(&shown, &format!("it cannot be read: {}", fs::plain(&error)));
+                let mut why = format!("it cannot be read: {}", fs::plain(&error));
+                if !path.exists() {
+                    why.push_str("; clsecrets encrypt makes it of the clear file");
+                }
+                told.unjudged(&shown, &why);
                 continue;
             }
         };

@@ -14,7 +14,7 @@ use clsecrets::metadata::{KeyGroups, Recipient};
 use clsecrets::{Code, Error};
 
 use super::guarding::Guarding;
-use super::input::{Destination, Input, Naming};
+use super::input::{Destination, Input, Naming, missing_is};
 use super::kinds::{KINDS, recipients};
 use super::opening::Opener;
 use super::rewrapping::{drop_named, removed, shown, tell_of_the_past, wrap_all};
@@ -184,7 +184,8 @@ impl Common {
         let opener = Opener::new(&context.settings, &context.ui, None)?;
         self.destination.check(&self.file)?;
         let _lock = self.destination.lock(&self.file, context)?;
-        let input = Input::read(&self.file, &naming, &context.settings)?;
+        let input =
+            Input::read(&self.file, &naming, &context.settings).map_err(missing_is(Code::Input))?;
         let (name, stamp) = (input.name.clone(), input.stamp.clone());
         let (opened, data_key) = opener.open(input, OpenOptions::default())?;
         let old = opened.metadata().key_groups.clone();

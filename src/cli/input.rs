@@ -134,13 +134,7 @@ impl Destination {
         if fs::is_stream(&output) {
             return fs::write_stream(&output, result);
         }
-        let _lock = context.lock(&output).map_err(|error| Error {
-            code: match error.code {
-                Code::NoFile => Code::Output,
-                code => code,
-            },
-            ..error
-        })?;
+        let _lock = context.lock(&output).map_err(missing_is(Code::Output))?;
         fs::replace(&output, result, privacy, None)
     }
 }
@@ -227,6 +221,18 @@ impl Input {
             format,
             output,
         })
+    }
+}
+
+/// The same error with the status that the reference has for a file that is not there, where a
+/// command has one of its own.
+pub(crate) fn missing_is(code: Code) -> impl FnOnce(Error) -> Error {
+    move |error| Error {
+        code: match error.code {
+            Code::NoFile => code,
+            other => other,
+        },
+        ..error
     }
 }
 

@@ -16,7 +16,7 @@ use clsecrets::{Code, Error};
 
 use super::conversion::check_in_place;
 use super::guarding::Guarding;
-use super::input::{Destination, Input, Naming};
+use super::input::{Destination, Input, Naming, missing_is};
 use super::kinds::{is_named, recipients};
 use super::opening::{Opener, Opening};
 use super::question::is_confirmed;
@@ -158,14 +158,8 @@ impl Args {
         locks_late: bool,
         context: &Context,
     ) -> Result<(), Error> {
-        let input = Input::read(file, &self.naming, &context.settings).map_err(|error| Error {
-            // The reference's status for a file that is not there, here.
-            code: match error.code {
-                Code::NoFile => Code::Input,
-                code => code,
-            },
-            ..error
-        })?;
+        let input =
+            Input::read(file, &self.naming, &context.settings).map_err(missing_is(Code::Input))?;
         let (name, stamp, output) = (input.name.clone(), input.stamp.clone(), input.output);
         let (path, is_converted) = (input.path.clone(), input.is_converted());
         check_in_place(&self.destination, file, output)?;

@@ -11,7 +11,7 @@ use clsecrets::tree::Path;
 use clsecrets::{Code, Error};
 
 use super::guarding::Guarding;
-use super::input::{Input, Naming};
+use super::input::{Input, Naming, missing_is};
 use super::opening::{Opener, Opening};
 use super::{Context, Outcome, hook};
 
@@ -59,7 +59,8 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
     )?;
     let file = context.settings.absolute(&args.file);
     let _lock = context.lock(&file)?;
-    let input = Input::read(&args.file, &args.naming, &context.settings)?;
+    let input = Input::read(&args.file, &args.naming, &context.settings)
+        .map_err(missing_is(Code::Input))?;
     input.refuse_conversion("unset")?;
     let (name, stamp, format) = (input.name.clone(), input.stamp.clone(), input.format);
     let options = OpenOptions {

@@ -309,7 +309,7 @@ fn what_cannot_be_set_is_refused_without_a_trace_of_the_value() {
         (
             "set-missing-file",
             "set missing.yaml '[\"user\"]' '\"canary-value\"'",
-            100,
+            2,
         ),
         (
             "set-not-sealed",

@@ -314,6 +314,31 @@ const LINES: &[(&str, &str)] = &[
     ),
     ("rotate output", "sops rotate --output new.yaml sealed.yaml"),
     ("rotate missing", "sops rotate -i missing.yaml; echo $?"),
+    ("old rotate missing", "sops -r -i missing.yaml; echo $?"),
+    (
+        "set in missing",
+        "sops set missing.yaml '[\"a\"]' 1; echo $?",
+    ),
+    (
+        "unset in missing",
+        "sops unset missing.yaml '[\"a\"]'; echo $?",
+    ),
+    (
+        "updatekeys missing",
+        "sops updatekeys -y missing.yaml; echo $?",
+    ),
+    (
+        "exec-env missing",
+        "sops exec-env missing.yaml true; echo $?",
+    ),
+    (
+        "exec-file missing",
+        "sops exec-file missing.yaml true; echo $?",
+    ),
+    (
+        "groups missing",
+        "sops groups delete --file missing.yaml 0; echo $?",
+    ),
     ("rotate without a file", "sops rotate -i; echo $?"),
     (
         "updatekeys",

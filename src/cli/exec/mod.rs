@@ -23,7 +23,7 @@ use zeroize::Zeroizing;
 use super::child::{self, Ended, without_identities};
 use super::conversion::Conversion;
 use super::face::Face;
-use super::input::{Input, Naming};
+use super::input::{Input, Naming, missing_is};
 use super::opening::Opener;
 use super::ui::Ui;
 use super::warden::Warden;
@@ -240,7 +240,8 @@ impl Running {
         };
         let order = self.decryption_order.as_deref();
         let opener = Opener::new(&context.settings, &context.ui, order)?;
-        let input = Input::read(file, &naming, &context.settings)?;
+        let input =
+            Input::read(file, &naming, &context.settings).map_err(missing_is(Code::Input))?;
         let output = input.output;
         let options = OpenOptions {
             ignore_mac: self.ignore_mac,

@@ -1,6 +1,7 @@
 //! The form without a subcommand: `-d FILE`, `-e -i FILE`, `FILE` to edit it.
 
 use std::ffi::{OsStr, OsString};
+use std::path::Path;
 
 use clap::Command;
 use clsecrets::{Code, Error};
@@ -95,6 +96,13 @@ impl Line {
         let mode = modes.last().copied().unwrap_or("edit");
         let mut words = self.words.into_iter();
         let file = words.next().ok_or_else(no_file)?;
+        if mode == "rotate" && !Path::new(&file).exists() {
+            // The form without a subcommand looks first, and has a status of its own for it.
+            return Err(Error::new(
+                Code::NoFile,
+                format!("cannot read {}: no such file or directory", shown(&file)),
+            ));
+        }
         let ignored: Vec<String> = words.map(|word| shown(&word)).collect();
         if !ignored.is_empty() {
             warnings.push(format!(

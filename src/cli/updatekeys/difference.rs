@@ -10,7 +10,7 @@ use clsecrets::keys::label;
 use clsecrets::metadata::{KeyGroups, Rule};
 use clsecrets::{Code, Error};
 
-use super::super::input::{Input, Naming};
+use super::super::input::{Input, Naming, missing_is};
 use super::super::kinds::KINDS;
 use super::super::rewrapping::{differs, drop_named, shown};
 use super::super::sealing::rule_of;
@@ -67,7 +67,8 @@ impl Following {
             input_type: self.input_type.clone(),
             ..Naming::default()
         };
-        let input = Input::read(file, &naming, &context.settings)?;
+        let input =
+            Input::read(file, &naming, &context.settings).map_err(missing_is(Code::Failed))?;
         let path = context.settings.absolute(file);
         let sealed = Sealed::parse(input.format, input.text.clone())
             .map_err(|error| error.about(&input.name, true))?;

@@ -140,9 +140,7 @@ fn nothing_runs_unless_the_file_is_sound() {
         scene
             .run(&format!("{command} a.yaml 'touch ran'"))
             .fails(51);
-        scene
-            .run(&format!("{command} a.txt 'touch ran'"))
-            .fails(2);
+        scene.run(&format!("{command} a.txt 'touch ran'")).fails(2);
     }
     assert!(!scene.has("ran"));
     scene

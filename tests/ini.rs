@@ -99,17 +99,13 @@ proptest! {
 
     #[test]
     fn no_text_makes_the_reader_panic(text in "[\\[\\]=:;#\"'`\\\\ \n\r\tab\u{FEFF}\u{A0}é]{0,60}") {
-        // A carriage return without its line end is none of the text: a value that begins with one
-        // is written with the comments before it once more trimmed.
-        let ends = if text.contains("\r\n") { "\r\n" } else { "\n" };
-        let text = text.replace('\r', "").replace('\n', ends);
+        // A last carriage return without its line end is none of the text.
+        let text = text.trim_end_matches('\r');
         match seal_as(&Ini, text.as_bytes(), Rule::default()) {
             Ok(sealed) => {
                 let opened = open_as(&Ini, &sealed).unwrap();
-                // What came out may be refused as a new text, but never be another one.
-                if let Ok(again) = seal_as(&Ini, &opened, Rule::default()) {
-                    prop_assert_eq!(open_as(&Ini, &again).unwrap(), opened);
-                }
+                let again = seal_as(&Ini, &opened, Rule::default()).unwrap();
+                prop_assert_eq!(open_as(&Ini, &again).unwrap(), opened);
             }
             Err(error) => prop_assert!(!matches!(error, EnvelopeError::SelfCheck), "{}", error),
         }
@@ -128,6 +124,8 @@ fn what_nobody_can_read_alike_is_refused_with_its_place() {
         ("[s]\n  - = 1\n", 2, 3, Fault::Syntax),
         ("[s]\na = 1\na = 2\n", 3, 1, Fault::Syntax),
         ("[s]\na = `x\n", 2, 5, Fault::Syntax),
+        ("a = \\ ; c\n", 1, 5, Fault::Unsupported),
+        ("a = 1\nb = x\ry\n", 2, 6, Fault::Unsupported),
         ("[s]\na = \"\"\"x\ny\n", 2, 5, Fault::Syntax),
         ("[s]\np = p4ss#word\n", 2, 9, Fault::Unsupported),
         ("[s]\np = p4ss;\n", 2, 9, Fault::Unsupported),

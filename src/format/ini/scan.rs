@@ -6,6 +6,8 @@ use std::ops::Range;
 use super::comments::{Line, Unit};
 use super::value::{self, Reader, Refused, Written, line_end, slice};
 
+const LONE_RETURN: &str = "a carriage return without a line end, which tools read differently";
+
 /// A whole text.
 #[derive(Debug)]
 pub(super) struct Scan {
@@ -68,6 +70,13 @@ pub(super) fn scan(text: &str, reader: Reader) -> Result<Scan, Refused> {
     };
     if text.starts_with("\u{FEFF}\u{FEFF}") {
         return Err((0, "two byte order marks"));
+    }
+    let is_lone = |at: &usize| {
+        text.get(at + 1..)
+            .is_some_and(|rest| !rest.is_empty() && !rest.starts_with('\n'))
+    };
+    if let Some(at) = memchr::memchr_iter(b'\r', text.as_bytes()).find(is_lone) {
+        scan.doubt(true, at, LONE_RETURN);
     }
     let mut names = HashSet::new();
     let mut above = Vec::new();

@@ -123,7 +123,13 @@ pub(super) fn read(text: &str, at: usize, reader: Reader) -> Result<Read, Refuse
         let mark = start + mark;
         read.comment = Some(mark..end);
         let is_apart = slice(text, 0..mark).ends_with(char::is_whitespace);
-        read.doubt = (!is_apart).then_some((mark, NO_BLANK));
+        // Written without the comment behind it, such a value would be joined with the next line.
+        let is_joined = !read.written.is_protected && read.written.text(text).ends_with('\\');
+        read.doubt = if is_apart {
+            is_joined.then_some((start, JOINED))
+        } else {
+            Some((mark, NO_BLANK))
+        };
     }
     Ok(read)
 }

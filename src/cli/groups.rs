@@ -9,7 +9,6 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Subcommand};
 use clsecrets::envelope::OpenOptions;
 use clsecrets::fs::Privacy;
-use clsecrets::keys;
 use clsecrets::metadata::{KeyGroups, Recipient};
 use clsecrets::{Code, Error};
 
@@ -18,6 +17,7 @@ use super::input::{Destination, Input, Naming, missing_is};
 use super::kinds::{KINDS, recipients};
 use super::opening::Opener;
 use super::rewrapping::{drop_named, removed, shown, tell_of_the_past, wrap_all};
+use super::sealing::with_options;
 use super::{Context, Outcome, hook};
 
 /// Add a key group to a sealed file, or take one away.
@@ -153,21 +153,8 @@ impl AddArgs {
                 found.extend(recipients(field, option, word)?);
             }
         }
-        if let Some(text) = &self.encryption_context {
-            let context = keys::parse_context(text).map_err(|_| {
-                Error::new(
-                    Code::Context,
-                    format!("--encryption-context {text} is malformed"),
-                )
-                .hint("write it as KEY:VALUE,KEY:VALUE")
-            })?;
-            keys::apply_context(&mut found, &context);
-        }
-        if let Some(profile) = &self.aws_profile {
-            keys::apply_profile(&mut found, profile);
-        }
-        keys::deduplicate(&mut found);
-        Ok(found)
+        let context = self.encryption_context.as_deref();
+        with_options(found, context, self.aws_profile.as_deref())
     }
 }
 

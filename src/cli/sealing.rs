@@ -79,6 +79,29 @@ pub(crate) struct Decision {
     pub(crate) mac_only_encrypted: bool,
 }
 
+/// Recipients with `--encryption-context` and `--aws-profile`, each once.
+pub(super) fn with_options(
+    mut recipients: Vec<Recipient>,
+    context: Option<&str>,
+    profile: Option<&str>,
+) -> Result<Vec<Recipient>, Error> {
+    if let Some(text) = context {
+        let context = keys::parse_context(text).map_err(|_| {
+            Error::new(
+                Code::Context,
+                format!("--encryption-context {text} is malformed"),
+            )
+            .hint("write it as KEY:VALUE,KEY:VALUE")
+        })?;
+        keys::apply_context(&mut recipients, &context);
+    }
+    if let Some(profile) = profile {
+        keys::apply_profile(&mut recipients, profile);
+    }
+    keys::deduplicate(&mut recipients);
+    Ok(recipients)
+}
+
 impl Sealing {
     /// Decides for a file; `path` is what rules match, `name` what messages say.
     pub(crate) fn decide(
@@ -183,22 +206,9 @@ impl Sealing {
         Ok(key_groups)
     }
 
-    fn with_options(&self, mut recipients: Vec<Recipient>) -> Result<Vec<Recipient>, Error> {
-        if let Some(text) = &self.encryption_context {
-            let context = keys::parse_context(text).map_err(|_| {
-                Error::new(
-                    Code::Context,
-                    format!("--encryption-context {text} is malformed"),
-                )
-                .hint("write it as KEY:VALUE,KEY:VALUE")
-            })?;
-            keys::apply_context(&mut recipients, &context);
-        }
-        if let Some(profile) = &self.aws_profile {
-            keys::apply_profile(&mut recipients, profile);
-        }
-        keys::deduplicate(&mut recipients);
-        Ok(recipients)
+    fn with_options(&self, recipients: Vec<Recipient>) -> Result<Vec<Recipient>, Error> {
+        let context = self.encryption_context.as_deref();
+        with_options(recipients, context, self.aws_profile.as_deref())
     }
 
     /// The rule of the command line; two of them exclude each other.

@@ -21,7 +21,6 @@ mod runtime;
 mod sealing;
 pub mod shamir;
 mod trying;
-#[cfg(feature = "age")]
 mod words;
 
 pub use connections::{Ask, Connections};
@@ -33,6 +32,7 @@ pub use recipients::{
 };
 pub use runtime::block_on;
 pub use trying::Tried;
+pub use words::split as command_words;
 
 #[cfg(feature = "age")]
 pub mod identity_file;

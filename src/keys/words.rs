@@ -2,7 +2,7 @@
 //! nothing else. A `$` or a `;` in it is just that character.
 
 /// The words; `None` when a quote is not closed or a backslash ends the text.
-pub(super) fn split(text: &str) -> Option<Vec<String>> {
+pub fn split(text: &str) -> Option<Vec<String>> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
     let mut letters = text.chars();
@@ -57,6 +57,10 @@ mod tests {
             ("\"a\\\"b\\n\"", vec!["a\"b\\n"]),
             ("a\\ b $HOME;", vec!["a b", "$HOME;"]),
             ("  ", vec![]),
+            (
+                "'/a b/vim'  -u \"x \\\"y\\\" z\"",
+                vec!["/a b/vim", "-u", "x \"y\" z"],
+            ),
         ] {
             assert_eq!(split(text).unwrap(), words, "{text}");
         }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use clsecrets::fs::PrivateDir;
-use clsecrets::{Code, Error, Settings};
+use clsecrets::{Code, Error, Settings, keys};
 
 use super::super::child::{self, Ended, without_identities};
 
@@ -22,7 +22,7 @@ impl Editor {
             let Some(text) = settings.var(variable) else {
                 continue;
             };
-            let words = words(text)
+            let words = keys::command_words(text)
                 .filter(|words| !words.is_empty())
                 .ok_or_else(|| {
                     Error::new(
@@ -121,66 +121,9 @@ impl Editor {
 /// The reference's status where no editor could be used.
 pub(super) const NO_EDITOR: u8 = 201;
 
-/// Words of a command as a shell would part them; nothing is expanded. `None`: quotes do not match.
-fn words(text: &str) -> Option<Vec<String>> {
-    let mut words = Vec::new();
-    let mut word: Option<String> = None;
-    let mut letters = text.chars();
-    while let Some(letter) = letters.next() {
-        match letter {
-            ' ' | '\t' | '\n' => words.extend(word.take()),
-            '\'' => {
-                let word = word.get_or_insert_default();
-                loop {
-                    match letters.next()? {
-                        '\'' => break,
-                        letter => word.push(letter),
-                    }
-                }
-            }
-            '"' => {
-                let word = word.get_or_insert_default();
-                loop {
-                    match letters.next()? {
-                        '"' => break,
-                        '\\' => match letters.next()? {
-                            letter @ ('"' | '\\' | '$' | '`') => word.push(letter),
-                            letter => word.extend(['\\', letter]),
-                        },
-                        letter => word.push(letter),
-                    }
-                }
-            }
-            '\\' => word.get_or_insert_default().push(letters.next()?),
-            letter => word.get_or_insert_default().push(letter),
-        }
-    }
-    words.extend(word);
-    Some(words)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_command_is_parted_as_a_shell_parts_it() {
-        for (text, expected) in [
-            ("code --wait", Some(vec!["code", "--wait"])),
-            (
-                "'/a b/vim'  -u \"x \\\"y\\\" z\"",
-                Some(vec!["/a b/vim", "-u", "x \"y\" z"]),
-            ),
-            ("a\\ b c''", Some(vec!["a b", "c"])),
-            ("vim 'x", None),
-            ("vim \"x", None),
-            ("vim \\", None),
-            ("", Some(vec![])),
-        ] {
-            let expected = expected.map(|words| words.into_iter().map(str::to_owned).collect());
-            assert_eq!(words(text), expected, "{text}");
-        }
-    }
 
     #[test]
     fn an_editor_is_told_the_line_in_its_own_way() {

@@ -1,5 +1,6 @@
 //! `clsecrets git`: sealed files in the work with Git, so that it shows and merges them by their keys.
 
+mod ask;
 pub(super) mod history;
 mod merge;
 mod setup;
@@ -8,6 +9,8 @@ mod textconv;
 use std::path::PathBuf;
 
 use clap::Subcommand;
+
+pub(super) use ask::{ask, ask_path};
 
 use super::{Context, Outcome};
 

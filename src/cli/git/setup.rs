@@ -7,7 +7,6 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use clsecrets::config::{Environments, find_environments};
 use clsecrets::fs::{self, Privacy, Stamp};
@@ -15,6 +14,7 @@ use clsecrets::scan::Sealing;
 use clsecrets::{Code, Error};
 
 use super::super::{Context, Outcome};
+use super::ask;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -215,19 +215,8 @@ fn git(directory: &Path, words: &[&str]) -> Result<String, Error> {
         )
         .hint("run it in the work tree of a git repository: git init")
     };
-    let output = Command::new("git")
-        .args(words)
-        .current_dir(directory)
-        .env("LC_ALL", "C")
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|_| failed("git cannot be started"))?;
-    if !output.status.success() {
-        let reason = String::from_utf8_lossy(&output.stderr);
-        let reason = reason.lines().next().unwrap_or_default();
-        return Err(failed(reason.trim_start_matches("fatal: ")));
-    }
-    String::from_utf8(output.stdout).map_err(|_| failed("a name is no text"))
+    let answer = ask(directory, words).map_err(|reason| failed(&reason))?;
+    String::from_utf8(answer).map_err(|_| failed("a name is no text"))
 }
 
 #[cfg(test)]

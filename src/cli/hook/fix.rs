@@ -6,13 +6,13 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use clap::Parser;
 use clsecrets::config::{Environments, find_environments};
 use clsecrets::scan::Report;
 use clsecrets::{Code, Error};
 
+use super::super::git::ask;
 use super::super::{Context, encrypt};
 use super::known::top;
 
@@ -98,24 +98,12 @@ fn encrypt(words: [OsString; 2], context: &Context) -> Result<(), Error> {
 }
 
 fn git(top: &Path, arguments: &[&str], path: &Path) -> Result<(), Error> {
-    let failed = || {
+    let words = ["--literal-pathspecs"].iter().chain(arguments);
+    let words = words.map(OsString::from).chain([path.into()]);
+    ask(top, words).map(drop).map_err(|_| {
         Error::new(
             Code::Failed,
             format!("git {} failed for {}", arguments.join(" "), path.display()),
         )
-    };
-    let status = Command::new("git")
-        .arg("--literal-pathspecs")
-        .args(arguments)
-        .arg(path)
-        .current_dir(top)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .status()
-        .map_err(|_| failed())?;
-    if status.success() {
-        Ok(())
-    } else {
-        Err(failed())
-    }
+    })
 }

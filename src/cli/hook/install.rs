@@ -4,13 +4,11 @@
 //! looks at its own name would notice that, so such a one stays and gets a marked block at its
 //! top. The surprise: merges without conflict run `pre-merge-commit`, not `pre-commit`.
 
-use std::ffi::OsString;
 use std::io;
-use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
+use crate::cli::git::ask_path;
 use clsecrets::fs::{self, Privacy};
 use clsecrets::{Code, Error};
 
@@ -161,30 +159,13 @@ impl Hooks {
 
 /// What `git` answers, as a path.
 fn ask(directory: &Path, arguments: &[&str]) -> Result<PathBuf, Error> {
-    let failed = |reason: &str| {
+    ask_path(directory, arguments).map_err(|reason| {
         Error::new(
             Code::Failed,
             format!("cannot find the hooks of {}: {reason}", directory.display()),
         )
         .hint("run it in the work tree of a git repository: git init")
-    };
-    let output = Command::new("git")
-        .args(arguments)
-        .current_dir(directory)
-        .env("LC_ALL", "C")
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|_| failed("git cannot be started"))?;
-    if !output.status.success() {
-        let reason = String::from_utf8_lossy(&output.stderr);
-        let reason = reason.lines().next().unwrap_or_default();
-        return Err(failed(reason.trim_start_matches("fatal: ")));
-    }
-    let mut answer = output.stdout;
-    if answer.last() == Some(&b'\n') {
-        answer.pop();
-    }
-    Ok(PathBuf::from(OsString::from_vec(answer)))
+    })
 }
 
 fn aside(path: &Path) -> PathBuf {

@@ -8,7 +8,6 @@ use std::convert::Infallible;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use clsecrets::envelope::{OpenOptions, Opened, Sealed};
 use clsecrets::format::Format;
@@ -20,6 +19,7 @@ use clsecrets::tree::{Step, Trail, walk};
 use clsecrets::{Code, Error, Settings, format};
 use zeroize::Zeroizing;
 
+use super::super::git::{ask, ask_path};
 use super::super::opening::Opener;
 use super::super::{Context, Outcome};
 
@@ -77,8 +77,8 @@ pub(super) fn index(context: &Context) -> Outcome {
         let Ok(content) = fs::read(&top.join(&path)) else {
             continue;
         };
-        let is_sealed = memchr_contains(&content.bytes, b"ENC[AES256_GCM,")
-            && memchr_contains(&content.bytes, b"sops");
+        let is_sealed = memchr::memmem::find(&content.bytes, b"ENC[AES256_GCM,").is_some()
+            && memchr::memmem::find(&content.bytes, b"sops").is_some();
         if !is_sealed {
             continue;
         }
@@ -273,41 +273,15 @@ fn place(directory: &Path) -> Option<PathBuf> {
     if git.is_dir() {
         return Some(git.join(INDEX));
     }
-    let common = ask(directory, &["rev-parse", "--git-common-dir"])?;
+    let common = ask_path(directory, &["rev-parse", "--git-common-dir"]).ok()?;
     Some(directory.join(common).join(INDEX))
 }
 
 fn tracked(top: &Path) -> Vec<PathBuf> {
-    let listed = Command::new("git")
-        .args(["ls-files", "-z", "--full-name"])
-        .current_dir(top)
-        .stdin(Stdio::null())
-        .stderr(Stdio::null())
-        .output();
-    let Ok(listed) = listed else {
-        return Vec::new();
-    };
+    let listed = ask(top, ["ls-files", "-z", "--full-name"]).unwrap_or_default();
     listed
-        .stdout
         .split(|byte| *byte == 0)
         .filter(|path| !path.is_empty())
         .map(|path| PathBuf::from(OsString::from_vec(path.to_vec())))
         .collect()
-}
-
-fn ask(directory: &Path, arguments: &[&str]) -> Option<PathBuf> {
-    let output = Command::new("git")
-        .args(arguments)
-        .current_dir(directory)
-        .stdin(Stdio::null())
-        .stderr(Stdio::null())
-        .output()
-        .ok()?;
-    let mut answer = output.status.success().then_some(output.stdout)?;
-    answer.pop_if(|last| *last == b'\n');
-    Some(PathBuf::from(OsString::from_vec(answer)))
-}
-
-fn memchr_contains(bytes: &[u8], part: &[u8]) -> bool {
-    bytes.windows(part.len()).any(|window| window == part)
 }

@@ -242,6 +242,29 @@ fn files_that_both_sides_have_added_are_merged_key_by_key() {
 }
 
 #[test]
+fn recipients_that_cannot_be_merged_are_a_conflict_and_stay_as_ours() {
+    let (file, text) = FILES[0];
+    let scene = repository(file, text);
+    merged(
+        &scene,
+        |scene| {
+            let line = format!("rotate -i --add-age {OTHER_RECIPIENT} {file}");
+            scene.run(&line).succeeds();
+        },
+        |scene| {
+            // In two groups now, where nobody knows to which the other one belongs.
+            let line = format!("groups add --file {file} -i --age {RECIPIENT}");
+            scene.run(&line).succeeds();
+        },
+    )
+    .fails(1)
+    .stderr_has("conflict: who can open the file was changed on both sides");
+    let merged = scene.read(file);
+    assert!(merged.contains("key_groups:") && !merged.contains(OTHER_RECIPIENT));
+    assert_eq!(get(&scene, file, "pass"), "hunter2-5150");
+}
+
+#[test]
 fn recipients_of_both_sides_are_merged_and_a_key_that_was_changed_stays_changed() {
     let (file, text) = FILES[0];
     // A reader more on one side, the data key as it was.

@@ -1,7 +1,7 @@
 //! `rotate`: a new key for everybody, or nothing at all.
 
 use super::{CLEAR, sealed};
-use crate::support::{OTHER_RECIPIENT, RECIPIENT, Scene, THIRD_RECIPIENT};
+use crate::support::{OTHER_RECIPIENT, RECIPIENT, Scene, THIRD_RECIPIENT, words};
 
 #[test]
 fn every_token_and_the_wrapped_key_are_new_and_the_text_stays() {
@@ -20,6 +20,29 @@ fn every_token_and_the_wrapped_key_are_new_and_the_text_stays() {
     assert!(new.iter().all(|token| !old.contains(token)));
     scene.run("decrypt a.yaml").succeeds().stdout(CLEAR);
     scene.sops("decrypt a.yaml").succeeds();
+}
+
+#[test]
+fn what_somebody_has_changed_gets_no_new_mac() {
+    let scene = sealed("a_unencrypted: one\nsecret: hunter2-canary\nlast: x\n");
+    let text = scene.read("a.yaml").replace(": one", ": two");
+    scene.write("a.yaml", &text);
+    for command in [
+        "rotate a.yaml".to_owned(),
+        "rotate -i a.yaml".to_owned(),
+        format!("rotate -i --add-age {OTHER_RECIPIENT} a.yaml"),
+        "unset a.yaml '[\"last\"]'".to_owned(),
+        "edit a.yaml".to_owned(),
+        format!("groups add --file a.yaml -i --age {OTHER_RECIPIENT}"),
+    ] {
+        let run = scene
+            .cmd(words(&command))
+            .env("EDITOR", "touch edited")
+            .run();
+        run.fails(51).stdout("");
+        assert_eq!(scene.read("a.yaml"), text, "{command}");
+    }
+    assert!(!scene.has("edited"));
 }
 
 #[test]

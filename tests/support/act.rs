@@ -359,7 +359,7 @@ impl fmt::Display for Run {
 }
 
 /// The words of a line; single and double quotes group, a backslash means itself.
-pub(super) fn words(line: &str) -> Vec<String> {
+pub(crate) fn words(line: &str) -> Vec<String> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
     let mut quote = None;

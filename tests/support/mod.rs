@@ -25,7 +25,7 @@ use std::sync::Mutex;
 
 use tempfile::TempDir;
 
-pub(crate) use act::{Act, Run};
+pub(crate) use act::{Act, Run, words};
 pub(crate) use leaks::{Needles, places_of};
 pub(crate) use peers::{fixture, peer, program, project, python, target};
 

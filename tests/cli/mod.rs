@@ -18,6 +18,7 @@ mod former_panics;
 mod git;
 mod groups;
 mod hook;
+mod hook_commits;
 mod hook_states;
 mod hook_ways;
 mod init;

@@ -109,10 +109,11 @@ impl PrivateDir {
     /// Takes the lock. `false`: another command took the new folder for one that was left, and has
     /// cleared it away.
     fn is_held(&self) -> bool {
-        match flock(&self.open, FlockOperation::NonBlockingLockExclusive) {
-            Err(Errno::WOULDBLOCK | Errno::INTR) => return false,
-            // Where there are no locks, nobody clears anything away.
-            Ok(()) | Err(_) => {}
+        // Where there are no locks, nobody clears anything away.
+        if let Err(Errno::WOULDBLOCK | Errno::INTR) =
+            flock(&self.open, FlockOperation::NonBlockingLockExclusive)
+        {
+            return false;
         }
         let here = self.open.metadata().map(|found| (found.dev(), found.ino()));
         let there = std::fs::symlink_metadata(self.path());

@@ -221,7 +221,7 @@ fn what_a_living_process_uses_stays() {
     run.env("XDG_RUNTIME_DIR", memory.variable())
         .run()
         .stdout(CLEAR);
-    assert_eq!(memory.entries(), [open.clone()]);
+    assert_eq!(memory.entries(), std::slice::from_ref(open));
     assert_eq!(std::fs::read_to_string(open.join("a.yaml")).unwrap(), CLEAR);
     assert_eq!(open.metadata().unwrap().mode() & 0o777, 0o700);
     kill_process(Pid::from_child(&living), Signal::TERM).unwrap();

@@ -6,6 +6,7 @@
 //! rename.
 
 mod attributes;
+mod ground;
 mod in_place;
 mod lock;
 mod private;
@@ -24,7 +25,7 @@ use zeroize::Zeroizing;
 
 use crate::error::{Code, Error, Result, quoted};
 pub use lock::{Lock, lock};
-pub use private::{PrivateDir, clear_away, feed};
+pub use private::{Pipe, PrivateDir, clear_away, clear_left_over};
 use replacement::Replacement;
 
 /// The beginning of the name of every temporary file; `init` ignores it and the hook refuses it.
@@ -101,10 +102,14 @@ pub fn is_stream(path: &Path) -> bool {
 
 /// Writes to a pipe or a device.
 pub fn write_stream(path: &Path, bytes: &[u8]) -> Result<()> {
-    let written = OpenOptions::new()
-        .write(true)
-        .open(path)
-        .and_then(|mut file| file.write_all(bytes));
+    let opened = OpenOptions::new().write(true).open(path);
+    let written = opened.and_then(|mut file| {
+        // Another user can have put a file there since somebody looked; it would be overwritten.
+        if file.metadata()?.is_file() {
+            return Err(io::Error::other("it is no pipe or device any more"));
+        }
+        file.write_all(bytes)
+    });
     match written {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Error::new(
             Code::Output,
@@ -187,15 +192,19 @@ pub fn drop_empty_dir(path: &Path) {
 }
 
 /// Adds bytes at the end of a file, in one write, and waits until they are stored; makes it for the
-/// user alone. A link is not followed.
+/// user alone. A link is not followed, and neither is a second name of another file.
 pub fn append_private(path: &Path, bytes: &[u8]) -> Result<()> {
     let opened = fs::OpenOptions::new()
         .append(true)
         .create(true)
         .mode(0o600)
-        .custom_flags(i32::try_from(OFlags::NOFOLLOW.bits()).unwrap_or_default())
+        .custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed())
         .open(path);
     let written = opened.and_then(|mut file| {
+        let found = file.metadata()?;
+        if !found.is_file() || found.nlink() > 1 {
+            return Err(io::Error::other("it is no ordinary file with one name"));
+        }
         file.write_all(bytes)?;
         file.sync_data()
     });
@@ -294,6 +303,25 @@ mod tests {
         let error = replace(&path, b"second", Privacy::Umask, Some(&Stamp::ABSENT)).unwrap_err();
         assert!(error.message.contains("changed while"), "{error}");
         assert_eq!(*read(&path).unwrap().bytes, b"first");
+    }
+
+    #[test]
+    #[allow(clippy::disallowed_methods, reason = "a test makes its own world")]
+    fn what_is_no_ordinary_file_is_not_written_to() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, name) = (folder.path().join("a"), folder.path().join("b"));
+        append_private(&file, b"first").unwrap();
+        assert!(write_stream(&file, b"over").is_err());
+        fs::hard_link(&file, &name).unwrap();
+        assert!(append_private(&name, b"second").is_err());
+        fs::remove_file(&name).unwrap();
+        std::os::unix::fs::symlink(&file, &name).unwrap();
+        assert!(append_private(&name, b"second").is_err());
+        fs::remove_file(&name).unwrap();
+        let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+        rustix::fs::mkfifoat(rustix::fs::CWD, &name, mode).unwrap();
+        assert!(append_private(&name, b"second").is_err());
+        assert_eq!(*read(&file).unwrap().bytes, b"first");
     }
 
     #[test]

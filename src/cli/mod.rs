@@ -168,6 +168,9 @@ pub(crate) fn main() -> ExitCode {
         Ok(settings) => settings,
         Err(error) => return ExitCode::from(ui.fail(&error)),
     };
+    if !matches!(cli.command, Command::ClearAway(_)) {
+        fs::clear_left_over(&settings);
+    }
     let context = Context { settings, ui, face };
     match run(&cli.command, &context) {
         Ok(status) => ExitCode::from(status),

@@ -24,6 +24,7 @@ mod hook_ways;
 mod init;
 mod keys;
 mod pgp;
+mod private_places;
 mod process;
 mod reference;
 mod rotate;

@@ -34,7 +34,7 @@ impl Session {
     ) -> Result<Self, Error> {
         let settings = &context.settings;
         let editor = Editor::chosen(settings)?;
-        let directory = match PrivateDir::in_memory(settings) {
+        let directory = match PrivateDir::in_memory(settings, false) {
             Err(_) if on_disk => PrivateDir::on_disk(settings)?,
             made => made.map_err(|error| {
                 error.hint("mount one: mount -t tmpfs tmpfs /dev/shm").hint(

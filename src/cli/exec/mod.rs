@@ -16,7 +16,7 @@ use std::thread;
 
 use clap::Args as ClapArgs;
 use clsecrets::envelope::{OpenOptions, Opened};
-use clsecrets::fs::{self, PrivateDir};
+use clsecrets::fs::{self, Pipe, PrivateDir};
 use clsecrets::{Code, Error};
 use zeroize::Zeroizing;
 
@@ -184,7 +184,7 @@ pub(crate) fn file(args: &FileArgs, context: &Context) -> Outcome {
     } else {
         args.conversion.clear_text(opened, output, &name, context)?
     };
-    let directory = match PrivateDir::in_memory(&context.settings) {
+    let directory = match PrivateDir::in_memory(&context.settings, user.is_some()) {
         Ok(directory) => directory,
         // A pipe holds nothing by itself.
         Err(_) if !args.no_fifo || args.on_disk => PrivateDir::on_disk(&context.settings)?,
@@ -195,16 +195,17 @@ pub(crate) fn file(args: &FileArgs, context: &Context) -> Outcome {
         }
     };
     let _warden = Warden::over(&directory);
-    let path = if args.no_fifo {
-        directory.put(&args.filename, &text)?
+    let (path, pipe) = if args.no_fifo {
+        (directory.put(&args.filename, &text)?, None)
     } else {
-        directory.pipe(&args.filename)?
+        let pipe = directory.pipe(&args.filename)?;
+        (pipe.path.clone(), Some(pipe))
     };
     if let Some(user) = &user {
-        directory.hand_over(user.id, user.group)?;
+        directory.hand_over(&path, user.id, user.group)?;
     }
-    if !args.no_fifo {
-        feed(path.clone(), text);
+    if let Some(pipe) = pipe {
+        feed(pipe, text);
     }
     let mut command = command(&args.command, Some(&path))?;
     running.surround(&mut command, user.as_ref());
@@ -214,9 +215,9 @@ pub(crate) fn file(args: &FileArgs, context: &Context) -> Outcome {
 }
 
 /// In a thread of its own: it waits until the program opens the pipe, if it ever does.
-fn feed(pipe: PathBuf, text: Zeroizing<Vec<u8>>) {
+fn feed(pipe: Pipe, text: Zeroizing<Vec<u8>>) {
     thread::spawn(move || {
-        if let Err(error) = fs::feed(&pipe, &text) {
+        if let Err(error) = pipe.feed(&text) {
             Ui::new().warn(&error.to_string());
         }
     });

@@ -1,0 +1,65 @@
+//! Whether other users can change what a path leads to.
+//!
+//! Whoever may write to a folder may put another one, or a link, in the place of what is in it, unless
+//! the folder is sticky, as `/tmp` is. The surprise: `XDG_RUNTIME_DIR` can be that of somebody else,
+//! after `sudo -E` for example.
+
+use std::fs::{self, Metadata};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use rustix::process::geteuid;
+
+const STICKY: u32 = 0o1000;
+const WRITABLE_BY_OTHERS: u32 = 0o022;
+
+/// Whether a folder, and each above it, can be changed by its user and by root alone. In a sticky one
+/// others make entries of their own, but cannot touch ours.
+pub(super) fn is_firm(folder: &Path) -> bool {
+    let Ok(folder) = fs::canonicalize(folder) else {
+        return false;
+    };
+    // In a user namespace root can have another number.
+    let root = fs::symlink_metadata("/").map_or(0, |found| found.uid());
+    let ours = [0, root, geteuid().as_raw()];
+    folder.ancestors().all(|one| {
+        fs::symlink_metadata(one)
+            .is_ok_and(|found| ours.contains(&found.uid()) && is_closed_to_others(&found))
+    })
+}
+
+fn is_closed_to_others(folder: &Metadata) -> bool {
+    let mode = folder.mode();
+    folder.is_dir() && (mode & WRITABLE_BY_OTHERS == 0 || mode & STICKY != 0)
+}
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "a test makes its own world")]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn a_folder_that_others_can_write_to_is_not_firm_unless_it_is_sticky() {
+        let world = tempfile::tempdir().unwrap();
+        let folder = world.path().join("a/b");
+        fs::create_dir_all(&folder).unwrap();
+        let above = world.path().join("a");
+        for (mode, is_firm_then) in [
+            (0o700, true),
+            (0o755, true),
+            (0o775, false),
+            (0o777, false),
+            (0o1777, true),
+        ] {
+            fs::set_permissions(&above, fs::Permissions::from_mode(mode)).unwrap();
+            assert_eq!(is_firm(&folder), is_firm_then, "{mode:o}");
+        }
+        assert!(!is_firm(&world.path().join("none")));
+        if geteuid().is_root() {
+            std::os::unix::fs::chown(&above, Some(65534), None).unwrap();
+            assert!(!is_firm(&folder));
+        }
+    }
+}

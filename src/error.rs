@@ -5,7 +5,11 @@
 //! in a message comes from cleartext, and the text of a server is never relayed (it can quote a
 //! request, and a request can hold values).
 
-use std::fmt;
+mod shown;
+
+use std::fmt::{self, Write};
+
+pub use shown::{shown, shown_json};
 
 /// Why a command failed, as scripts see it: the exit status.
 ///
@@ -118,6 +122,24 @@ impl Error {
         self
     }
 
+    /// What is printed, line by line; a name in it cannot begin another line.
+    pub fn lines(&self) -> impl Iterator<Item = String> {
+        let message = std::iter::once(shown(&self.message).into_owned());
+        let details = self.details.iter().map(|line| format!("  {line}"));
+        let hints = self.hints.iter().map(|line| format!("hint: {line}"));
+        message.chain(details.chain(hints).map(|line| shown(&line).into_owned()))
+    }
+
+    /// All of it but the next steps in one line, for a place that has no more.
+    pub fn in_one_line(&self) -> String {
+        let mut line = self.message.clone();
+        for (at, detail) in self.details.iter().enumerate() {
+            line.push_str(if at == 0 { ": " } else { "; " });
+            line.push_str(detail);
+        }
+        line
+    }
+
     /// Adds one next step.
     #[must_use]
     pub fn hint(mut self, line: impl Into<String>) -> Self {
@@ -128,14 +150,9 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)?;
-        for line in &self.details {
-            write!(f, "\n  {line}")?;
-        }
-        for line in &self.hints {
-            write!(f, "\nhint: {line}")?;
-        }
-        Ok(())
+        let mut lines = self.lines();
+        f.write_str(&lines.next().unwrap_or_default())?;
+        lines.try_for_each(|line| write!(f, "\n{line}"))
     }
 }
 
@@ -149,10 +166,31 @@ pub fn quoted(word: &str) -> String {
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || b"/._-+@%:,".contains(&byte));
     if is_plain {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', "'\\''"))
+        return word.to_owned();
     }
+    if word.contains(shown::is_hidden) {
+        return spelled_out(word);
+    }
+    format!("'{}'", word.replace('\'', "'\\''"))
+}
+
+/// A word with what cannot be seen in it, as bash, zsh, ksh and POSIX of 2024 read it.
+fn spelled_out(word: &str) -> String {
+    let mut text = "$'".to_owned();
+    for c in word.chars() {
+        match c {
+            '\'' | '\\' => text.extend(['\\', c]),
+            '\n' => text.push_str("\\n"),
+            c if shown::is_hidden(c) => {
+                for byte in c.encode_utf8(&mut [0; 4]).bytes() {
+                    let _ = write!(text, "\\{byte:03o}");
+                }
+            }
+            c => text.push(c),
+        }
+    }
+    text.push('\'');
+    text
 }
 
 /// The candidate that a mistyped word was probably meant to be.
@@ -192,6 +230,16 @@ mod tests {
         assert_eq!(quoted("a/b-c.yaml"), "a/b-c.yaml");
         assert_eq!(quoted("a b"), "'a b'");
         assert_eq!(quoted("it's $(x)"), "'it'\\''s $(x)'");
+        assert_eq!(quoted("a\n'b\u{202e}\\"), r"$'a\n\'b\342\200\256\\'");
+    }
+
+    #[test]
+    fn no_part_of_an_error_begins_a_line_of_its_own() {
+        let error = Error::new(Code::Failed, "a\n::b")
+            .detail("c\nd")
+            .hint("e\nf");
+        assert_eq!(error.to_string(), "a\\n::b\n  c\\nd\nhint: e\\nf");
+        assert_eq!(error.in_one_line(), "a\n::b: c\nd");
     }
 
     #[test]

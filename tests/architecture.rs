@@ -81,6 +81,24 @@ const MAY_EXPOSE: &[&str] = &[
     "cli/hook/known.rs",
 ];
 
+/// Who may print bytes as they are.
+const MAY_PRINT_BYTES: &[&str] = &[
+    "cli/ui.rs",
+    // Documents, sealed and opened, and values: byte for byte what was asked for.
+    "cli/input.rs",
+    "cli/gen.rs",
+    "cli/git/textconv.rs",
+    "cli/render.rs",
+    // Our own words only.
+    "cli/completion.rs",
+    "cli/question.rs",
+    "cli/reference.rs",
+    // Lines of JSON, escaped where the file gets them, too.
+    "cli/sync/journal.rs",
+    // Annotations of GitHub, which are orders by nature and escape what they quote.
+    "cli/hook/reporting.rs",
+];
+
 const LONGEST_FILE: usize = 500;
 
 /// One source file.
@@ -211,8 +229,26 @@ fn one_module_names_the_yaml_parser() {
 
 #[test]
 fn only_the_ui_prints() {
-    let ways = r"\be?print(ln)?!|\bio::(stdout|stderr)\(|\b(stdout|stderr)\(\)";
+    let ways = r"\be?print(ln)?!|\bio::(stdout|stderr)\(|\b(stdout|stderr)\(\)|\.print\(\)|\bdbg!";
     forbid(ways, &["cli/ui.rs"], "prints");
+    let asking = ["cli/opening.rs", "cli/set.rs"];
+    forbid(r"\brpassword::", &asking, "asks on the terminal");
+}
+
+/// Whoever prints hands over lines, in which names cannot do harm. Bytes go out as they are only where
+/// they were asked for, or are orders to a workflow that escape what they quote.
+#[test]
+fn only_listed_files_print_bytes_as_they_are() {
+    forbid(
+        r"\.result\(",
+        MAY_PRINT_BYTES,
+        "prints bytes as they are; use ui.line, ui.lines or ui.json, or see MAY_PRINT_BYTES",
+    );
+    for entry in MAY_PRINT_BYTES {
+        let source = sources().into_iter().find(|one| one.path == *entry);
+        let uses = source.is_some_and(|one| one.code.contains(".result("));
+        assert!(uses, "{entry} is in MAY_PRINT_BYTES");
+    }
 }
 
 #[test]

@@ -210,7 +210,7 @@ impl Common {
             let place = context.settings.absolute(place);
             hook::learn_sealed(context, &place, opened.format(), &text.bytes, &data_key);
         }
-        for line in plan.lines() {
+        for line in plan {
             context.ui.note(&format!("{name}: {line}"));
         }
         if count > 1 {

@@ -144,7 +144,7 @@ impl Guarding {
                 let mut forced = differs.about(name, &shown);
                 forced.message.push_str(", as --force-recipients allows");
                 forced.hints.clear();
-                context.ui.warn(&forced.to_string());
+                context.ui.warn_of(&forced);
                 Ok(())
             }
             Err(differs) => Err(differs.about(name, &shown)),

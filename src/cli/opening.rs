@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use clsecrets::envelope::{EnvelopeError, OpenOptions, Opened, Sealed};
+use clsecrets::error::shown;
 use clsecrets::format::Format;
 use clsecrets::keys::{self, Ask, Keyring};
 use clsecrets::secret::{DataKey, Secret};
@@ -151,7 +152,7 @@ struct Passphrases;
 
 impl Ask for Passphrases {
     fn passphrase(&self, what: &str) -> Option<Secret<String>> {
-        rpassword::prompt_password(format!("Enter the {what}: "))
+        rpassword::prompt_password(shown(&format!("Enter the {what}: ")))
             .ok()
             .map(Secret::new)
     }

@@ -101,8 +101,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
         targets: delivery.assignments.iter().map(target).collect(),
     };
     if args.json || args.format.as_deref() == Some("json") {
-        let text = serde_json::to_string_pretty(&rendered).map_err(Error::internal)?;
-        context.ui.line(&text)?;
+        context.ui.json(&rendered)?;
     } else {
         for line in rendered.targets.iter().flat_map(lines) {
             context.ui.line(&line)?;

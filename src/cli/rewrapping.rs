@@ -4,8 +4,6 @@
 //! do; so a recipient of a kind that this build does not have survives. All wraps succeed or nothing is
 //! written.
 
-use std::fmt::Write;
-
 use clsecrets::keys::{self, identity, label};
 use clsecrets::metadata::{KeyGroups, Recipient};
 use clsecrets::secret::DataKey;
@@ -137,16 +135,16 @@ pub(crate) fn removed(old: &KeyGroups, new: &KeyGroups) -> Vec<String> {
 }
 
 /// The change as the reference shows it: groups, and in them who stays, comes and goes.
-pub(crate) fn shown(old: &KeyGroups, new: &KeyGroups) -> String {
-    let mut text = String::new();
+pub(crate) fn shown(old: &KeyGroups, new: &KeyGroups) -> Vec<String> {
+    let mut lines = Vec::new();
     match (threshold(old), threshold(new)) {
         (before, after) if before == after && before > 0 => {
-            let _ = writeln!(text, "shamir_threshold: {after}");
+            lines.push(format!("shamir_threshold: {after}"));
         }
         (before, after) => {
             for (mark, threshold) in [("+++", after), ("---", before)] {
                 if threshold > 0 {
-                    let _ = writeln!(text, "{mark} shamir_threshold: {threshold}");
+                    lines.push(format!("{mark} shamir_threshold: {threshold}"));
                 }
             }
         }
@@ -159,21 +157,21 @@ pub(crate) fn shown(old: &KeyGroups, new: &KeyGroups) -> String {
                 .unwrap_or_default()
         };
         let (before, after) = (members(old), members(new));
-        let _ = writeln!(text, "Group {}", at + 1);
+        lines.push(format!("Group {}", at + 1));
         for recipient in &after {
             let mark = match entry_of(&before, recipient) {
                 Some(_) => "   ",
                 None => "+++",
             };
-            let _ = writeln!(text, "{mark} {}", label(recipient));
+            lines.push(format!("{mark} {}", label(recipient)));
         }
         for recipient in &before {
             if entry_of(&after, recipient).is_none() {
-                let _ = writeln!(text, "--- {}", label(recipient));
+                lines.push(format!("--- {}", label(recipient)));
             }
         }
     }
-    text
+    lines
 }
 
 /// What a person should know about somebody who could open a file so far.
@@ -222,7 +220,15 @@ mod tests {
         let (old, new) = (groups(&[&["a", "b"]], 0), groups(&[&["b", "c"], &["d"]], 2));
         assert_eq!(
             shown(&old, &new),
-            "+++ shamir_threshold: 2\nGroup 1\n    b\n+++ c\n--- a\nGroup 2\n+++ d\n"
+            [
+                "+++ shamir_threshold: 2",
+                "Group 1",
+                "    b",
+                "+++ c",
+                "--- a",
+                "Group 2",
+                "+++ d",
+            ]
         );
         assert_eq!(removed(&old, &new), ["a"]);
         assert!(differs(&old, &new));

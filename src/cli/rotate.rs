@@ -125,18 +125,13 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
     };
     let files = trees::files(&args.files, &search, context)?;
     if !args.yes {
-        let names: Vec<String> = files
-            .iter()
-            .map(|file| format!("  {}\n", file.display()))
-            .collect();
-        context.ui.result(
-            format!(
-                "These {} files get a new data key, and every value in them is sealed anew:\n{}",
-                files.len(),
-                names.concat()
-            )
-            .as_bytes(),
-        )?;
+        context.ui.line(&format!(
+            "These {} files get a new data key, and every value in them is sealed anew:",
+            files.len()
+        ))?;
+        context
+            .ui
+            .lines(files.iter().map(|file| format!("  {}", file.display())))?;
         if !is_confirmed(context)? {
             context.ui.note("nothing was written");
             return Ok(0);
@@ -177,7 +172,7 @@ impl Args {
         wrap_all(&mut new, &data_key, &name, opener, context)?;
         let gone = removed(&old, &new);
         if super::rewrapping::differs(&old, &new) {
-            for line in shown(&old, &new).lines() {
+            for line in shown(&old, &new) {
                 context.ui.note(&format!("{name}: {line}"));
             }
         }

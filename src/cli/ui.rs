@@ -1,11 +1,17 @@
 //! Both output streams, colour and prompts. Results go to stdout, everything else to stderr.
+//!
+//! Names come from files that somebody else may have written, so whoever prints hands over lines, not
+//! text: a line end, a control character or a mark of direction in one is spelled out.
 
 mod working;
 
 use std::borrow::Cow;
+use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
 
+use clsecrets::error::{shown, shown_json};
 use clsecrets::{Code, Error};
+use serde::Serialize;
 
 use working::Working;
 
@@ -29,7 +35,8 @@ impl Ui {
         }
     }
 
-    /// Writes a result. A closed pipe ends quietly.
+    /// Writes bytes as they are: what was asked for. Only listed files may (`tests/architecture.rs`);
+    /// for everything else there are lines. A closed pipe ends quietly.
     pub(crate) fn result(&self, bytes: &[u8]) -> Result<(), Error> {
         let mut stdout = io::stdout().lock();
         match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
@@ -46,27 +53,46 @@ impl Ui {
 
     /// Writes one line of a result.
     pub(crate) fn line(&self, line: &str) -> Result<(), Error> {
-        self.result(format!("{}\n", visible(line)).as_bytes())
+        self.lines([line])
     }
 
-    /// Writes lines of a result that quote names of other people's choice.
-    pub(crate) fn text(&self, lines: &str) -> Result<(), Error> {
-        self.result(visible(lines).as_bytes())
+    /// Writes lines of a result, at once.
+    pub(crate) fn lines<L: AsRef<str>>(
+        &self,
+        lines: impl IntoIterator<Item = L>,
+    ) -> Result<(), Error> {
+        let mut text = String::new();
+        for line in lines {
+            text.push_str(&shown(line.as_ref()));
+            text.push('\n');
+        }
+        self.result(text.as_bytes())
+    }
+
+    /// Writes a result for machines, laid out.
+    pub(crate) fn json(&self, value: &impl Serialize) -> Result<(), Error> {
+        let json = serde_json::to_string_pretty(value).map_err(Error::internal)?;
+        self.result(format!("{}\n", shown_json(&json)).as_bytes())
     }
 
     /// Tells something beside the result.
     pub(crate) fn note(&self, line: &str) {
-        let _ = writeln!(io::stderr().lock(), "{}", visible(line));
+        let _ = writeln!(io::stderr().lock(), "{}", shown(line));
     }
 
     /// Tells something that the user should look at.
     pub(crate) fn warn(&self, line: &str) {
-        self.labelled("warning", "33", line);
+        self.labelled("warning", "33", std::iter::once(shown(line).into_owned()));
+    }
+
+    /// The same with reasons and next steps.
+    pub(crate) fn warn_of(&self, error: &Error) {
+        self.labelled("warning", "33", error.lines());
     }
 
     /// Says what is under way until the result is dropped, on a terminal only.
     pub(crate) fn working(&self, line: impl Fn() -> String + Send + Sync + 'static) -> Working {
-        Working::shown(move || visible(&line()).into_owned())
+        Working::shown(move || shown(&line()).into_owned())
     }
 
     /// Whether a person is there to ask.
@@ -77,7 +103,7 @@ impl Ui {
     /// Asks something, without a line end.
     pub(crate) fn prompt(&self, question: &str) {
         let mut stderr = io::stderr().lock();
-        let _ = write!(stderr, "{} ", visible(question)).and_then(|()| stderr.flush());
+        let _ = write!(stderr, "{} ", shown(question)).and_then(|()| stderr.flush());
     }
 
     /// Asks on the terminal and reads one line; without its end.
@@ -91,45 +117,42 @@ impl Ui {
 
     /// Prints an error and returns its exit status.
     pub(crate) fn fail(&self, error: &Error) -> u8 {
-        self.labelled("error", "31", &error.to_string());
+        self.labelled("error", "31", error.lines());
         error.code.status()
     }
 
-    fn labelled(&self, label: &str, colour: &str, text: &str) {
-        let text = visible(text);
+    /// Prints what is wrong with a command line, or the help that it asked for. Its words can be names
+    /// that the shell has found.
+    pub(crate) fn usage(&self, error: &clap::Error, words: &[OsString]) {
+        if !error.use_stderr() {
+            // A closed pipe is no failure here.
+            let _ = error.print();
+            return;
+        }
+        let rendered = error.render();
+        let mut text = if self.colour {
+            rendered.ansi().to_string()
+        } else {
+            rendered.to_string()
+        };
+        for word in words.iter().map(|word| word.to_string_lossy()) {
+            // Also the part before or behind an equals sign is quoted.
+            for part in word.split('=').chain([&*word]) {
+                if let Cow::Owned(shown) = shown(part) {
+                    text = text.replace(part, &shown);
+                }
+            }
+        }
+        let _ = io::stderr().lock().write_all(text.as_bytes());
+    }
+
+    fn labelled(&self, label: &str, colour: &str, lines: impl Iterator<Item = String>) {
+        let text = lines.collect::<Vec<_>>().join("\n");
         let mut stderr = io::stderr().lock();
         let _ = if self.colour {
             writeln!(stderr, "\u{1b}[1;{colour}m{label}:\u{1b}[0m {text}")
         } else {
             writeln!(stderr, "{label}: {text}")
         };
-    }
-}
-
-/// Names come from files that somebody else may have written: a control character in one must not
-/// repaint the terminal. Line ends stay, since messages have several lines.
-fn visible(text: &str) -> Cow<'_, str> {
-    let is_hidden = |c: char| c.is_control() && c != '\n';
-    if !text.contains(is_hidden) {
-        return Cow::Borrowed(text);
-    }
-    let escape = |c: char| {
-        if is_hidden(c) {
-            c.escape_default().to_string()
-        } else {
-            c.to_string()
-        }
-    };
-    Cow::Owned(text.chars().map(escape).collect())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn control_characters_are_shown_and_not_obeyed() {
-        assert_eq!(visible("out/\u{1b}[2K\rdev"), "out/\\u{1b}[2K\\rdev");
-        assert_eq!(visible("two\nlines"), "two\nlines");
     }
 }

@@ -7,7 +7,6 @@
 
 mod difference;
 
-use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use clap::Args as ClapArgs;
@@ -114,12 +113,12 @@ pub(crate) fn follow(files: &[PathBuf], args: &Following, context: &Context) -> 
     }
     for (_, change) in &changes {
         let title = if is_only {
-            "The following changes will be made to the file's groups:\n".to_owned()
+            "The following changes will be made to the file's groups:".to_owned()
         } else {
-            format!("{}:\n", change.name)
+            format!("{}:", change.name)
         };
-        let plan = format!("{title}{}", change.plan(args.rotate));
-        context.ui.text(&plan)?;
+        context.ui.line(&title)?;
+        context.ui.lines(change.plan(args.rotate))?;
     }
     if !args.yes && !is_confirmed(context)? {
         context.ui.note("nothing was written");
@@ -220,21 +219,21 @@ impl Following {
 }
 
 impl Change {
-    fn plan(&self, rotates: bool) -> String {
+    fn plan(&self, rotates: bool) -> Vec<String> {
         let mut plan = shown(&self.opened.metadata().key_groups, &self.key_groups);
         if let Some((rule, _, reselected)) = &self.selection {
-            let _ = writeln!(plan, "{}: {}", rule.kind().field(), rule.argument());
+            plan.push(format!("{}: {}", rule.kind().field(), rule.argument()));
             for (paths, what) in [
                 (&reselected.sealed, "will be sealed"),
                 (&reselected.opened, "will stand in clear"),
             ] {
                 for path in paths {
-                    let _ = writeln!(plan, "    {path} {what}");
+                    plan.push(format!("    {path} {what}"));
                 }
             }
         }
         if rotates {
-            plan.push_str("a new data key\n");
+            plan.push("a new data key".to_owned());
         }
         plan
     }

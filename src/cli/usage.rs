@@ -25,8 +25,7 @@ const GUARDS: &[&str] = &["hook", "scan", "check", "validate"];
 /// Tells what is wrong, or prints the help that was asked for; answers with the status.
 pub(super) fn explain(error: &clap::Error, args: &[OsString], ui: &Ui) -> u8 {
     if !error.use_stderr() {
-        // A closed pipe is no failure here.
-        let _ = error.print();
+        ui.usage(error, args);
         return 0;
     }
     let command = command_of(args);
@@ -44,7 +43,7 @@ pub(super) fn explain(error: &clap::Error, args: &[OsString], ui: &Ui) -> u8 {
         ui.fail(&told);
         return status;
     }
-    let _ = error.print();
+    ui.usage(error, args);
     status
 }
 

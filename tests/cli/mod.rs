@@ -23,6 +23,7 @@ mod hook_states;
 mod hook_ways;
 mod init;
 mod keys;
+mod names;
 mod pgp;
 mod private_places;
 mod process;

@@ -66,21 +66,25 @@ const TOLD_BETTER: &str = "H014";
 pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
     let (report, standings) = args.judge(context)?;
     let format = if args.json { Format::Json } else { args.format };
-    let text = match format {
-        Format::Text if args.verbose || !trees::are_several(&args.paths, context) => {
-            report::text(&report) + &standing::text(&standings)
+    match format {
+        Format::Text => {
+            let mut lines = report::lines(&report);
+            if args.verbose || !trees::are_several(&args.paths, context) {
+                lines.extend(standing::lines(&standings));
+            }
+            context.ui.lines(lines)?;
         }
-        Format::Text => report::text(&report),
-        Format::Sarif => report::sarif(&report, scan::summaries()),
+        Format::Sarif => context
+            .ui
+            .json(&report::sarif(&report, scan::summaries()))?,
         Format::Json => {
-            let mut value = report::value(&report);
+            let mut value = report::json(&report);
             if let Some(map) = value.as_object_mut() {
                 map.insert("files".to_owned(), standing::json(&standings));
             }
-            format!("{value:#}\n")
+            context.ui.json(&value)?;
         }
-    };
-    context.ui.result(text.as_bytes())?;
+    }
     for note in &report.notes {
         context.ui.warn(note);
     }

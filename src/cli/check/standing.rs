@@ -1,7 +1,5 @@
 //! How a checked file stands: its rule, and who opens it with which credentials.
 
-use std::fmt::Write;
-
 use clsecrets::Settings;
 use clsecrets::keys;
 use clsecrets::metadata::Recipient;
@@ -94,8 +92,8 @@ fn credentials(recipient: &Recipient, is_at_hand: bool, settings: &Settings) -> 
 }
 
 /// For people: a line for each file, one for each recipient, and what to do.
-pub(super) fn text(standings: &[Standing]) -> String {
-    let mut text = String::new();
+pub(super) fn lines(standings: &[Standing]) -> Vec<String> {
+    let mut lines = Vec::new();
     for standing in standings {
         let rule = standing
             .rule
@@ -109,7 +107,7 @@ pub(super) fn text(standings: &[Standing]) -> String {
         let age = standing
             .days
             .map_or_else(String::new, |days| format!(", key of {days} days"));
-        let _ = writeln!(text, "{}: {rule}{age}{opened}", standing.path);
+        lines.push(format!("{}: {rule}{age}{opened}", standing.path));
         for reader in &standing.readers {
             let group = match standing.threshold {
                 Some(_) => format!("group {}  ", reader.group + 1),
@@ -120,16 +118,19 @@ pub(super) fn text(standings: &[Standing]) -> String {
                 Some(Ok(())) => format!("opens ({})", reader.credentials),
                 Some(Err((reason, _))) => format!("{reason} ({})", reader.credentials),
             };
-            let _ = writeln!(text, "  {group}{} {}  {outcome}", reader.kind, reader.label);
+            lines.push(format!(
+                "  {group}{} {}  {outcome}",
+                reader.kind, reader.label
+            ));
             if let Some(Err((_, Some(hint)))) = &reader.outcome {
-                let _ = writeln!(text, "    next: {hint}");
+                lines.push(format!("    next: {hint}"));
             }
         }
         if let Some(threshold) = standing.threshold {
-            let _ = writeln!(text, "  groups needed: {threshold}");
+            lines.push(format!("  groups needed: {threshold}"));
         }
     }
-    text
+    lines
 }
 
 /// For machines.

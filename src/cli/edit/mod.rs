@@ -197,7 +197,7 @@ impl Edited<'_> {
         let (draft, mut metadata) = Draft::parse_with_metadata(format, text)?;
         metadata.key_groups = self
             .wrapped(&metadata)
-            .map_err(|error| EnvelopeError::Recipients(error.to_string()))?;
+            .map_err(|error| EnvelopeError::Recipients(error.in_one_line()))?;
         let reuse = draft.tokens_of(&self.opened);
         draft
             .seal(metadata, &self.data_key, nonces, now, clear, &reuse)

@@ -82,13 +82,15 @@ impl Reporting {
             return Self::write_baseline(&report, context);
         }
         let format = if self.json { Format::Json } else { self.format };
-        let text = match format {
-            Format::Text => report::text(&report),
-            Format::Json => report::json(&report),
-            Format::Sarif => report::sarif(&report, scan::summaries()),
-            Format::Github => report::github(&report),
-        };
-        context.ui.result(text.as_bytes())?;
+        match format {
+            Format::Text => context.ui.lines(report::lines(&report))?,
+            Format::Json => context.ui.json(&report::json(&report))?,
+            Format::Sarif => context
+                .ui
+                .json(&report::sarif(&report, scan::summaries()))?,
+            // Orders to the runner of a workflow, which lines never are.
+            Format::Github => context.ui.result(report::github(&report).as_bytes())?,
+        }
         if format == Format::Text {
             context.ui.note(&report::summary(&report));
             if !has_index && report.has_policy {

@@ -106,6 +106,13 @@ impl Told<'_> {
         self.line(&format!("created  {name}  {what}"))
     }
 
+    /// Lines to be pasted.
+    fn block(&self, text: &str) {
+        for line in text.trim_end().lines() {
+            self.context.ui.note(line);
+        }
+    }
+
     /// A path as its user would write it.
     fn shown(&self, path: &Path) -> String {
         let home = self.context.settings.home();
@@ -119,7 +126,8 @@ impl Told<'_> {
         let Some(environment) = found.first() else {
             return Ok(());
         };
-        self.line("\nnext:")?;
+        self.line("")?;
+        self.line("next:")?;
         let name = &environment.name;
         if self.top.join(&environment.clear).exists() {
             self.line(&format!(
@@ -142,10 +150,10 @@ fn write_rules(found: &[Environment], given: &Recipients, told: &Told<'_>) -> Re
         told.line(&format!("kept     {NAME}"))?;
         for environment in lacking_a_rule(found, &path)? {
             told.context.ui.warn(&format!(
-                "no rule of {NAME} names {}; add one:\n{}",
-                environment.sealed,
-                texts::rule(environment, given).trim_end()
+                "no rule of {NAME} names {}; add one:",
+                environment.sealed
             ));
+            told.block(&texts::rule(environment, given));
         }
         return Ok(());
     }
@@ -156,13 +164,15 @@ fn write_rules(found: &[Environment], given: &Recipients, told: &Told<'_>) -> Re
         } else {
             Some(given.clone())
         };
-        match recipients {
-            Some(recipients) => rules.push(texts::rule(environment, &recipients)),
-            None => told.context.ui.warn(&format!(
-                "{} gives no recipients that a rule can name, so {NAME} says nothing of it\n\
-                 hint: clsecrets init --kms ARN, with the key that opens it",
+        if let Some(recipients) = recipients {
+            rules.push(texts::rule(environment, &recipients));
+        } else {
+            told.context.ui.warn(&format!(
+                "{} gives no recipients that a rule can name, so {NAME} says nothing of it",
                 environment.sealed
-            )),
+            ));
+            let hint = "hint: clsecrets init --kms ARN, with the key that opens it";
+            told.context.ui.note(hint);
         }
     }
     if rules.is_empty() {
@@ -247,10 +257,10 @@ fn write_environments(found: &[Environment], profile: &str, told: &Told<'_>) -> 
         );
         if !is_named {
             told.context.ui.warn(&format!(
-                "{NAME} does not name {}; add it under environments:\n{}",
-                environment.sealed,
-                texts::environment(environment, profile).trim_end()
+                "{NAME} does not name {}; add it under environments:",
+                environment.sealed
             ));
+            told.block(&texts::environment(environment, profile));
         }
     }
     Ok(())

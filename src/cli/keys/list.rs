@@ -1,7 +1,6 @@
 //! `clsecrets keys list`: every recipient with the files that it can open.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use clsecrets::Error;
@@ -55,11 +54,9 @@ pub(super) fn run(args: &Args, context: &Context) -> Outcome {
     }
     let readers: Vec<Reader> = readers.into_values().collect();
     if args.json {
-        context
-            .ui
-            .result(format!("{:#}\n", json(&readers)).as_bytes())?;
+        context.ui.json(&json(&readers))?;
     } else {
-        context.ui.text(&text(&readers))?;
+        context.ui.lines(lines(&readers))?;
     }
     // What cannot be read may be opened by anybody: a list without it is not whole.
     let statuses: Vec<u8> = failed.iter().map(|error| context.ui.fail(error)).collect();
@@ -92,22 +89,19 @@ fn add(file: &Path, groups: &KeyGroups, readers: &mut BTreeMap<(String, String),
     }
 }
 
-fn text(readers: &[Reader]) -> String {
-    let mut text = String::new();
+fn lines(readers: &[Reader]) -> Vec<String> {
+    let mut lines = Vec::new();
     for reader in readers {
-        let _ = writeln!(text, "{} {}", reader.kind, reader.label);
-        for place in &reader.files {
-            let _ = match place.group {
-                None => writeln!(text, "    {}", place.file),
-                Some((number, count, needed)) => writeln!(
-                    text,
-                    "    {}  with others: group {number} of {count}, {needed} needed",
-                    place.file
-                ),
-            };
-        }
+        lines.push(format!("{} {}", reader.kind, reader.label));
+        lines.extend(reader.files.iter().map(|place| match place.group {
+            None => format!("    {}", place.file),
+            Some((number, count, needed)) => format!(
+                "    {}  with others: group {number} of {count}, {needed} needed",
+                place.file
+            ),
+        }));
     }
-    text
+    lines
 }
 
 fn json(readers: &[Reader]) -> Value {

@@ -58,8 +58,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
         fs::replace(&path, page.as_bytes(), fs::Privacy::Private, None)?;
     }
     if args.json || args.format.as_deref() == Some("json") {
-        let text = serde_json::to_string_pretty(&status).map_err(Error::internal)?;
-        context.ui.line(&text)?;
+        context.ui.json(&status)?;
         return Ok(status.exit);
     }
     for line in view::lines(&status, context.settings.now) {

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use clsecrets::error::shown;
+
 use super::found::{Environment, Object, Source, Status, Target};
 use super::view::{changed_by, short};
 
@@ -182,7 +184,7 @@ fn mark(state: &str) -> String {
 
 fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
+    for c in shown(text).chars() {
         match c {
             '&' => escaped.push_str("&amp;"),
             '<' => escaped.push_str("&lt;"),
@@ -201,6 +203,7 @@ mod tests {
 
     #[test]
     fn names_cannot_become_markup() {
+        assert_eq!(escaped("a\u{202e}\u{1b}"), "a\\u{202e}\\u{1b}");
         assert_eq!(
             escaped("<a href='x'>&\""),
             "&lt;a href=&#39;x&#39;&gt;&amp;&quot;"

@@ -8,6 +8,7 @@ use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
+use clsecrets::error::shown_json;
 use clsecrets::sync::{Phase, Report};
 use clsecrets::{Error, fs};
 use serde_json::{Value, json};
@@ -151,7 +152,7 @@ impl<'a> Journal<'a> {
     fn write(&self, lines: &[Value]) -> Result<(), Error> {
         let mut text = String::new();
         for line in lines {
-            let _ = writeln!(text, "{line}");
+            let _ = writeln!(text, "{}", shown_json(&line.to_string()));
         }
         match &self.place {
             Place::Stdout => self.context.ui.result(text.as_bytes()),

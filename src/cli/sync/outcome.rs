@@ -48,8 +48,7 @@ pub(super) fn json(
         }
         several => json!({"schema": SCHEMA, "status": status, "environments": several}),
     };
-    let text = serde_json::to_string_pretty(&whole).map_err(Error::internal)?;
-    context.ui.line(&text)
+    context.ui.json(&whole)
 }
 
 /// The exit status of all: what was written in part comes first, then what no repetition mends.

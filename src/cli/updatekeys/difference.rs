@@ -1,6 +1,5 @@
 //! What the rule of a file asks for that the file does not have. Nothing is opened for it.
 
-use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use clsecrets::config::{Rule as CreationRule, RulesFile};
@@ -42,17 +41,19 @@ pub(crate) fn compare(files: &[PathBuf], args: &Following, context: &Context) ->
     {
         differ += 1;
         let name = &difference.input.name;
-        context
-            .ui
-            .text(&format!("{name}:\n{}", difference.plan()))?;
+        context.ui.line(&format!("{name}:"))?;
+        context.ui.lines(difference.plan())?;
     }
     if differ == 0 {
         return Ok(status);
     }
     let files = if differ == 1 { "file does" } else { "files do" };
-    context.ui.note(&format!(
-        "{differ} {files} not follow the rules\nhint: clsecrets keys apply    # makes them"
-    ));
+    context
+        .ui
+        .note(&format!("{differ} {files} not follow the rules"));
+    context
+        .ui
+        .note("hint: clsecrets keys apply    # makes them");
     Ok(if status == 0 { 1 } else { status })
 }
 
@@ -174,10 +175,10 @@ impl Following {
 }
 
 impl Difference {
-    fn plan(&self) -> String {
+    fn plan(&self) -> Vec<String> {
         let mut plan = shown(&self.old, &self.key_groups);
         if let Some((rule, _)) = &self.selection {
-            let _ = writeln!(plan, "{}: {}", rule.kind().field(), rule.argument());
+            plan.push(format!("{}: {}", rule.kind().field(), rule.argument()));
         }
         plan
     }

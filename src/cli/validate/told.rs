@@ -64,12 +64,11 @@ impl Told {
         let report = self.report;
         let format = if args.json { Format::Json } else { args.format };
         let rules = || RULES.iter().map(|rule| (rule.id, rule.summary));
-        let text = match format {
-            Format::Text => report::text(&report),
-            Format::Json => report::json(&report),
-            Format::Sarif => report::sarif(&report, rules()),
-        };
-        context.ui.result(text.as_bytes())?;
+        match format {
+            Format::Text => context.ui.lines(report::lines(&report))?,
+            Format::Json => context.ui.json(&report::json(&report))?,
+            Format::Sarif => context.ui.json(&report::sarif(&report, rules()))?,
+        }
         if format == Format::Text {
             context.ui.note(&summary(&report));
         }

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::super::Report;
+use crate::error::shown;
 
 /// One line for each finding, and for each file that could not be judged.
 pub fn github(report: &Report) -> String {
@@ -33,13 +34,13 @@ pub fn github(report: &Report) -> String {
 
 /// A message; a line end in it would begin a command of its own.
 fn data(text: &str) -> String {
-    text.replace('%', "%25")
-        .replace('\r', "%0D")
-        .replace('\n', "%0A")
+    shown(text).replace('%', "%25")
 }
 
+/// A path has to be found again, so a line end in it is the host's escape of one.
 fn property(text: &str) -> String {
-    data(text).replace(':', "%3A").replace(',', "%2C")
+    let lines: Vec<_> = text.split('\n').map(data).collect();
+    lines.join("%0A").replace(':', "%3A").replace(',', "%2C")
 }
 
 #[cfg(test)]
@@ -51,7 +52,7 @@ mod tests {
     fn a_name_cannot_begin_a_command() {
         assert_eq!(
             github(&example()),
-            "::error file=a \u{1b}[2J%0Ab.yaml,line=3,col=7,title=H003::m%0Afix: h\n\
+            "::error file=a \\u{1b}[2J%0Ab.yaml,line=3,col=7,title=H003::m%0Afix: h\n\
              ::error file=c.yaml::could not be checked: r\n"
         );
     }

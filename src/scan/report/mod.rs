@@ -8,17 +8,12 @@ use serde_json::{Value, json};
 
 pub use github::github;
 pub use sarif::sarif;
-pub use text::{summary, text};
+pub use text::{lines, summary};
 
 use super::Report;
 
 /// One JSON document: `findings`, and `unjudged` for what refuses without being a finding.
-pub fn json(report: &Report) -> String {
-    format!("{:#}\n", value(report))
-}
-
-/// The same, to be added to.
-pub fn value(report: &Report) -> Value {
+pub fn json(report: &Report) -> Value {
     let findings: Vec<Value> = report
         .findings
         .iter()
@@ -74,7 +69,7 @@ mod tests {
 
     #[test]
     fn json_has_the_fields_that_machines_read() {
-        let value: Value = serde_json::from_str(&json(&example())).unwrap();
+        let value = json(&example());
 
         assert_eq!(
             value["findings"][0],

@@ -4,14 +4,14 @@ use std::fmt::Write;
 
 use super::super::{Report, Severity};
 
-/// The findings and what could not be judged, each with its place.
-pub fn text(report: &Report) -> String {
-    let mut text = String::new();
+/// The findings and what could not be judged, each with its place; line by line, as whoever prints
+/// them has to know.
+pub fn lines(report: &Report) -> Vec<String> {
+    let mut lines = Vec::new();
     for found in &report.findings {
-        let path = printable(&found.path);
-        let _ = writeln!(
-            text,
-            "{path}:{}:{}: {}{} {}\n  fix: {}",
+        lines.push(format!(
+            "{}:{}:{}: {}{} {}",
+            found.path,
             found.line,
             found.column,
             match found.severity {
@@ -20,19 +20,17 @@ pub fn text(report: &Report) -> String {
                 Severity::Note => "note: ",
             },
             found.rule,
-            printable(&found.message),
-            printable(&found.hint)
-        );
+            found.message,
+        ));
+        lines.push(format!("  fix: {}", found.hint));
     }
     for one in &report.unjudged {
-        let path = printable(&one.path);
-        let _ = writeln!(
-            text,
-            "{path}: could not be checked: {}",
-            printable(&one.reason)
-        );
+        lines.push(format!(
+            "{}: could not be checked: {}",
+            one.path, one.reason
+        ));
     }
-    text
+    lines
 }
 
 /// One line about the whole run.
@@ -63,27 +61,20 @@ fn count(number: usize, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
-/// A name from a repository must not steer the terminal.
-fn printable(text: &str) -> String {
-    text.chars()
-        .flat_map(|character| {
-            let escaped = character.is_control().then(|| character.escape_default());
-            let plain = escaped.is_none().then_some(character);
-            escaped.into_iter().flatten().chain(plain)
-        })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::example;
     use super::*;
 
     #[test]
-    fn a_finding_has_its_place_and_its_remedy_and_no_control_characters() {
+    fn a_finding_has_its_place_and_its_remedy() {
         assert_eq!(
-            text(&example()),
-            "a \\u{1b}[2J\\nb.yaml:3:7: H003 m\n  fix: h\nc.yaml: could not be checked: r\n"
+            lines(&example()),
+            [
+                "a \u{1b}[2J\nb.yaml:3:7: H003 m",
+                "  fix: h",
+                "c.yaml: could not be checked: r",
+            ]
         );
     }
 

@@ -400,6 +400,11 @@ impl Opened {
         self.document.position(site).0
     }
 
+    /// Whether a value was sealed in the file; its key is then as whoever sealed it wrote it.
+    pub fn was_sealed(&self, site: Site) -> bool {
+        self.tokens.has(site)
+    }
+
     /// The cleartext: the sealed text with values and comments put in and the metadata taken out.
     pub fn clear_text(&self) -> Result<Zeroizing<Vec<u8>>, EnvelopeError> {
         let edits = Edits {

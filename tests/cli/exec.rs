@@ -130,6 +130,74 @@ fn a_name_that_decides_what_runs_is_refused_unless_allowed() {
 }
 
 #[test]
+fn names_that_lead_programs_elsewhere_are_refused_whatever_program_it_is() {
+    let names = "PATH LD_AUDIT BASH_FUNC_ls%% GIT_ASKPASS KUBECONFIG AWS_CONFIG_FILE OPENSSL_CONF \
+                 PERLLIB PYTHONUSERBASE DOTNET_STARTUP_HOOKS HTTPS_PROXY https_proxy \
+                 NODE_EXTRA_CA_CERTS PAGER EDITOR SSL_CERT_FILE MAVEN_OPTS npm_config_registry \
+                 DOCKER_HOST SSH_ASKPASS HOME GNUPGHOME CL_MEDIAN_CMD";
+    let text = names
+        .split(' ')
+        .fold(String::new(), |text, name| text + name + ": /evil\n");
+    let scene = sealed(&format!("{text}DATABASE_URL: x\n"));
+    for face in ["clsecrets", "sops"] {
+        let run = scene
+            .cmd(["exec-env", "a.yaml", "echo ran"])
+            .called(face)
+            .run();
+        let err = run.fails(1).stdout("").err();
+        for name in names.split(' ') {
+            assert!(
+                err.contains(&format!("\n  {name} decides ")),
+                "{name}: {err}"
+            );
+        }
+        assert!(!err.contains("DATABASE_URL"), "{err}");
+    }
+    // All of them can be allowed at once.
+    let allowed = names.replace(' ', ",");
+    let scene = sealed(&text.replace("PATH: /evil", "PATH: /bin"));
+    let run = scene.cmd([
+        "exec-env",
+        "--allow-name",
+        &allowed,
+        "a.yaml",
+        "echo $PAGER",
+    ]);
+    run.run().succeeds().stdout("/evil\n");
+}
+
+#[test]
+fn a_clear_value_is_no_variable_unless_it_is_named() {
+    let scene = Scene::with_age().file("a.env", "TOKEN=t0k\nHOST=db\nDEBUG=\nUSER=\n");
+    let sealing = "encrypt -i --encrypted-regex ^TOKEN$ --age";
+    scene
+        .run(&format!("{sealing} {} a.env", crate::support::RECIPIENT))
+        .succeeds();
+    let show = "echo \"$TOKEN|$HOST|$STAGE|$DEBUG|$USER\"";
+    let run = |options: &[&str]| {
+        let words = [&["exec-env"], options, &["a.env", show]].concat();
+        scene.cmd(words).reveals().env("USER", "me").run()
+    };
+    run(&[])
+        .fails(1)
+        .stdout("")
+        .matches(&scene, "exec-clear-names");
+    run(&["--allow-name", "HOST,USER"])
+        .succeeds()
+        .stdout("t0k|db|||\n");
+    run(&["--allow-name", "HOST", "--pristine"])
+        .succeeds()
+        .stdout("t0k|db|||\n");
+    // Renamed without a key: the MAC agrees, and the name is not taken.
+    scene.write("a.env", scene.read("a.env").replace("HOST=", "STAGE="));
+    scene.run("decrypt a.env").succeeds();
+    run(&["--allow-name", "HOST,USER"])
+        .fails(1)
+        .stderr_has("STAGE is not sealed, so its name can be changed without a key")
+        .stderr_has("--allow-name STAGE");
+}
+
+#[test]
 fn nothing_runs_unless_the_file_is_sound() {
     let scene = sealed("a: x\nb_unencrypted: y\n");
     let text = scene
@@ -144,7 +212,7 @@ fn nothing_runs_unless_the_file_is_sound() {
     }
     assert!(!scene.has("ran"));
     scene
-        .run("exec-env --ignore-mac a.yaml 'touch ran'")
+        .run("exec-env --ignore-mac --allow-name b_unencrypted a.yaml 'touch ran'")
         .succeeds();
     assert!(scene.has("ran"));
 }

@@ -4,6 +4,7 @@
 //! Nothing is started before the MAC agrees. The program does not inherit the identities that opened
 //! the file. The surprise: a pipe can be read once; whoever reads it again finds it gone.
 
+mod families;
 mod names;
 mod user;
 
@@ -28,7 +29,7 @@ use super::opening::Opener;
 use super::ui::Ui;
 use super::warden::Warden;
 use super::{Context, Outcome};
-use names::{Variable, variables};
+use names::{Judge, Variable, variables};
 use user::User;
 
 /// Run a program with the values of a sealed file as variables of its environment.
@@ -53,7 +54,7 @@ pub(crate) struct EnvArgs {
     /// Become the program instead of waiting for it.
     #[arg(long, conflicts_with = "background")]
     same_process: bool,
-    /// Allow this name, which decides what programs load or run.
+    /// Allow this name although it leads programs elsewhere, or its value is not sealed.
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     allow_name: Vec<String>,
     #[command(flatten)]
@@ -123,7 +124,11 @@ pub(crate) fn env(args: &EnvArgs, context: &Context) -> Outcome {
     let user = running.user()?;
     let (opened, _) = running.open(&args.file, None, context)?;
     let name = args.file.display().to_string();
-    let values = variables(&opened, &args.allow_name, &name)?;
+    let judge = Judge {
+        allowed: &args.allow_name,
+        is_there: &|name| !args.pristine && context.settings.var(name).is_some(),
+    };
+    let values = variables(&opened, &judge, &name)?;
     drop(opened);
     let mut command = command(&args.command, None)?;
     if args.pristine {
@@ -218,7 +223,7 @@ pub(crate) fn file(args: &FileArgs, context: &Context) -> Outcome {
 fn feed(pipe: Pipe, text: Zeroizing<Vec<u8>>) {
     thread::spawn(move || {
         if let Err(error) = pipe.feed(&text) {
-            Ui::new().warn(&error.to_string());
+            Ui::new().warn_of(&error);
         }
     });
 }

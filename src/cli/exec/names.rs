@@ -1,50 +1,16 @@
 //! Which values become variables of a program's environment, and which names are refused.
 //!
 //! A name that makes a program load or run something else is not a matter of configuration: whoever
-//! can change a sealed file would run code with the rights of whoever opens it.
+//! can change a sealed file would run code with the rights of whoever opens it. The surprise: the name
+//! of a value that is not sealed can be changed without a key, so such values are not taken either,
+//! unless they are named on the command line.
 
 use clsecrets::envelope::Opened;
 use clsecrets::secret::SecretBytes;
-use clsecrets::tree::{Map, Node, Value};
+use clsecrets::tree::{Leaf, Map, Node, Value};
 use clsecrets::{Code, Error, error};
 
-/// Names that are refused; one that ends in `*` is a beginning.
-const DANGEROUS: &[&str] = &[
-    "PATH",
-    "LD_*",
-    "DYLD_*",
-    "GLIBC_TUNABLES",
-    "GCONV_PATH",
-    "IFS",
-    "ENV",
-    "BASH_ENV",
-    "BASH_FUNC_*",
-    "BASHOPTS",
-    "SHELLOPTS",
-    "PS4",
-    "PROMPT_COMMAND",
-    "ZDOTDIR",
-    "PERL5LIB",
-    "PERL5OPT",
-    "PERL5DB",
-    "PYTHONPATH",
-    "PYTHONHOME",
-    "PYTHONSTARTUP",
-    "RUBYLIB",
-    "RUBYOPT",
-    "NODE_OPTIONS",
-    "NODE_PATH",
-    "JAVA_TOOL_OPTIONS",
-    "_JAVA_OPTIONS",
-    "JDK_JAVA_OPTIONS",
-    "CLASSPATH",
-    "GIT_SSH",
-    "GIT_SSH_COMMAND",
-    "GIT_EXEC_PATH",
-    "GIT_EXTERNAL_DIFF",
-    "GIT_PROXY_COMMAND",
-    "GIT_CONFIG*",
-];
+use super::families;
 
 /// A variable for the program.
 pub(super) struct Variable {
@@ -52,10 +18,18 @@ pub(super) struct Variable {
     pub(super) value: SecretBytes,
 }
 
+/// How names are judged.
+pub(super) struct Judge<'a> {
+    /// Names that are meant, whatever they decide and whether their values are sealed.
+    pub(super) allowed: &'a [String],
+    /// Whether the program's environment has a variable of this name already.
+    pub(super) is_there: &'a dyn Fn(&str) -> bool,
+}
+
 /// The variables that a file stands for.
 pub(super) fn variables(
     opened: &Opened,
-    allowed: &[String],
+    judge: &Judge<'_>,
     file: &str,
 ) -> Result<Vec<Variable>, Error> {
     let refuse = |reason: String| {
@@ -65,23 +39,21 @@ pub(super) fn variables(
         )
     };
     let mut found: Vec<Variable> = Vec::new();
+    let mut refused: Vec<(&str, Refusal)> = Vec::new();
     for pair in opened.tree().documents.iter().flat_map(Map::pairs) {
         let name = &pair.key;
         if name.is_empty() || name.contains(['=', '\0']) {
             return Err(refuse(format!("{name:?} is no name of a variable")));
         }
-        if is_dangerous(name) && !allowed.contains(name) {
-            return Err(
-                refuse(format!("{name} decides what programs load or run")).hint(format!(
-                    "--allow-name {}    # if that is meant",
-                    error::quoted(name)
-                )),
-            );
-        }
         let Node::Leaf(leaf) = &pair.value else {
             return Err(refuse(format!("{name} holds more than one value"))
                 .hint("keep variables at the top of a file of their own, or use exec-file"));
         };
+        refused.extend(
+            judge
+                .refusal(name, leaf, opened)
+                .map(|why| (name.as_str(), why)),
+        );
         let value = match &leaf.value {
             Value::Str(text) => text.duplicate(),
             Value::Null => SecretBytes::copy_of(b""),
@@ -92,39 +64,59 @@ pub(super) fn variables(
         let name = name.clone();
         found.push(Variable { name, value });
     }
-    Ok(found)
-}
-
-fn is_dangerous(name: &str) -> bool {
-    DANGEROUS.iter().any(|known| match known.strip_suffix('*') {
-        Some(beginning) => name.starts_with(beginning),
-        None => name == *known,
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_that_change_what_runs_are_known() {
-        for name in [
-            "PATH",
-            "LD_PRELOAD",
-            "LD_LIBRARY_PATH",
-            "BASH_ENV",
-            "GIT_CONFIG_COUNT",
-        ] {
-            assert!(is_dangerous(name), "{name}");
+    let told = |(name, why): &(&str, Refusal)| match why {
+        Refusal::Decides(what) => format!("{name} decides {what}"),
+        Refusal::Clear => format!("{name} is not sealed, so its name can be changed without a key"),
+        Refusal::Empties => format!("{name} is empty, and would take away what is there already"),
+    };
+    let names: Vec<String> = refused
+        .iter()
+        .map(|(name, _)| error::quoted(name))
+        .collect();
+    let hint = format!("--allow-name {}    # if that is meant", names.join(","));
+    match &refused[..] {
+        [] => Ok(found),
+        [one] => Err(refuse(told(one)).hint(hint)),
+        several => {
+            let error = refuse("it has names that are not taken without being named".to_owned());
+            let error = several
+                .iter()
+                .fold(error, |error, one| error.detail(told(one)));
+            Err(error.hint(hint))
         }
-        for name in [
-            "PATHS",
-            "DATABASE_URL",
-            "OLD_X",
-            "GIT_AUTHOR_NAME",
-            "ENVIRONMENT",
-        ] {
-            assert!(!is_dangerous(name), "{name}");
+    }
+}
+
+/// Why a name is not taken.
+enum Refusal {
+    Decides(&'static str),
+    /// The key of a sealed value is bound to it; that of a clear one is bound to nothing, since the MAC
+    /// is of values.
+    Clear,
+    /// What is empty is never sealed. It can do harm only where it takes something away.
+    Empties,
+}
+
+impl Judge<'_> {
+    fn refusal(&self, name: &str, leaf: &Leaf, opened: &Opened) -> Option<Refusal> {
+        if self.allowed.iter().any(|allowed| allowed == name) {
+            return None;
+        }
+        if let Some(what) = families::decides(name) {
+            return Some(Refusal::Decides(what));
+        }
+        if opened.was_sealed(leaf.site) {
+            return None;
+        }
+        let is_empty = match &leaf.value {
+            Value::Null => true,
+            Value::Str(text) => text.is_empty(),
+            _ => false,
+        };
+        match (is_empty, (self.is_there)(name)) {
+            (false, _) => Some(Refusal::Clear),
+            (true, true) => Some(Refusal::Empties),
+            (true, false) => None,
         }
     }
 }

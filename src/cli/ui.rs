@@ -5,8 +5,6 @@
 
 mod working;
 
-use std::borrow::Cow;
-use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
 
 use clsecrets::error::{shown, shown_json};
@@ -121,28 +119,20 @@ impl Ui {
         error.code.status()
     }
 
-    /// Prints what is wrong with a command line, or the help that it asked for. Its words can be names
-    /// that the shell has found.
-    pub(crate) fn usage(&self, error: &clap::Error, words: &[OsString]) {
+    /// Prints what is wrong with a command line, or the help that it asked for. The words that it quotes
+    /// are shown ones (`usage.rs`).
+    pub(crate) fn usage(&self, error: &clap::Error) {
         if !error.use_stderr() {
             // A closed pipe is no failure here.
             let _ = error.print();
             return;
         }
         let rendered = error.render();
-        let mut text = if self.colour {
+        let text = if self.colour {
             rendered.ansi().to_string()
         } else {
             rendered.to_string()
         };
-        for word in words.iter().map(|word| word.to_string_lossy()) {
-            // Also the part before or behind an equals sign is quoted.
-            for part in word.split('=').chain([&*word]) {
-                if let Cow::Owned(shown) = shown(part) {
-                    text = text.replace(part, &shown);
-                }
-            }
-        }
         let _ = io::stderr().lock().write_all(text.as_bytes());
     }
 

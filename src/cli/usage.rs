@@ -4,10 +4,12 @@
 //! which keep 1 for findings. The surprise: an argument that is not understood is not always named,
 //! because a value that lost its quotes would be quoted.
 
+use std::borrow::Cow;
 use std::ffi::OsString;
 
-use clap::CommandFactory;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{CommandFactory, Parser};
+use clsecrets::error::shown;
 use clsecrets::{Code, Error};
 
 use super::Cli;
@@ -25,11 +27,17 @@ const GUARDS: &[&str] = &["hook", "scan", "check", "validate"];
 /// Tells what is wrong, or prints the help that was asked for; answers with the status.
 pub(super) fn explain(error: &clap::Error, args: &[OsString], ui: &Ui) -> u8 {
     if !error.use_stderr() {
-        ui.usage(error, args);
+        ui.usage(error);
         return 0;
     }
     let command = command_of(args);
     let status = if GUARDS.contains(&command) { 3 } else { 1 };
+    let again = args.iter().any(is_odd).then(|| of_shown(args));
+    let Some(error) = again.as_ref().map_or(Some(error), Option::as_ref) else {
+        let told = "a word of the command line cannot be read";
+        ui.fail(&Error::new(Code::Failed, told).hint("clsecrets --help"));
+        return status;
+    };
     if error.kind() == ErrorKind::InvalidSubcommand
         && let Some(to_come) = to_come(command)
     {
@@ -43,8 +51,24 @@ pub(super) fn explain(error: &clap::Error, args: &[OsString], ui: &Ui) -> u8 {
         ui.fail(&told);
         return status;
     }
-    ui.usage(error, args);
+    ui.usage(error);
     status
+}
+
+/// Whether a word cannot be quoted as it is: the shell may have found it as the name of a file.
+fn is_odd(word: &OsString) -> bool {
+    matches!(shown(&word.to_string_lossy()), Cow::Owned(_))
+}
+
+/// What is wrong with the same words as they are shown. What quotes a word cannot be mended later: it
+/// has lost its escapes by then, and its line ends are among those of the message. `None`: nothing is.
+fn of_shown(args: &[OsString]) -> Option<clap::Error> {
+    let words = args
+        .iter()
+        .map(|word| shown(&word.to_string_lossy()).into_owned());
+    Cli::try_parse_from(words)
+        .err()
+        .filter(clap::Error::use_stderr)
 }
 
 /// The first word that is a command, or the word in its place.
@@ -79,8 +103,6 @@ fn to_come(command: &str) -> Option<Error> {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser;
-
     use super::*;
 
     fn names_it(words: &[&str]) -> bool {

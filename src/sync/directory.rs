@@ -15,6 +15,7 @@ use super::{
     DirectoryConfig, Fault, Identity, Step, Target, TargetConfig, TargetError, TargetKind, Written,
 };
 use crate::chainlink::Desired;
+use crate::error::quoted;
 use crate::fs::{self, Privacy, Stamp};
 use crate::keys::Task;
 use crate::secret::SecretBytes;
@@ -329,8 +330,10 @@ fn stat(path: &Path) -> Result<Option<Metadata>, TargetError> {
 }
 
 fn not_plain(path: &Path, what: &str) -> TargetError {
-    TargetError::new(Fault::Refused, format!("{} is no {what}", path.display()))
-        .hint(format!("move it away: mv {0} {0}.old", path.display()))
+    let name = path.display().to_string();
+    let (from, to) = (quoted(&name), quoted(&format!("{name}.old")));
+    TargetError::new(Fault::Refused, format!("{name} is no {what}"))
+        .hint(format!("move it away: mv {from} {to}"))
 }
 
 fn open_to_others(path: &Path, mode: &str) -> TargetError {
@@ -338,7 +341,10 @@ fn open_to_others(path: &Path, mode: &str) -> TargetError {
         Fault::Refused,
         format!("{} is open to other users", path.display()),
     )
-    .hint(format!("chmod {mode} {}", path.display()))
+    .hint(format!(
+        "chmod {mode} {}",
+        quoted(&path.display().to_string())
+    ))
 }
 
 fn cannot(what: &str, path: &Path, error: &io::Error) -> TargetError {

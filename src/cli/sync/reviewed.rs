@@ -6,6 +6,7 @@
 
 use std::path::Path;
 
+use clsecrets::error::quoted;
 use clsecrets::sync::{Inputs, Report};
 use clsecrets::{Code, Error, fs};
 use serde::{Deserialize, Serialize};
@@ -60,8 +61,10 @@ impl Reviewed {
         })?;
         let read: Option<Self> = serde_json::from_slice(&content.bytes).ok();
         read.filter(|plan| plan.schema == SCHEMA).ok_or_else(|| {
-            Error::new(Code::Failed, format!("{shown} is no plan of this version"))
-                .hint(format!("clsecrets sync --env NAME --out {shown}"))
+            Error::new(Code::Failed, format!("{shown} is no plan of this version")).hint(format!(
+                "clsecrets sync --env NAME --out {}",
+                quoted(&shown.to_string())
+            ))
         })
     }
 

@@ -37,10 +37,16 @@ fn data(text: &str) -> String {
     shown(text).replace('%', "%25")
 }
 
-/// A path has to be found again, so a line end in it is the host's escape of one.
+/// A path has to be found again, so the host's own escapes come first; what they leave is shown. The
+/// other way round `shown` would take a colon behind a line end for the beginning of a line.
 fn property(text: &str) -> String {
-    let lines: Vec<_> = text.split('\n').map(data).collect();
-    lines.join("%0A").replace(':', "%3A").replace(',', "%2C")
+    let text = text
+        .replace('%', "%25")
+        .replace('\r', "%0D")
+        .replace('\n', "%0A")
+        .replace(':', "%3A")
+        .replace(',', "%2C");
+    shown(&text).into_owned()
 }
 
 #[cfg(test)]
@@ -54,6 +60,10 @@ mod tests {
             github(&example()),
             "::error file=a \\u{1b}[2J%0Ab.yaml,line=3,col=7,title=H003::m%0Afix: h\n\
              ::error file=c.yaml::could not be checked: r\n"
+        );
+        assert_eq!(
+            property("::a\n::error::b,%\r##[x]"),
+            "%3A%3Aa%0A%3A%3Aerror%3A%3Ab%2C%25%0D\\u{23}#[x]"
         );
     }
 }

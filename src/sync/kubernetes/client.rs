@@ -12,6 +12,7 @@ use http::{Request, StatusCode};
 use kube::client::Body;
 use zeroize::Zeroizing;
 
+use crate::error::quoted;
 use crate::sync::{Fault, KubernetesConfig, TargetError, printable};
 
 /// Tries of one request.
@@ -276,6 +277,7 @@ impl Refusal {
         let KubernetesConfig {
             context, namespace, ..
         } = config;
+        let context_word = quoted(context);
         let code = if self.reason.is_empty() {
             self.status.to_string()
         } else {
@@ -286,13 +288,13 @@ impl Refusal {
                 Fault::Denied,
                 format!("the cluster does not know the user of the context {context} ({code})"),
             )
-            .hint(format!("kubectl --context {context} auth whoami")),
+            .hint(format!("kubectl --context {context_word} auth whoami")),
             403 if self.is_quota => TargetError::new(
                 Fault::Denied,
                 format!("a quota of namespace {namespace} leaves no room for {subject} ({code})"),
             )
             .hint(format!(
-                "kubectl --context {context} -n {namespace} describe quota"
+                "kubectl --context {context_word} -n {namespace} describe quota"
             )),
             403 => denied(config, subject, verb, &code),
             404 if self.kind == "namespaces" => TargetError::new(
@@ -300,7 +302,7 @@ impl Refusal {
                 format!("the namespace {namespace} does not exist"),
             )
             .hint(format!(
-                "kubectl --context {context} create namespace {namespace}"
+                "kubectl --context {context_word} create namespace {namespace}"
             )),
             404 => TargetError::new(
                 Fault::Configuration,
@@ -354,6 +356,7 @@ pub(super) fn denied(
     let KubernetesConfig {
         context, namespace, ..
     } = config;
+    let context = quoted(context);
     let Subject { kind, name } = subject;
     let what = if name.is_empty() {
         format!("{kind}s")

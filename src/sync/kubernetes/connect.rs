@@ -10,6 +10,7 @@ use kube::Config;
 use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 
 use super::client::{Client, cannot_log_in};
+use crate::error::quoted;
 use crate::settings::Settings;
 use crate::sync::limits::is_label;
 use crate::sync::{Fault, KubernetesConfig, TargetError, printable};
@@ -73,7 +74,10 @@ pub(super) async fn connect(
             "the credentials of the context {} cannot be used",
             config.context
         ))
-        .hint(format!("kubectl --context {} auth whoami", config.context))
+        .hint(format!(
+            "kubectl --context {} auth whoami",
+            quoted(&config.context)
+        ))
     })?;
     Ok((Client::new(client, &server), server))
 }
@@ -144,7 +148,7 @@ async fn from_context(
             ))
             .hint(format!(
                 "kubectl --context {} config view --minify",
-                config.context
+                quoted(&config.context)
             ))
         })
 }

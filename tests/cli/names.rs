@@ -60,8 +60,8 @@ fn a_name_of_a_file_is_one_line_whatever_is_in_it() {
         &["keys", "list"],
         &["keys", "apply", "--check"],
         &["keys", "apply", "-y"],
-        &["check"],
-        &["check", "-v"],
+        &["check", "."],
+        &["check", "-v", "."],
         &["hook", &clear],
         &["hook", "--all"],
         &["scan", "."],
@@ -82,8 +82,8 @@ fn a_name_of_a_file_is_one_line_whatever_is_in_it() {
     assert!(told > 15, "only {told} commands named the file");
     for words in [
         &["keys", "list", "--json"][..],
-        &["check", "--json"],
-        &["check", "--format", "sarif"],
+        &["check", "--json", "."],
+        &["check", "--format", "sarif", "."],
         &["hook", "--json", &clear],
         &["hook", "--format", "sarif", &clear],
     ] {

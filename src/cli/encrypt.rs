@@ -190,6 +190,11 @@ pub(super) fn seal_draft(
         draft.seal(metadata, &data_key, nonces, now, clear, &none)
     };
     let text = sealed.map_err(|error| error.about(name, false))?;
+    let made = (format, text.bytes.as_slice());
+    sealing.guarding.check_rule(made, path, name, context)?;
+    if written != path {
+        sealing.guarding.check_rule(made, written, name, context)?;
+    }
     hook::learn_sealed(context, written, format, &text.bytes, &data_key);
     Ok(text)
 }

@@ -16,7 +16,7 @@ use super::guarding::Guarding;
 use super::input::{Destination, Input, Naming, missing_is};
 use super::kinds::{KINDS, recipients};
 use super::opening::Opener;
-use super::rewrapping::{drop_named, removed, shown, tell_of_the_past, wrap_all};
+use super::rewrapping::{drop_named, refuse_idle, removed, shown, tell_of_the_past, wrap_all};
 use super::sealing::with_options;
 use super::{Context, Outcome, hook};
 
@@ -194,11 +194,14 @@ impl Common {
         let mut new = new.with_threshold(threshold);
         let file = context.settings.absolute(&self.file);
         self.guarding.check_file(&new, &file, &name, context)?;
+        refuse_idle(&old, &new, &name)?;
         wrap_all(&mut new, &data_key, &name, &opener, context)?;
         let (plan, gone) = (shown(&old, &new), removed(&old, &new));
         let text = opened
             .with_recipients(new, &data_key)
             .map_err(|error| error.about(&name, false))?;
+        let made = (opened.format(), text.bytes.as_slice());
+        self.guarding.check_rule(made, &file, &name, context)?;
         self.destination.write(
             &self.file,
             &text.bytes,

@@ -1,18 +1,21 @@
-//! The creation rules that count for a file, and the guard of an environment's recipients.
+//! The creation rules that count for a file, and the guard of an environment's recipients and rule.
 //!
 //! Every command that writes a sealed file asks here: what an environment names is opened by those
 //! that the rules beside `clsecrets.yaml` name, whoever was named otherwise or stands in the file
-//! already.
+//! already; and no rule in its metadata, which anybody can change, leaves in clear what they seal.
 
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use clsecrets::Error;
 use clsecrets::config::{
-    Environments, Guarded, Rule, RulesFile, Scope, find_environments, find_rules, guard,
+    Compared, Environments, Guarded, Rule, RulesFile, Scope, find_environments, find_rules, guard,
     rules_of_environment,
 };
+use clsecrets::envelope::Sealed;
+use clsecrets::format::Format;
 use clsecrets::metadata::KeyGroups;
+use zeroize::Zeroizing;
 
 use super::face::Face;
 use super::{Context, trees};
@@ -26,6 +29,9 @@ pub(crate) struct Guarding {
     /// Use recipients that differ from the rule of the file's environment.
     #[arg(long)]
     force_recipients: bool,
+    /// Write a file of an environment although its own rule seals less than the creation rule.
+    #[arg(long)]
+    force_rule: bool,
 }
 
 impl Guarding {
@@ -34,6 +40,7 @@ impl Guarding {
         Self {
             config,
             force_recipients: false,
+            force_rule: false,
         }
     }
 
@@ -116,6 +123,68 @@ impl Guarding {
             None => None,
         };
         self.check(key_groups, rule.as_ref(), rules.as_ref(), name, context)
+    }
+
+    /// Compares the rule in a sealed text that is about to be written with the creation rule. One of an
+    /// environment's file that seals less is refused; of any other file a difference is told.
+    pub(crate) fn check_rule(
+        &self,
+        (format, text): (&'static dyn Format, &[u8]),
+        path: &Path,
+        name: &str,
+        context: &Context,
+    ) -> Result<(), Error> {
+        if !format.has_keys() {
+            return Ok(());
+        }
+        let (rules, is_owned) = match owner(path)? {
+            Some(_) => (self.rules(path, context)?, true),
+            // What is wrong with rules that nobody asked for stops no write.
+            None => match self.rules_quietly(path, context) {
+                Some(rules) => ((Some(rules), None), false),
+                None => return Ok(()),
+            },
+        };
+        let (Some(rules), owned) = rules else {
+            return Ok(());
+        };
+        let path = owned.as_deref().unwrap_or(path);
+        let creation = match rules.rule_for(path) {
+            Ok(Some(creation)) => creation,
+            Err(error) if is_owned => return Err(error.into()),
+            Ok(None) | Err(_) => return Ok(()),
+        };
+        let text = Zeroizing::new(text.to_vec());
+        let sealed = Sealed::parse(format, text).map_err(|error| error.about(name, false))?;
+        let compared = Compared::of(&sealed, &rules, &creation, name)?;
+        if !is_owned {
+            if compared.is_other() {
+                context.ui.note(&compared.told());
+            }
+            return Ok(());
+        }
+        match compared.refusal() {
+            None => Ok(()),
+            Some(error) if self.force_rule => {
+                let mut forced = error;
+                forced.message.push_str(", as --force-rule allows");
+                forced.hints.clear();
+                context.ui.warn(&forced.to_string());
+                Ok(())
+            }
+            Some(error) => Err(error),
+        }
+    }
+
+    /// The rules of a file that no environment names, if they can be read.
+    fn rules_quietly(&self, path: &Path, context: &Context) -> Option<RulesFile> {
+        let scope = match context.face {
+            Face::Own => Scope::FileThenWorkingDirectory,
+            Face::Sops => Scope::WorkingDirectory,
+        };
+        let given = self.config.as_deref();
+        let (rules, _) = find_rules(Some(path), given, scope, &context.settings).rules?;
+        RulesFile::load(&rules).ok()
     }
 
     /// Compares recipients with a rule that was chosen already.

@@ -231,6 +231,9 @@ fn seal_onto(
         }
         return Ok(());
     };
+    sealing
+        .guarding
+        .check_rule((draft.format(), &text.bytes), sealed, &name, context)?;
     if environment.is_some() {
         let old = is_known.then_some(opened.sealed_text());
         let either: Vec<&[u8]> = old.into_iter().chain([text.bytes.as_slice()]).collect();

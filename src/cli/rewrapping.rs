@@ -23,7 +23,8 @@ pub(crate) fn wrap_new(
     opener: &Opener<'_>,
     context: &Context,
 ) -> Result<KeyGroups, Error> {
-    let is_same_split = !differs(old, &wanted);
+    let has_idle = old.recipients().any(|one| !one.is_wrapped());
+    let is_same_split = !differs(old, &wanted) && !has_idle;
     let is_flat = !old.are_shared() && !wanted.are_shared();
     if is_same_split || is_flat {
         let mut missing = Vec::new();
@@ -34,8 +35,8 @@ pub(crate) fn wrap_new(
                 .map(|group| group.recipients.as_slice());
             for recipient in &mut group.recipients {
                 match entry_of(before.unwrap_or_default(), recipient) {
-                    Some(entry) => *recipient = entry.clone(),
-                    None => missing.push(recipient.clone()),
+                    Some(entry) if entry.is_wrapped() => *recipient = entry.clone(),
+                    _ => missing.push(recipient.clone()),
                 }
             }
         }
@@ -93,6 +94,40 @@ pub(crate) fn wrap_all(
     keys::block_on(wrapping)?.map_err(|error| error.about(name))
 }
 
+/// Refuses to wrap for an entry that is in a file already although nobody has wrapped for it: whoever can
+/// write the file can put one in, and would read what is sealed from now on.
+pub(crate) fn refuse_idle(old: &KeyGroups, new: &KeyGroups, name: &str) -> Result<(), Error> {
+    let mut idle: Vec<&Recipient> = Vec::new();
+    for one in old.recipients().filter(|one| !one.is_wrapped()) {
+        let stays = new.recipients().any(|other| other == one);
+        if stays && !idle.iter().any(|there| identity(there) == identity(one)) {
+            idle.push(one);
+        }
+    }
+    if idle.is_empty() {
+        return Ok(());
+    }
+    let mut error = Error::new(
+        clsecrets::Code::Failed,
+        format!(
+            "cannot seal {name} anew: it names recipients for whom nobody has wrapped its data key"
+        ),
+    );
+    let file = error::quoted(name);
+    for one in &idle {
+        error = error.detail(format!("{} (kind {})", label(one), one.kind));
+    }
+    for one in idle {
+        error = error.hint(format!(
+            "clsecrets rotate -i --drop-recipient {} {file}    # takes it away",
+            error::quoted(&label(one))
+        ));
+    }
+    Err(error.hint(format!(
+        "clsecrets updatekeys {file}    # wraps for those whom the creation rule names, takes away others"
+    )))
+}
+
 /// Takes recipients away by their names or kinds, as `--drop-recipient` says; who is not there is told.
 pub(crate) fn drop_named(
     key_groups: &mut KeyGroups,
@@ -132,7 +167,7 @@ pub(crate) fn removed(old: &KeyGroups, new: &KeyGroups) -> Vec<String> {
     let stays: Vec<String> = new.recipients().map(identity).collect();
     let gone = old
         .recipients()
-        .filter(|recipient| !stays.contains(&identity(recipient)));
+        .filter(|one| one.is_wrapped() && !stays.contains(&identity(one)));
     gone.map(label).collect()
 }
 
@@ -162,8 +197,8 @@ pub(crate) fn shown(old: &KeyGroups, new: &KeyGroups) -> String {
         let _ = writeln!(text, "Group {}", at + 1);
         for recipient in &after {
             let mark = match entry_of(&before, recipient) {
-                Some(_) => "   ",
-                None => "+++",
+                Some(entry) if entry.is_wrapped() => "   ",
+                _ => "+++",
             };
             let _ = writeln!(text, "{mark} {}", label(recipient));
         }
@@ -210,7 +245,7 @@ mod tests {
         let group = |names: &&[&str]| {
             let entry = |name: &&str| Recipient {
                 kind: "age".to_owned(),
-                fields: Fields::from([("recipient", *name)]),
+                fields: Fields::from([("recipient", *name), ("enc", "x")]),
             };
             names.iter().map(entry).collect::<Vec<_>>()
         };

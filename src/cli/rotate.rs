@@ -10,7 +10,7 @@ use clsecrets::cipher::SystemNonces;
 use clsecrets::envelope::{Draft, OpenOptions, Opened, Text};
 use clsecrets::fs::Privacy;
 use clsecrets::keys::{self, identity, label};
-use clsecrets::metadata::{KeyGroups, Metadata};
+use clsecrets::metadata::{KeyGroups, Metadata, Recipient};
 use clsecrets::secret::DataKey;
 use clsecrets::{Code, Error};
 
@@ -20,7 +20,7 @@ use super::input::{Destination, Input, Naming, missing_is};
 use super::kinds::{is_named, recipients};
 use super::opening::{Opener, Opening};
 use super::question::is_confirmed;
-use super::rewrapping::{drop_named, removed, shown, tell_of_the_past, wrap_all};
+use super::rewrapping::{drop_named, refuse_idle, removed, shown, tell_of_the_past, wrap_all};
 use super::trees::{self, Search};
 use super::{Context, Outcome, hook};
 
@@ -174,6 +174,7 @@ impl Args {
         self.guarding.check_file(&new, &written, &name, context)?;
         let data_key = DataKey::generate()
             .map_err(|_| Error::new(Code::Failed, "the operating system gave no random bytes"))?;
+        refuse_idle(&old, &new, &name)?;
         wrap_all(&mut new, &data_key, &name, opener, context)?;
         let gone = removed(&old, &new);
         if super::rewrapping::differs(&old, &new) {
@@ -187,6 +188,8 @@ impl Args {
         let text = sealed(&opened, metadata, &data_key, format, context)
             .map_err(|error| error.about(&name, false))?;
         let (bytes, privacy) = (&text.bytes, Privacy::Umask);
+        self.guarding
+            .check_rule((output, bytes), &written, &name, context)?;
         let _lock = locks_late
             .then(|| self.destination.lock(file, context))
             .transpose()?;
@@ -285,10 +288,14 @@ impl Changing {
                 keys::apply_context(&mut added, &context);
             }
             for recipient in added {
-                let is_there = new
-                    .recipients()
-                    .any(|one| identity(one) == identity(&recipient));
-                if is_there {
+                let is_it = |one: &Recipient| identity(one) == identity(&recipient);
+                // An entry that nobody has wrapped for is no recipient yet.
+                for group in new.groups_mut() {
+                    group
+                        .recipients
+                        .retain(|one| one.is_wrapped() || !is_it(one));
+                }
+                if new.recipients().any(is_it) {
                     context.ui.note(&format!(
                         "{name}: {} is a recipient already",
                         label(&recipient)

@@ -263,6 +263,8 @@ impl Change {
             self.rewrapped(key_groups, args.allow_cleartext, context)
         };
         let text = text.map_err(|error| error.about(name, false))?;
+        let made = (self.opened.format(), text.bytes.as_slice());
+        args.guarding.check_rule(made, &self.path, name, context)?;
         let _lock = context.lock(&self.path)?;
         fs::replace(&self.path, &text.bytes, Privacy::Umask, self.stamp.as_ref())?;
         let (format, data_key) = (self.opened.format(), new_key.as_ref());

@@ -6,6 +6,7 @@
 mod groups;
 mod parse;
 pub mod pattern;
+mod probe;
 mod render;
 mod selection;
 
@@ -50,6 +51,12 @@ impl Recipient {
     /// The text of `enc`, if there is one.
     pub fn wrapped(&self) -> Option<&str> {
         self.fields.text("enc")
+    }
+
+    /// Whether somebody has wrapped the data key, or a share of it, for this recipient. What stands in
+    /// `enc` cannot be judged without the recipient's own key.
+    pub fn is_wrapped(&self) -> bool {
+        self.wrapped().is_some_and(|text| !text.trim().is_empty())
     }
 }
 

@@ -27,6 +27,7 @@ mod private_places;
 mod process;
 mod reference;
 mod rotate;
+mod rule_guard;
 mod set;
 mod set_shapes;
 mod stable;

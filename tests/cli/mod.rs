@@ -16,6 +16,7 @@ mod exec;
 mod flat;
 mod former_panics;
 mod git;
+mod git_trust;
 mod groups;
 mod hook;
 mod hook_states;

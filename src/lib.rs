@@ -1,7 +1,7 @@
 //! Seals the secrets of Chainlink nodes in the SOPS format and delivers them.
 //!
 //! The command `clsecrets` is a thin binary over this library. A module may use those to its left;
-//! [`secret`], [`settings`], [`error`] and [`fs`] serve all:
+//! [`secret`], [`settings`], [`error`], [`fs`] and [`git`] serve all:
 //!
 //! ```text
 //! tree → format, cipher → metadata → keys → envelope → config, chainlink → scan, sync → cli
@@ -56,6 +56,7 @@ pub mod envelope;
 pub mod error;
 pub mod format;
 pub mod fs;
+pub mod git;
 pub mod keys;
 pub mod metadata;
 pub mod scan;

@@ -1,4 +1,4 @@
-//! What the format cannot notice: the closed list of `docs/threats.md`, each entry made to a sealed
+//! What the format cannot notice: the list of `docs/threats.md`, each entry made to a sealed
 //! file without its key. An entry that begins to be noticed leaves the list.
 
 use std::fs;
@@ -142,6 +142,7 @@ fn the_page_lists_what_is_tested_and_nothing_else() {
         "recipients go",
         "`shamir_threshold` changes",
         "the whole file is an older version",
+        "the whole file is made anew",
     ]);
     assert_eq!(page(), tested);
 }
@@ -215,4 +216,18 @@ fn an_older_version_of_a_file_is_not_noticed() {
     scene.run("set a.yaml '[\"user\"]' '\"bob\"'").succeeds();
     scene.write("a.yaml", old);
     scene.run("decrypt a.yaml").succeeds().stdout(CLEAR);
+}
+
+/// Whoever has only public keys makes a file, and nobody can tell by it.
+#[test]
+fn a_file_that_somebody_else_has_made_is_not_noticed() {
+    let scene = Scene::with_age().file("a.yaml", CLEAR);
+    let command = format!("encrypt -i --age {RECIPIENT} a.yaml");
+    scene.run(&command).succeeds();
+    let other = CLEAR.replace("alice", "mallory");
+    scene.write("a.yaml", &other);
+    let words: Vec<&str> = command.split(' ').collect();
+    let act = scene.cmd(words).without("SOPS_AGE_KEY_FILE");
+    act.run().succeeds();
+    scene.run("decrypt a.yaml").succeeds().stdout(other);
 }

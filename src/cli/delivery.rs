@@ -9,9 +9,10 @@ use clsecrets::config::environments::Target;
 use clsecrets::config::{Environment, Environments};
 use clsecrets::envelope::{Draft, Opened};
 use clsecrets::metadata::Metadata;
+use clsecrets::secret::DataKey;
 use clsecrets::sync::{
-    Assignment, DirectoryConfig, KubernetesConfig, Password, SecretsManagerConfig, SourceFile,
-    TargetConfig, Wallet,
+    Assignment, DirectoryConfig, Inputs, KubernetesConfig, Owner, Password, SecretsManagerConfig,
+    SourceFile, TargetConfig, Wallet,
 };
 use clsecrets::tree::{Site, Tree};
 use clsecrets::{Code, Error};
@@ -19,7 +20,7 @@ use clsecrets::{Code, Error};
 use super::Context;
 use super::head::Head;
 use super::places::Places;
-use super::subject::{self, Kept};
+use super::subject::{self, Kept, Outside, Taken};
 
 /// A sealed file of the environment, opened.
 #[derive(Debug)]
@@ -28,6 +29,8 @@ pub(crate) struct OpenedFile {
     pub(crate) source: SourceFile,
     /// What it holds.
     pub(crate) content: Content,
+    /// Its data key, if it was sealed.
+    pub(crate) key: Option<DataKey>,
 }
 
 /// What a file of an environment holds.
@@ -79,6 +82,8 @@ pub(crate) struct OpenedFiles {
 pub(crate) struct Loaded {
     /// Its name.
     pub(crate) name: String,
+    /// Who writes.
+    pub(crate) owner: Owner,
     /// Whether a person has to confirm by name.
     pub(crate) is_protected: bool,
     /// The sealed files.
@@ -89,6 +94,10 @@ pub(crate) struct Loaded {
     pub(crate) environment: chainlink::Environment,
     /// Where it goes.
     pub(crate) targets: Vec<TargetConfig>,
+    /// What decides the bytes besides the sealed files.
+    pub(crate) inputs: Inputs,
+    /// Other environments that write the same objects to the same place.
+    contested: Vec<String>,
     head: Head,
     /// What somebody else keeps.
     kept: Vec<Kept>,
@@ -114,26 +123,47 @@ impl Loaded {
         opened: OpenedFiles,
         context: &Context,
     ) -> Result<Self, Error> {
-        let prefix = subject::prefix(environments);
-        let manager = format!("clsecrets-{prefix}-{}", environment.name);
+        let owner = subject::owner(environments, &environment.name);
         let is_open = environment.profile.is_open();
-        let targets = environment.targets.iter().map(|target| {
-            let set = is_open.then(|| format!("{prefix}-{}", environment.name));
-            let mut config = configured(target, environments.directory(), &manager, set);
-            if let TargetConfig::Kubernetes(config) = &mut config {
-                config.first = standing_in(environment);
+        let targets: Vec<TargetConfig> = environment
+            .targets
+            .iter()
+            .map(|target| {
+                let mut config = configured(target, environments.directory(), &owner, is_open);
+                if let TargetConfig::Kubernetes(config) = &mut config {
+                    config.first = standing_in(environment);
+                }
+                config
+            })
+            .collect();
+        let outside = Outside::default();
+        let subject = subject::environment(environments, environment, &outside, context)?;
+        let kept = subject::kept(environment, &outside, context)?;
+        let settings = environments.settings_of(&environment.name);
+        let mut inputs = Inputs::new(env!("CARGO_PKG_VERSION"), settings);
+        let key = opened.files.iter().find_map(|file| file.key.as_ref());
+        for taken in outside.into_inner() {
+            match taken {
+                Taken::Secret(name, version) => inputs.add_secret(&name, &version),
+                Taken::File(path, content) => {
+                    if let Some(key) = key {
+                        inputs.add_file(&path, &content, key);
+                    }
+                }
             }
-            config
-        });
+        }
         Ok(Self {
+            contested: contested(environments, environment),
+            inputs,
+            owner,
             name: environment.name.clone(),
             is_protected: environment.is_protected,
             files: opened.files,
             head: opened.head,
             commit: opened.commit,
-            environment: subject::environment(environments, environment, context)?,
-            kept: subject::kept(environment, context)?,
-            targets: targets.collect(),
+            environment: subject,
+            kept,
+            targets,
             places: Places::new(environments.path(), &environment.name),
         })
     }
@@ -223,7 +253,10 @@ impl Loaded {
         });
         Ok(Delivery {
             wallets: wallets.collect(),
-            notes: unused.map(|key| self.unused(&key)).collect(),
+            notes: unused
+                .map(|key| self.unused(&key))
+                .chain(self.contested.iter().cloned())
+                .collect(),
             assignments,
         })
     }
@@ -298,6 +331,32 @@ impl Loaded {
     }
 }
 
+/// The other environments of the file that write the same objects to the same place, in words.
+fn contested(environments: &Environments, environment: &Environment) -> Vec<String> {
+    let others = environments.all().iter();
+    let others = others.filter(|other| other.name != environment.name);
+    let contested = others.filter_map(|other| {
+        let target = environment.contested_with(other)?;
+        let place = match target {
+            Target::Directory { path } => format!("directory {}", path.display()),
+            Target::Kubernetes {
+                context, namespace, ..
+            } => format!("kubernetes {context}/{namespace}"),
+            Target::SecretsManager { region, prefix, .. } => {
+                format!("secretsmanager {region} {prefix}")
+            }
+        };
+        Some(format!(
+            "environments {} and {} write objects of the same names to {}; give one of them another \
+             place in clsecrets.yaml",
+            environment.name,
+            other.name,
+            place.trim_end()
+        ))
+    });
+    contested.collect()
+}
+
 /// The workloads of nodes that stand in for others: they take over before those restart.
 fn standing_in(environment: &Environment) -> Vec<String> {
     let nodes = environment.nodes.values();
@@ -313,7 +372,7 @@ pub(crate) fn project(objects: &Objects<'_>, config: &TargetConfig) -> Projectio
     }
 }
 
-fn configured(target: &Target, base: &Path, manager: &str, set: Option<String>) -> TargetConfig {
+fn configured(target: &Target, base: &Path, owner: &Owner, is_open: bool) -> TargetConfig {
     match target {
         Target::Directory { path } => TargetConfig::Directory(DirectoryConfig {
             shown: path
@@ -333,7 +392,7 @@ fn configured(target: &Target, base: &Path, manager: &str, set: Option<String>) 
             context: context.clone(),
             namespace: namespace.clone(),
             expect_server: expect_server.clone(),
-            field_manager: manager.to_owned(),
+            owner: owner.clone(),
             restart: restart.clone(),
             first: Vec::new(),
         }),
@@ -351,7 +410,8 @@ fn configured(target: &Target, base: &Path, manager: &str, set: Option<String>) 
             prefix: prefix.clone(),
             kms_key: kms_key.clone(),
             replicas: replicas.clone(),
-            set,
+            owner: owner.clone(),
+            is_tagged: is_open,
         }),
     }
 }

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use clsecrets::config::{Environment, Environments, find_environments};
 use clsecrets::envelope::{OpenOptions, Opened};
-use clsecrets::sync::SourceFile;
+use clsecrets::secret::DataKey;
+use clsecrets::sync::{Owner, SourceFile};
 use clsecrets::{Code, Error, format, fs};
 use zeroize::Zeroizing;
 
@@ -13,7 +14,7 @@ use super::delivery::{Content, Loaded, OpenedFile, OpenedFiles};
 use super::git::history::{self, Committed};
 use super::head::Head;
 use super::opening::Opener;
-use super::{Context, digest};
+use super::{Context, digest, subject};
 
 /// Status of the commands on environments if a sealed file does not open.
 const NOT_OPENED: Code = Code::Other(5);
@@ -56,18 +57,20 @@ pub(crate) fn load_all(
     names.iter().map(load).collect()
 }
 
-/// Loads several, each with its own outcome; a name that is not known is an error of all.
-pub(crate) fn load_each(
-    names: &[String],
-    context: &Context,
-) -> Result<Vec<Result<Loaded, Error>>, Error> {
+/// Who writes for an environment, and what came of loading it.
+pub(crate) type Each = (Owner, Result<Loaded, Error>);
+
+/// Loads several, each with its own outcome, and who writes for it; a name that is not known is an
+/// error of all.
+pub(crate) fn load_each(names: &[String], context: &Context) -> Result<Vec<Each>, Error> {
     let file = find_environments(&context.settings.cwd)?;
     let environments = Environments::load(&file)?;
     let opener = Opener::new(&context.settings, &context.ui, None)?;
     let mut found = Vec::new();
     for name in names {
         let environment = environments.environment(name)?;
-        found.push(current(&environments, environment, &opener, context));
+        let loaded = current(&environments, environment, &opener, context);
+        found.push((subject::owner(&environments, name), loaded));
     }
     Ok(found)
 }
@@ -99,10 +102,11 @@ fn rolled_back(
         };
         let sha256 = digest::sha256(&text);
         head = head.and(at_head(opener, path, &shown));
-        let opened = open(opener, &shown, text)?;
+        let (opened, key) = open(opener, &shown, text)?;
         let file = shown;
         files.push(OpenedFile {
             source: SourceFile { file, sha256 },
+            key: Some(key),
             content: Content::Sealed(Box::new(opened)),
         });
     }
@@ -133,7 +137,7 @@ fn at_head(opener: &Opener<'_>, path: &Path, shown: &str) -> Head {
 
 fn opened_at_head(opener: &Opener<'_>, shown: &str, text: Zeroizing<Vec<u8>>) -> Head {
     match open(opener, shown, text) {
-        Ok(opened) => Head::of(&opened),
+        Ok((opened, _)) => Head::of(&opened),
         Err(_) => Head::unreadable(format!("{shown} at HEAD does not open")),
     }
 }
@@ -163,7 +167,7 @@ fn current(
         let sha256 = digest::sha256(&sealed.bytes);
         let before = history::at(path, "HEAD");
         let is_unchanged = matches!(&before, Committed::Text(text) if *text == sealed.bytes);
-        let opened = open(opener, &shown, sealed.bytes)?;
+        let (opened, key) = open(opener, &shown, sealed.bytes)?;
         head = head.and(match before {
             Committed::Text(_) if is_unchanged => Head::of(&opened),
             Committed::Text(text) => opened_at_head(opener, &shown, text),
@@ -175,6 +179,7 @@ fn current(
                 file: shown,
                 sha256,
             },
+            key: Some(key),
             content: Content::Sealed(Box::new(opened)),
         });
     }
@@ -190,13 +195,17 @@ fn current(
     Loaded::new(environments, environment, opened, context)
 }
 
-fn open(opener: &Opener<'_>, name: &str, text: Zeroizing<Vec<u8>>) -> Result<Opened, Error> {
+fn open(
+    opener: &Opener<'_>,
+    name: &str,
+    text: Zeroizing<Vec<u8>>,
+) -> Result<(Opened, DataKey), Error> {
     let Some(format) = format::by_extension(name) else {
         let reason = format!("{name} has no format that this build reads");
         return Err(Error::new(Code::Failed, reason));
     };
     match opener.open_text(name, format, text, OpenOptions::default()) {
-        Ok((opened, _)) => Ok(opened),
+        Ok(opened) => Ok(opened),
         Err(error) => Err(Error {
             code: NOT_OPENED,
             ..error

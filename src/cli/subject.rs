@@ -1,6 +1,7 @@
 //! From an environment of `clsecrets.yaml` to what its objects depend on: nodes with what they inherit,
 //! objects with the files and the values of others that they are made of.
 
+use std::cell::RefCell;
 use std::path::Path;
 
 use clsecrets::chainlink::{
@@ -10,13 +11,25 @@ use clsecrets::config::environments::{self, Made, Node, PasswordFrom, Profile, T
 use clsecrets::config::{Environment, Environments};
 use clsecrets::keys::block_on;
 use clsecrets::secret::SecretBytes;
-use clsecrets::sync::{self, Password, PasswordSource};
+use clsecrets::sync::{self, Owner, Password, PasswordSource};
 use clsecrets::{Code, Error, fs};
 
 use super::Context;
 
 /// What objects are called after if `clsecrets.yaml` has no `name`.
 const DEFAULT_NAME: &str = "chainlink";
+
+/// What was read besides `clsecrets.yaml` and the sealed files.
+#[derive(Debug)]
+pub(crate) enum Taken {
+    /// A file, as it is called, and its bytes.
+    File(String, SecretBytes),
+    /// A secret that somebody else keeps, and its version.
+    Secret(String, String),
+}
+
+/// All of that.
+pub(crate) type Outside = RefCell<Vec<Taken>>;
 
 /// A database password that somebody else keeps.
 #[derive(Debug)]
@@ -30,14 +43,22 @@ pub(crate) struct Kept {
 }
 
 /// The name that object names begin with.
-pub(crate) fn prefix(environments: &Environments) -> &str {
+fn prefix(environments: &Environments) -> &str {
     environments.name.as_deref().unwrap_or(DEFAULT_NAME)
+}
+
+/// Who writes for an environment.
+pub(crate) fn owner(environments: &Environments, environment: &str) -> Owner {
+    let all = environments.all().iter().map(|one| one.name.as_str());
+    let identity = environments.identity.as_deref();
+    Owner::new(prefix(environments), identity, environment, all)
 }
 
 /// The settings of an environment as its objects want them.
 pub(crate) fn environment(
     environments: &Environments,
     environment: &Environment,
+    outside: &Outside,
     context: &Context,
 ) -> Result<chainlink::Environment, Error> {
     let prefix = prefix(environments);
@@ -76,7 +97,7 @@ pub(crate) fn environment(
         nodes.map(|(name, settings)| node(name, settings)).collect();
     let mut objects = Vec::new();
     for object in &environment.objects {
-        objects.push(spec(object, environments, environment, context)?);
+        objects.push(spec(object, environments, environment, outside, context)?);
     }
     Ok(chainlink::Environment {
         name: environment.name.clone(),
@@ -96,7 +117,11 @@ pub(crate) fn environment(
 }
 
 /// The database passwords that somebody else keeps, read now.
-pub(crate) fn kept(environment: &Environment, context: &Context) -> Result<Vec<Kept>, Error> {
+pub(crate) fn kept(
+    environment: &Environment,
+    outside: &Outside,
+    context: &Context,
+) -> Result<Vec<Kept>, Error> {
     let shared = environment.database.iter();
     let shared = shared.map(|database| ("database".to_owned(), database));
     let own = environment.nodes.iter().filter_map(|(name, node)| {
@@ -105,7 +130,8 @@ pub(crate) fn kept(environment: &Environment, context: &Context) -> Result<Vec<K
     let mut kept = Vec::new();
     for (place, database) in shared.chain(own) {
         if let Some(from) = &database.password_from {
-            let password = fetched("database.password_from", from, environment, context)?;
+            let field = "database.password_from";
+            let password = fetched(field, from, environment, outside, context)?;
             kept.push(Kept {
                 place,
                 name: from.secretsmanager.clone(),
@@ -141,9 +167,10 @@ fn spec(
     object: &environments::Object,
     environments: &Environments,
     environment: &Environment,
+    outside: &Outside,
     context: &Context,
 ) -> Result<ObjectSpec, Error> {
-    let made = |value: &Value| composition(value, environments, environment, context);
+    let made = |value: &Value| composition(value, environments, environment, outside, context);
     let mut entries = Vec::new();
     for (key, value) in &object.keys {
         entries.push((key.clone(), made(value)?));
@@ -167,9 +194,10 @@ fn composition(
     value: &Value,
     environments: &Environments,
     environment: &Environment,
+    outside: &Outside,
     context: &Context,
 ) -> Result<Composition, Error> {
-    let below = |value: &Value| composition(value, environments, environment, context);
+    let below = |value: &Value| composition(value, environments, environment, outside, context);
     let part = |value: &Option<Value>| value.as_ref().map(below).transpose();
     let made: &Made = match value {
         Value::Name(name) => {
@@ -209,11 +237,11 @@ fn composition(
         })));
     }
     if let Some(file) = &made.file {
-        return given(file, environments);
+        return given(file, environments, outside);
     }
     if let Some(from) = &made.from {
         let (Password::Url(value) | Password::Plain(value)) =
-            fetched("objects: from", from, environment, context)?;
+            fetched("objects: from", from, environment, outside, context)?;
         return Ok(Composition::Given {
             value,
             source: format!("secretsmanager {}", from.secretsmanager),
@@ -225,7 +253,11 @@ fn composition(
 }
 
 /// A file beside `clsecrets.yaml`; not one elsewhere, which a pull request could name.
-fn given(file: &Path, environments: &Environments) -> Result<Composition, Error> {
+fn given(
+    file: &Path,
+    environments: &Environments,
+    outside: &Outside,
+) -> Result<Composition, Error> {
     let base = environments.directory();
     let path = base.join(file);
     let refuse = |why: &str| {
@@ -242,8 +274,11 @@ fn given(file: &Path, environments: &Environments) -> Result<Composition, Error>
     }
     let mut content = fs::read(&real)
         .map_err(|error| refuse(&format!("cannot be read: {}", fs::plain(&error))))?;
+    let value = SecretBytes::new(std::mem::take(&mut *content.bytes));
+    let taken = Taken::File(file.display().to_string(), value.duplicate());
+    outside.borrow_mut().push(taken);
     Ok(Composition::Given {
-        value: SecretBytes::new(std::mem::take(&mut *content.bytes)),
+        value,
         source: format!("file {}", file.display()),
     })
 }
@@ -253,6 +288,7 @@ fn fetched(
     field: &str,
     from: &PasswordFrom,
     environment: &Environment,
+    outside: &Outside,
     context: &Context,
 ) -> Result<Password, Error> {
     let name = &from.secretsmanager;
@@ -287,15 +323,18 @@ fn fetched(
         region,
         profile,
     };
-    let password = block_on(sync::password(&source, &context.settings))?;
-    password.map_err(|error| {
+    let fetched = block_on(sync::password(&source, &context.settings))?;
+    let fetched = fetched.map_err(|error| {
         let status = Code::Other(error.fault.status());
         let refused = Error::new(status, refuse(&format!("{name}: {}", error.reason)).message);
         match error.hint {
             Some(hint) => refused.hint(hint),
             None => refused,
         }
-    })
+    })?;
+    let taken = Taken::Secret(name.clone(), fetched.version);
+    outside.borrow_mut().push(taken);
+    Ok(fetched.password)
 }
 
 /// Whether the environment writes an object of this name.

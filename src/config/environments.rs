@@ -3,8 +3,10 @@
 //! No secrets and no recipients stand in it. Unlike the creation rules every key is known: a
 //! mistyped `protected` that is silently ignored would cost a production environment its guard.
 
+mod identity;
 mod schema;
 
+pub use identity::{fresh, with_identity};
 pub use schema::{Database, Dsn, Made, Node, Object, PasswordFrom, Profile, Target, Value};
 
 use std::path::{Path, PathBuf};
@@ -19,11 +21,15 @@ pub struct Environments {
     path: PathBuf,
     /// The prefix of object names where a profile uses one.
     pub name: Option<String>,
+    /// Which repository this is, among all that are called alike: random, and no secret.
+    pub identity: Option<String>,
     all: Vec<Environment>,
+    /// As it was read.
+    settings: serde_json::Value,
 }
 
 /// One environment; its paths are absolute.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Environment {
     /// What `--env` calls it.
     pub name: String,
@@ -69,10 +75,19 @@ impl Environments {
             );
             return Err(refuse(&path, "version", &reason, None));
         }
+        if let Some(identity) = &raw.identity
+            && !is_identity(identity)
+        {
+            let reason = "an identity has 12 to 32 lower-case letters and digits";
+            let hint = "clsecrets init --identity writes a new one where there is none";
+            return Err(refuse(&path, "identity", reason, Some(hint.to_owned())));
+        }
         let mut this = Self {
-            path,
             name: raw.name,
+            identity: raw.identity,
+            settings: yaml::parse(&path, text)?,
             all: Vec::new(),
+            path,
         };
         for (name, raw) in raw.environments {
             let environment = this.check(name, raw)?;
@@ -106,6 +121,20 @@ impl Environments {
                 name: name.to_owned(),
                 known: self.all.iter().map(|one| one.name.clone()).collect(),
             })
+    }
+
+    /// What the file says of an environment, and of all of them: no secrets. Paths are as written, so
+    /// that it is the same on every machine.
+    pub fn settings_of(&self, name: &str) -> serde_json::Value {
+        let get = |word: &str| self.settings.get(word).cloned().unwrap_or_default();
+        let mut settings = serde_json::Map::new();
+        for word in ["name", "identity"] {
+            settings.insert(word.to_owned(), get(word));
+        }
+        if let Some(serde_json::Value::Object(own)) = get("environments").get(name) {
+            settings.extend(own.clone());
+        }
+        settings.into()
     }
 
     /// The environment that names this file (absolute) as sealed or clear, also through a symbolic
@@ -189,6 +218,24 @@ impl Environment {
         self.sealed.get(at).map(PathBuf::as_path)
     }
 
+    /// A target of this environment in which another one writes objects of the same names.
+    pub fn contested_with(&self, other: &Self) -> Option<&Target> {
+        let is_alike = match (self.profile, other.profile) {
+            (Profile::Trackit, Profile::Trackit) => true,
+            (Profile::Custom, Profile::Custom) => {
+                let mut objects = self.objects.iter();
+                objects.any(|one| other.objects.iter().any(|two| one.name == two.name))
+            }
+            (one, two) if one == two => {
+                let is_both_single = self.nodes.is_empty() && other.nodes.is_empty();
+                is_both_single || self.nodes.keys().any(|name| other.nodes.contains_key(name))
+            }
+            _ => false,
+        };
+        let mut targets = self.targets.iter().filter(|_| is_alike);
+        targets.find(|one| other.targets.iter().any(|two| one.is_same_place(two)))
+    }
+
     /// The clear file that belongs to a sealed one.
     pub fn clear_of(&self, sealed: &Path) -> Option<&Path> {
         let at = self.sealed.iter().position(|named| named == sealed)?;
@@ -266,6 +313,11 @@ fn shape_of(raw: &RawEnvironment) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+fn is_identity(text: &str) -> bool {
+    let is_plain = |letter: u8| letter.is_ascii_lowercase() || letter.is_ascii_digit();
+    (12..=32).contains(&text.len()) && text.bytes().all(is_plain)
 }
 
 fn is_name(name: &str) -> bool {

@@ -22,7 +22,7 @@ pub use finding::{Finding, Report, Severity, Unjudged};
 pub use policy::{Clear, Expected, Governor, Policy};
 pub use rules::RULES;
 pub use sealed::{Leaf, Sealed, Sealing, Standing};
-pub use source::{Blob, Files, Given, Index, Scope, Source, SourceError};
+pub use source::{Blob, Commit, Files, Form, Given, Index, Remote, Scope, Source, SourceError};
 pub use text::Text;
 pub use waiver::{Waivers, baseline};
 
@@ -89,20 +89,27 @@ pub fn run(source: &mut dyn Source, options: &Options<'_>) -> Result<Report, Sou
     let waivers = read_waivers(source, &mut report, options)?;
     let mut copies = Copies::default();
     let mut checked = 0;
+    let nowhere = Policy::default();
     source.visit(&|_| true, &mut |blob| {
-        if blob.is_link {
-            checked += usize::from(check_link(&policy, blob.path, &mut report));
-        } else {
-            checked += 1;
-            check(
-                &policy,
-                &waivers,
-                options.known,
-                &blob,
-                &mut copies,
-                &mut report,
-            );
-        }
+        // Where a link leads is text like any other, and so is a message; no rule about paths is
+        // about them.
+        let rules = match blob.form {
+            Form::File => &policy,
+            Form::Link | Form::Record => &nowhere,
+        };
+        checked += match blob.form {
+            Form::File => 1,
+            Form::Link => usize::from(check_link(&policy, blob.path, &mut report)),
+            Form::Record => 0,
+        };
+        check(
+            rules,
+            &waivers,
+            options.known,
+            &blob,
+            &mut copies,
+            &mut report,
+        );
     })?;
     copies.compare(source, &policy, &mut report)?;
     waivers.finish(&mut report);
@@ -193,6 +200,9 @@ fn check(
         // A file with so many is refused whatever comes behind.
         found.truncate(MOST);
     }
+    if blob.form != Form::File {
+        found.retain(|finding| !finding.is_structure());
+    }
     finding::settle(&mut found, &text, waivers, &mut report.waived);
     // A file that a rule refuses by its path or form needs no further judgement.
     let is_refused = found.iter().any(Finding::is_structure);
@@ -205,7 +215,23 @@ fn check(
     if !is_refused && matches!(sealing, Sealing::Clear) {
         copies.consider(blob, bytes);
     }
+    if blob.form == Form::Record {
+        for finding in &mut found {
+            finding.hint = rewording(blob.path);
+        }
+    }
     report.findings.append(&mut found);
+}
+
+/// How a commit or a tag is made anew.
+fn rewording(path: &str) -> String {
+    match path.split_once(' ') {
+        Some(("commit", name)) => format!(
+            "git rebase --interactive {name}^    # reword it, before it is published; change what was"
+        ),
+        _ => "git tag --force --annotate NAME    # before it is published; change what was"
+            .to_owned(),
+    }
 }
 
 /// Whether a link is where a sealed or a clear file belongs. What it leads to is not in the commit

@@ -10,8 +10,10 @@ use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
+mod commits;
 mod files;
 
+pub use commits::Remote;
 pub use files::{Files, Given};
 
 use super::git::{self, Entry, Kind, Listings, Object, Objects, Staged};
@@ -57,8 +59,30 @@ pub struct Blob<'a> {
     pub is_new: bool,
     /// Why there is no content.
     pub why_absent: &'static str,
-    /// Whether it is a symbolic link or a submodule, which has no content of its own.
-    pub is_link: bool,
+    /// What kind of thing it is.
+    pub form: Form,
+    /// The commit that made it so, as it is kept, where commits are looked at.
+    pub commit: Option<&'a Commit>,
+}
+
+/// What kind of thing is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// A file.
+    File,
+    /// A symbolic link, whose content is where it leads, or a submodule, which has none.
+    Link,
+    /// A commit or an annotated tag, whose content is who made it and its message.
+    Record,
+}
+
+/// A commit that changed a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Commit {
+    /// Its name.
+    pub name: String,
+    /// Who it says has written it.
+    pub author: String,
 }
 
 /// Which part of the index.
@@ -107,8 +131,10 @@ pub enum SourceError {
     /// It said something that is not understood.
     #[error("git gave an answer that is not understood")]
     Answer,
-    /// It ended in the middle.
-    #[error("git ended before it had answered")]
+    /// It ended in the middle, as it does where it may not fetch what a clone lacks.
+    #[error(
+        "git ended before it had answered; for a partial clone: git fetch --refetch --no-filter"
+    )]
     Broken(#[source] io::Error),
     /// A `.sops.yaml` or `clsecrets.yaml` is there and cannot be read.
     #[error("a .sops.yaml or clsecrets.yaml cannot be read")]
@@ -137,27 +163,25 @@ impl<'a> Blob<'a> {
             before: None,
             is_new: false,
             why_absent: "",
-            is_link: false,
+            form: Form::File,
+            commit: None,
         }
     }
 
-    /// A symbolic link or a submodule.
-    pub fn link(path: &'a str) -> Self {
+    /// A symbolic link, or a submodule, which leads nowhere.
+    pub fn link(path: &'a str, bytes: &'a [u8]) -> Self {
         Self {
-            is_link: true,
-            ..Self::new(path, &[])
+            form: Form::Link,
+            ..Self::new(path, bytes)
         }
     }
 
     /// A file that cannot be read.
     pub fn absent(path: &'a str, why_absent: &'static str) -> Self {
         Self {
-            path,
             bytes: None,
-            before: None,
-            is_new: false,
             why_absent,
-            is_link: false,
+            ..Self::new(path, &[])
         }
     }
 }
@@ -182,7 +206,7 @@ impl Index {
             .transpose()?;
         let entries = match (staged, scope) {
             (Some(staged), _) => staged.finish(directory)?,
-            (None, Scope::History) => git::history(directory)?,
+            (None, Scope::History) => Self::history(directory)?.entries,
             (None, _) => git::tracked(directory)?,
         };
         // What a commit replaces still counts for it; in a look at everything there is no commit.
@@ -201,71 +225,6 @@ impl Index {
         })
     }
 
-    /// Lists what the commits of a range change: `A..B`, or `B` for all that leads to it. The rules
-    /// of its end and of its beginning count.
-    pub fn range(directory: &Path, range: &str) -> Result<Self, SourceError> {
-        let (from, to) = range.split_once("..").unwrap_or(("", range));
-        let to = to.trim_start_matches('.');
-        let to = if to.is_empty() { "HEAD" } else { to };
-        if range.starts_with('-') || range.is_empty() {
-            return Err(SourceError::Range(range.to_owned()));
-        }
-        let entries = git::range(directory, &[range])?;
-        let mut versions = vec![(format!("{to}:").into_bytes(), false)];
-        if !from.is_empty() && git::is_commit(directory, from) {
-            versions.push((format!("{from}:").into_bytes(), true));
-        }
-        Self::of_range(directory, entries, versions)
-    }
-
-    /// Lists what is pushed, from what Git tells a hook: `LOCAL-REF NEW REMOTE-REF OLD` before a push,
-    /// `OLD NEW REF` where one arrives. What other branches have already is not looked at again.
-    pub fn pushed(directory: &Path, told: &str) -> Result<Self, SourceError> {
-        let mut entries = Vec::new();
-        let mut versions = Vec::new();
-        for line in told.lines().filter(|line| !line.trim().is_empty()) {
-            let words: Vec<&str> = line.split_whitespace().collect();
-            let (old, new, others) = match words.as_slice() {
-                [_, new, _, old] => (*old, *new, "--remotes"),
-                [old, new, _] => (*old, *new, "--all"),
-                _ => return Err(SourceError::Range(line.to_owned())),
-            };
-            let is_name =
-                |name: &str| name.len() >= 40 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
-            let is_none = |name: &str| name.bytes().all(|byte| byte == b'0');
-            if !is_name(old) || !is_name(new) {
-                return Err(SourceError::Range(line.to_owned()));
-            }
-            if is_none(new) {
-                continue;
-            }
-            versions.push((format!("{new}:").into_bytes(), false));
-            if is_none(old) || !git::is_commit(directory, old) {
-                entries.extend(git::range(directory, &[new, "--not", others])?);
-            } else {
-                versions.push((format!("{old}:").into_bytes(), true));
-                entries.extend(git::range(directory, &[&format!("{old}..{new}")])?);
-            }
-        }
-        Self::of_range(directory, entries, versions)
-    }
-
-    fn of_range(
-        directory: &Path,
-        entries: Vec<Entry>,
-        versions: Vec<(Vec<u8>, bool)>,
-    ) -> Result<Self, SourceError> {
-        Ok(Self {
-            scope: Scope::Range,
-            entries,
-            objects: Objects::of(directory),
-            directory: directory.to_path_buf(),
-            listings: Some(Listings::begin(directory)?),
-            listed: None,
-            versions,
-        })
-    }
-
     /// The content of an entry, with what stood there before.
     fn lend(
         &mut self,
@@ -277,10 +236,16 @@ impl Index {
         match object {
             Object::Bytes(bytes) => {
                 let before = match &entry.before {
-                    Some(before) if format::by_extension(&path).is_some() => {
+                    Some(before)
+                        if entry.kind == Kind::File && format::by_extension(&path).is_some() =>
+                    {
                         self.objects.read(before.as_bytes())?
                     }
                     _ => Object::Missing,
+                };
+                let commit = match (&entry.commit, &before) {
+                    (Some(commit), Object::Bytes(_)) => Some(self.commit(commit)?),
+                    _ => None,
                 };
                 each(Blob {
                     before: match &before {
@@ -288,14 +253,35 @@ impl Index {
                         _ => None,
                     },
                     is_new: entry.before.is_none() && self.scope == Scope::Staged,
+                    form: match entry.kind {
+                        Kind::Link => Form::Link,
+                        _ => Form::File,
+                    },
+                    commit: commit.as_ref(),
                     ..Blob::new(&path, &bytes)
                 });
             }
+            Object::Record(bytes) => each(Blob {
+                form: Form::Record,
+                ..Blob::new(&path, &bytes)
+            }),
             Object::TooBig => each(Blob::absent(&path, "it has more than 64 MiB")),
-            Object::Missing => each(Blob::absent(&path, "its content is not in the repository")),
+            Object::Missing => each(Blob::absent(&path, LACKING)),
             Object::Other => {}
         }
         Ok(())
+    }
+
+    /// Who has made a commit.
+    fn commit(&mut self, name: &str) -> Result<Commit, SourceError> {
+        let author = match self.objects.read(name.as_bytes())? {
+            Object::Record(bytes) => author(&bytes),
+            _ => String::new(),
+        };
+        Ok(Commit {
+            name: name.to_owned(),
+            author,
+        })
     }
 
     /// What a path holds in a version.
@@ -353,7 +339,7 @@ impl Source for Index {
             for (prefix, is_replaced) in &versions {
                 let text = match self.version(prefix, &path)? {
                     Object::Bytes(text) => text.to_vec(),
-                    Object::Missing | Object::Other => continue,
+                    Object::Missing | Object::Other | Object::Record(_) => continue,
                     Object::TooBig => return Err(SourceError::Configuration),
                 };
                 found.push(Configuration {
@@ -372,7 +358,7 @@ impl Source for Index {
         };
         match self.version(&prefix, path.as_bytes())? {
             Object::Bytes(text) => Ok(Some(text.to_vec())),
-            Object::Missing | Object::Other => Ok(None),
+            Object::Missing | Object::Other | Object::Record(_) => Ok(None),
             Object::TooBig => Err(SourceError::Configuration),
         }
     }
@@ -409,8 +395,11 @@ impl Source for Index {
         // A pipe holds the names of so many objects.
         const AHEAD: usize = 256;
         let entries = std::mem::take(&mut self.entries);
-        let is_read =
-            |entry: &Entry| entry.kind == Kind::File && wanted(&entry.path.to_string_lossy());
+        let is_read = |entry: &Entry| match entry.kind {
+            Kind::File => wanted(&entry.path.to_string_lossy()),
+            Kind::Link | Kind::Record => true,
+            Kind::Module | Kind::Unmerged | Kind::Lacking => false,
+        };
         // One that is compared with what stood there needs two answers, and is asked for alone.
         let (many, others): (Vec<&Entry>, Vec<&Entry>) = entries
             .iter()
@@ -426,20 +415,38 @@ impl Source for Index {
         for entry in others {
             let path = entry.path.to_string_lossy();
             match entry.kind {
-                Kind::Other => each(Blob::link(&path)),
+                Kind::Module => each(Blob::link(&path, &[])),
+                Kind::Lacking => each(Blob::absent(&path, LACKING)),
                 Kind::Unmerged if wanted(&path) => {
                     each(Blob::absent(&path, "it is in conflict; resolve it first"));
                 }
-                Kind::File if is_read(entry) => {
+                Kind::File | Kind::Link | Kind::Record if is_read(entry) => {
                     let object = self.objects.read(entry.object.as_bytes())?;
                     self.lend(entry, object, each)?;
                 }
-                Kind::Unmerged | Kind::File => each(Blob::new(&path, &[])),
+                _ => each(Blob::new(&path, &[])),
             }
         }
         self.entries = entries;
         Ok(())
     }
+}
+
+/// Why there is no content of something that is known by its name.
+const LACKING: &str = "its content is not in this clone, which is a partial or a damaged one";
+
+/// The author of a commit, `author NAME <MAIL> TIME ZONE`, as a line can show it.
+fn author(commit: &[u8]) -> String {
+    let mut lines = commit.split(|byte| *byte == b'\n');
+    let line = lines.find_map(|line| line.strip_prefix(b"author "));
+    let text = String::from_utf8_lossy(line.unwrap_or_default());
+    let end = text.rfind('>').map_or(text.len(), |at| at + 1);
+    let shown = text.get(..end).unwrap_or_default();
+    shown
+        .chars()
+        .filter(|c| !c.is_control())
+        .take(100)
+        .collect()
 }
 
 /// The directories of some paths and all above them, each with a closing `/`; the top is empty.

@@ -32,6 +32,21 @@ where
     told(&Cause::of(error), action, about)
 }
 
+/// The same for a call that writes.
+pub(super) fn explain_write<E, R>(error: &SdkError<E, R>, action: &str, about: &str) -> TargetError
+where
+    E: ProvideErrorMetadata + StdError + 'static,
+    R: std::fmt::Debug,
+{
+    let cause = Cause::of(error);
+    let told = told(&cause, action, about);
+    match cause {
+        // It was answered: not now.
+        Cause::Throttled(_) => told,
+        _ => told.of_write(),
+    }
+}
+
 /// The same for a code that arrives inside a success.
 pub(super) fn by_code(code: Option<&str>, action: &str, about: &str) -> TargetError {
     told(&Cause::of_code(code), action, about)

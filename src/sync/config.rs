@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 
 use super::options::matches;
+use super::ownership::Owner;
 
 /// One target of an environment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,8 +37,8 @@ pub struct KubernetesConfig {
     pub namespace: String,
     /// The server that the context must lead to.
     pub expect_server: Option<String>,
-    /// Who we are in `managedFields`: `clsecrets-<name>-<env>`.
-    pub field_manager: String,
+    /// Who we are in `managedFields`.
+    pub owner: Owner,
     /// The workloads to restart; without a list those that use what is written.
     pub restart: Option<Vec<String>>,
     /// Workloads that restart before all others, one after the other: those that stand in for them.
@@ -59,8 +60,10 @@ pub struct SecretsManagerConfig {
     pub kms_key: Option<String>,
     /// Regions that objects that are made are replicated to.
     pub replicas: Vec<String>,
-    /// Whose the objects are, where the profile has no closed set of names: a tag of what is made.
-    pub set: Option<String>,
+    /// Who we are in the ids of versions.
+    pub owner: Owner,
+    /// Whether the profile has no closed set of names: what is made gets a tag that says whose it is.
+    pub is_tagged: bool,
 }
 
 impl TargetConfig {
@@ -76,6 +79,15 @@ impl TargetConfig {
     /// Whether it is meant by a word: its kind, or its label, `*` for any part.
     pub fn is_called(&self, word: &str) -> bool {
         word == self.kind() || matches(word, &self.label())
+    }
+
+    /// Who we are there; a folder remembers no writer.
+    pub fn owner(&self) -> Option<&Owner> {
+        match self {
+            Self::Directory(_) => None,
+            Self::Kubernetes(config) => Some(&config.owner),
+            Self::SecretsManager(config) => Some(&config.owner),
+        }
     }
 
     /// What people know it by, before it is connected.

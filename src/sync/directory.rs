@@ -351,6 +351,7 @@ fn local(error: crate::Error) -> TargetError {
         fault: Fault::Denied,
         reason: error.message,
         hint: error.hints.into_iter().next(),
+        is_lost: false,
     }
 }
 

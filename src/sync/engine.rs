@@ -58,16 +58,27 @@ pub async fn survey(
         let all = targets.iter_mut().map(|target| target.identify(settings));
         failures = join_all(all).await.into_iter().flatten().collect();
     }
-    if failures.is_empty() {
-        let all = targets.iter_mut().map(|target| target.observe(&options));
-        failures = join_all(all).await.into_iter().flatten().collect();
+    if failures.is_empty() || options.is_look {
+        let reached = targets.iter_mut().filter(|target| target.is_reached());
+        let all = reached.map(|target| target.observe(&options));
+        failures.extend(join_all(all).await.into_iter().flatten());
+    }
+    if failures.is_empty() && options.prune {
+        let names: Vec<&str> = targets
+            .iter()
+            .flat_map(Surveyed::places)
+            .map(|(_, n)| n)
+            .collect();
+        failures = idle_adoptions(&names, &options);
     }
     if failures.is_empty() && !options.replace_wallet {
         let all = witnesses.iter_mut().map(|other| other.testify(settings));
         notes = join_all(all).await.into_iter().flatten().collect();
     }
+    if failures.is_empty() || options.is_look {
+        failures.extend(targets.iter().flat_map(Surveyed::refusals));
+    }
     if failures.is_empty() {
-        failures = targets.iter().flat_map(Surveyed::refusals).collect();
         failures.extend(wallet_refusals(&targets, &witnesses, wallets, &options));
     }
     if failures.is_empty() {
@@ -203,13 +214,26 @@ fn too_much(targets: &[Surveyed], options: &Options) -> Option<Failure> {
     admitted.err().map(|error| Failure::of("", None, &error))
 }
 
-/// The same target twice, or a name to adopt that no object has.
+/// The same target twice, a name to adopt that no object has, or a removal where nobody can tell
+/// whose what is there is.
 fn mistakes(targets: &[Surveyed], options: &Options) -> Vec<Failure> {
     let mut failures = Vec::new();
     for (at, target) in targets.iter().enumerate() {
         let before = targets.get(..at).unwrap_or_default();
         if before.iter().any(|other| other.config == target.config) {
             let error = TargetError::new(Fault::Configuration, "is configured twice");
+            failures.push(Failure::of(&target.label, None, &error));
+        }
+        if options.prune
+            && target
+                .config
+                .owner()
+                .is_some_and(|owner| !owner.is_marked())
+        {
+            let reason = "--prune needs an identity in clsecrets.yaml: without one nothing says which \
+                          repository wrote what is there";
+            let error =
+                TargetError::new(Fault::Configuration, reason).hint("clsecrets init --identity");
             failures.push(Failure::of(&target.label, None, &error));
         }
     }
@@ -221,15 +245,24 @@ fn mistakes(targets: &[Surveyed], options: &Options) -> Vec<Failure> {
             .hint(format!("the objects are {}", names.join(", ")));
         failures.push(Failure::of("", None, &error));
     }
-    for name in &options.adopt {
-        if !names.contains(&name.as_str()) {
-            let reason = format!("--adopt {name}: no object is called so");
-            let error = TargetError::new(Fault::Configuration, reason)
-                .hint(format!("the objects are {}", names.join(", ")));
-            failures.push(Failure::of("", None, &error));
-        }
+    if !options.prune {
+        failures.extend(idle_adoptions(&names, options));
     }
     failures
+}
+
+/// Names to adopt that no object has. What is no longer desired can be among them as well, which is
+/// known only once it has been looked for.
+fn idle_adoptions(names: &[&str], options: &Options) -> Vec<Failure> {
+    let adopted = options.adopt.iter();
+    let idle = adopted.filter(|name| !names.contains(&name.as_str()));
+    let failures = idle.map(|name| {
+        let reason = format!("--adopt {name}: no object is called so");
+        let error = TargetError::new(Fault::Configuration, reason)
+            .hint(format!("the objects are {}", names.join(", ")));
+        Failure::of("", None, &error)
+    });
+    failures.collect()
 }
 
 fn wallet_refusals(

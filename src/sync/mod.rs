@@ -10,11 +10,13 @@ mod config;
 pub mod directory;
 mod engine;
 mod guard;
+mod inputs;
 #[cfg(feature = "kubernetes")]
 mod kubernetes;
 mod limits;
 mod observed;
 mod options;
+mod ownership;
 mod pace;
 mod password;
 mod plan;
@@ -29,10 +31,12 @@ mod verdict;
 pub use config::{DirectoryConfig, KubernetesConfig, SecretsManagerConfig, TargetConfig};
 pub use engine::{Assignment, Survey, collisions, survey};
 pub use guard::{Previous, Wallet};
+pub use inputs::Inputs;
 pub use limits::{ChangeLimit, Limits, admit};
-pub use observed::{Blocked, Content, Item, Observed, Writer};
+pub use observed::{Blocked, Content, Item, Keeper, Observed, Writer};
 pub use options::{Options, Restarting};
-pub use password::{Password, PasswordSource, password};
+pub use ownership::{Owner, Whose};
+pub use password::{Fetched, Password, PasswordSource, password};
 pub use progress::Progress;
 pub use report::{
     Failure, KeyReport, Mode, ObjectReport, Phase, Report, RestartReport, SCHEMA, SkippedReport,
@@ -65,6 +69,10 @@ pub trait Target: fmt::Debug + Send + Sync {
     /// `None` if the caller may not list them.
     fn ours(&self) -> Task<'_, Option<Vec<String>>, TargetError> {
         Box::pin(async { Ok(Some(Vec::new())) })
+    }
+    /// Whether we wrote the version before the current one, where the target remembers that.
+    fn was_ours<'a>(&'a self, _name: &'a str) -> Task<'a, bool, TargetError> {
+        Box::pin(async { Ok(false) })
     }
     /// What the caller may not do of all that is planned, asked in as few requests as possible.
     fn permit<'a>(&'a self, _steps: &'a [Step<'a>]) -> Task<'a, (), TargetError> {
@@ -166,6 +174,8 @@ pub struct TargetError {
     pub reason: String,
     /// What to do next.
     pub hint: Option<String>,
+    /// Whether a write was sent whose answer is not known: it may have arrived.
+    pub is_lost: bool,
 }
 
 /// Kinds of faults of a target.
@@ -208,7 +218,15 @@ impl TargetError {
             fault,
             reason: reason.into(),
             hint: None,
+            is_lost: false,
         }
+    }
+
+    /// The same of a write that was sent: where nobody answered, it may have arrived.
+    #[must_use]
+    pub fn of_write(mut self) -> Self {
+        self.is_lost = self.fault == Fault::Unreachable;
+        self
     }
 
     /// Adds a next step.
@@ -220,7 +238,6 @@ impl TargetError {
 }
 
 /// A name or code that a server chose, made fit for a terminal.
-#[cfg(any(feature = "aws", feature = "kubernetes"))]
 fn printable(text: &str) -> String {
     text.chars()
         .filter(|c| c.is_ascii_graphic() || *c == ' ')

@@ -2,6 +2,7 @@
 
 use crate::secret::SecretBytes;
 use crate::sync::TargetError;
+use crate::sync::ownership::Whose;
 
 /// An object as it is.
 #[derive(Debug)]
@@ -12,8 +13,21 @@ pub struct Observed {
     pub version: String,
     /// When we wrote it last, in seconds since 1970, where the target remembers it.
     pub written: Option<i64>,
+    /// Whether a part of it is ours under a name that we no longer use.
+    pub is_under_old_name: bool,
+    /// What would write it again, whatever we do.
+    pub keeper: Option<Keeper>,
     /// Why it may not simply be written, if so.
     pub blocked: Option<Blocked>,
+}
+
+/// An operator or a deployment tool that an object belongs to as a whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Keeper {
+    /// Which, by name.
+    pub who: String,
+    /// What it does next if somebody else takes the object over.
+    pub next: String,
 }
 
 /// Why an object may not simply be written.
@@ -32,6 +46,8 @@ impl Observed {
             content,
             version: version.into(),
             written: None,
+            is_under_old_name: false,
+            keeper: None,
             blocked: None,
         }
     }
@@ -85,8 +101,13 @@ pub struct Item {
 /// Who wrote something last.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Writer {
-    /// Whether it was us.
+    /// Whether it was us, as far as can be told.
     pub is_us: bool,
+    /// Whether it was clsecrets without a mark: we before there was an identity in
+    /// `clsecrets.yaml`, or another repository of the same name.
+    pub is_unmarked: bool,
+    /// Whether one of the others is clsecrets in another repository or environment.
+    pub is_another: bool,
     /// The others, as people know them; there can be several beside us.
     pub others: Vec<String>,
 }
@@ -96,15 +117,38 @@ impl Writer {
     pub fn us() -> Self {
         Self {
             is_us: true,
-            others: Vec::new(),
+            ..Self::default()
         }
     }
 
     /// Somebody else.
     pub fn other(name: impl Into<String>) -> Self {
         Self {
-            is_us: false,
             others: vec![name.into()],
+            ..Self::default()
+        }
+    }
+
+    /// By whose work it is; `shown` is what people know another program by.
+    pub fn add(&mut self, whose: Whose, shown: impl FnOnce() -> String) {
+        let other = match whose {
+            Whose::Ours => {
+                self.is_us = true;
+                return;
+            }
+            Whose::Unmarked => {
+                self.is_us = true;
+                self.is_unmarked = true;
+                return;
+            }
+            Whose::Another(name) => {
+                self.is_another = true;
+                name
+            }
+            Whose::Foreign => shown(),
+        };
+        if !self.others.contains(&other) {
+            self.others.push(other);
         }
     }
 

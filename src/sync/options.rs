@@ -29,6 +29,8 @@ pub struct Options {
     pub limits: Limits,
     /// What happens to workloads.
     pub restarting: Restarting,
+    /// Nothing is to be written: what can be looked at is, whatever else cannot.
+    pub is_look: bool,
     /// Where it is told how far the run came.
     pub progress: Arc<Progress>,
 }

@@ -38,12 +38,21 @@ pub enum Password {
     Url(SecretBytes),
 }
 
+/// A password, and the version that it was read of.
+#[derive(Debug)]
+pub struct Fetched {
+    /// The password.
+    pub password: Password,
+    /// The version's id.
+    pub version: String,
+}
+
 /// Reads the password.
 #[cfg(feature = "aws")]
 pub async fn password(
     source: &PasswordSource,
     settings: &Settings,
-) -> Result<Password, TargetError> {
+) -> Result<Fetched, TargetError> {
     let account = Account {
         profile: source.profile.clone(),
         region: source.region.clone(),
@@ -62,15 +71,18 @@ pub async fn password(
         aws::explain(&error, "secretsmanager:GetSecretValue", name)
     })?;
     let text = answer.secret_string.take().unwrap_or_default();
+    let version = answer.version_id.take().unwrap_or_default();
     let value = pick(SecretBytes::new(text.into_bytes()), source)?;
     let is_url = |scheme: &&[u8]| value.expose().starts_with(scheme);
-    Ok(
-        if [&b"postgres://"[..], b"postgresql://"].iter().any(is_url) {
+    let is_url = [&b"postgres://"[..], b"postgresql://"].iter().any(is_url);
+    Ok(Fetched {
+        password: if is_url {
             Password::Url(value)
         } else {
             Password::Plain(value)
         },
-    )
+        version: super::printable(&version),
+    })
 }
 
 /// Says that it cannot be read.
@@ -78,7 +90,7 @@ pub async fn password(
 pub async fn password(
     source: &PasswordSource,
     _settings: &Settings,
-) -> Result<Password, TargetError> {
+) -> Result<Fetched, TargetError> {
     let reason = format!(
         "this build cannot read {} from Secrets Manager",
         source.name

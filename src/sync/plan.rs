@@ -62,6 +62,30 @@ impl Plan {
         }
     }
 
+    /// Whether others changed it, and it is not ours to end that.
+    pub(super) fn is_foreign(&self) -> bool {
+        matches!(self.judged.verdict, Verdict::Foreign { .. })
+    }
+
+    /// What would write it again after we have taken it over.
+    pub(super) fn keeper(&self) -> Option<String> {
+        let is_taken = match self.judged.verdict {
+            Verdict::Foreign { .. } | Verdict::Adopt { .. } | Verdict::Replace => true,
+            Verdict::Update => !self.judged.changes.equal_of_others.is_empty(),
+            _ => false,
+        };
+        let keeper = self.seen.as_ref()?.keeper.as_ref().filter(|_| is_taken)?;
+        Some(format!("belongs to {}: {}", keeper.who, keeper.next))
+    }
+
+    /// Notes that we had written it before.
+    pub(super) fn was_ours(&mut self) {
+        let us = "clsecrets".to_owned();
+        if !self.owners.contains(&us) {
+            self.owners.insert(0, us);
+        }
+    }
+
     pub(super) fn is_write(&self) -> bool {
         self.judged.verdict.is_write()
     }
@@ -136,6 +160,14 @@ impl Plan {
         wallet: &[Place],
     ) -> Result<(), TargetError> {
         self.phase = Phase::Failed;
+        let written = self.send(target, wallet).await;
+        if written.as_ref().is_err_and(|error| error.is_lost) {
+            self.phase = Phase::Unknown;
+        }
+        written
+    }
+
+    async fn send(&mut self, target: &dyn Target, wallet: &[Place]) -> Result<(), TargetError> {
         let is_restored = self.judged.verdict == Verdict::Restore;
         let version = match target.apply(&self.step()).await {
             Ok(written) if !is_restored => written.version,
@@ -215,13 +247,7 @@ impl Plan {
 
     /// Judges what is there after a write.
     pub(super) fn verify(&mut self, now: Option<Observed>) -> Result<(), TargetError> {
-        let is_as_desired = match (&self.judged.verdict, &now) {
-            (Verdict::Remove, None) => true,
-            (Verdict::Remove, Some(now)) => matches!(now.content, Content::Hidden(_)),
-            // Of an object of others only our keys had to go.
-            (_, None) => self.desired.entries.is_empty(),
-            (_, Some(_)) => self.is_desired(now.as_ref()),
-        };
+        let is_as_desired = self.is_done(now.as_ref());
         self.seen = now;
         if !is_as_desired {
             self.phase = Phase::Failed;
@@ -235,10 +261,33 @@ impl Plan {
         Ok(())
     }
 
+    /// Looks at what is there after a write that nobody answered; whether it arrived.
+    pub(super) fn find_out(&mut self, now: Option<Observed>) -> bool {
+        let is_done = self.is_done(now.as_ref());
+        if is_done {
+            let version = now.as_ref().map(|now| now.version.clone());
+            self.after = Some(version.unwrap_or_default());
+            self.seen = now;
+            self.phase = Phase::Verified;
+        }
+        is_done
+    }
+
+    fn is_done(&self, now: Option<&Observed>) -> bool {
+        match (&self.judged.verdict, now) {
+            (Verdict::Remove, None) => true,
+            (Verdict::Remove, Some(now)) => matches!(now.content, Content::Hidden(_)),
+            // Of an object of others only our keys had to go.
+            (_, None) => self.desired.entries.is_empty(),
+            (_, Some(_)) => self.is_desired(now),
+        }
+    }
+
     /// Whether what is there has what is desired, and nothing of what had to go.
     fn is_desired(&self, now: Option<&Observed>) -> bool {
         let allowed = Allowed {
             prune: false,
+            adopt: false,
             ..self.allowed
         };
         let judged = verdict(&self.desired, now, allowed);
@@ -253,6 +302,7 @@ impl Plan {
             changed,
             removed,
             kept,
+            unclaimed,
             foreign,
             ..
         } = &self.judged.changes;
@@ -261,6 +311,7 @@ impl Plan {
             ("changed", changed),
             ("removed", removed),
             ("kept", kept),
+            ("unclaimed", unclaimed),
             ("foreign", foreign),
         ];
         let keys = lists.into_iter().flat_map(|(op, names)| {
@@ -282,6 +333,7 @@ impl Plan {
             keys: keys.collect(),
             sources,
             owners: self.owners.clone(),
+            keeper: self.keeper(),
             written: self
                 .seen
                 .as_ref()

@@ -60,6 +60,9 @@ pub struct TargetReport {
     /// The account, server or folder that it turned out to be.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub place: Option<String>,
+    /// Whether it is known what is there.
+    #[serde(skip)]
+    pub is_looked_at: bool,
     /// As whom we came.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub actor: Option<String>,
@@ -77,7 +80,7 @@ pub struct ObjectReport {
     /// Its name.
     pub name: String,
     /// What has to happen or happened: `create`, `update`, `adopt`, `replace`, `restore`, `remove`,
-    /// `keep`, `in sync`, `foreign`, `refuse`.
+    /// `keep`, `unclaimed`, `in sync`, `foreign`, `refuse`.
     pub op: &'static str,
     /// How far it came.
     pub phase: Phase,
@@ -87,6 +90,9 @@ pub struct ObjectReport {
     pub sources: Vec<String>,
     /// Who wrote it, before.
     pub owners: Vec<String>,
+    /// What it belongs to as a whole, and what happens when it is taken over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keeper: Option<String>,
     /// When we wrote it last, where the target remembers it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub written: Option<String>,
@@ -108,8 +114,10 @@ pub enum Phase {
     Written,
     /// Written, and read back equal.
     Verified,
-    /// Written or not: the error says it.
+    /// Not written: the error says why.
     Failed,
+    /// The write was sent, and nobody answered: it may have arrived.
+    Unknown,
 }
 
 /// One data key.
@@ -117,7 +125,8 @@ pub enum Phase {
 pub struct KeyReport {
     /// Its name.
     pub name: String,
-    /// `added`, `changed`, `removed`, `kept` (ours, no longer desired), `foreign` (of others).
+    /// `added`, `changed`, `removed`, `kept` (ours, no longer desired), `unclaimed` (written by
+    /// clsecrets, not known to be of this repository and environment), `foreign` (of others).
     pub op: &'static str,
 }
 
@@ -129,7 +138,7 @@ pub struct RestartReport {
     /// The objects that it is for.
     pub objects: Vec<String>,
     /// `pending`, `held` (an object was not written), `restarted`, `complete` (and its rollout was
-    /// followed), `failed`.
+    /// followed), `failed`, `unknown` (the order was sent, and nobody answered).
     pub state: &'static str,
 }
 
@@ -162,6 +171,8 @@ pub struct Summary {
     pub remove: usize,
     /// No longer desired, and left there.
     pub keep: usize,
+    /// Written by clsecrets, not known to be of this repository and environment, and left there.
+    pub unclaimed: usize,
     /// Workloads to restart or restarted.
     pub restart: usize,
     /// Equal.
@@ -170,6 +181,8 @@ pub struct Summary {
     pub refused: usize,
     /// Failed while written.
     pub failed: usize,
+    /// Sent, and not known whether they arrived; restarts included.
+    pub unknown: usize,
 }
 
 /// One thing that went wrong.
@@ -194,6 +207,16 @@ pub struct Failure {
     pub status: u8,
     /// Whether it is another writer's change, which `--check` reports as drift.
     pub drift: bool,
+}
+
+impl Report {
+    /// Whether something is known to have been written.
+    pub fn has_written(&self) -> bool {
+        let mut objects = self.targets.iter().flat_map(|target| &target.objects);
+        let mut restarts = self.targets.iter().flat_map(|target| &target.restarts);
+        objects.any(|object| matches!(object.phase, Phase::Written | Phase::Verified))
+            || restarts.any(|restart| matches!(restart.state, "restarted" | "complete"))
+    }
 }
 
 impl Failure {
@@ -235,6 +258,7 @@ impl Summary {
         for object in targets.iter().flat_map(|target| &target.objects) {
             let count = match (object.phase, object.op) {
                 (Phase::Failed, _) => &mut summary.failed,
+                (Phase::Unknown, _) => &mut summary.unknown,
                 (_, "create") => &mut summary.create,
                 (_, "update") => &mut summary.update,
                 (_, "adopt") => &mut summary.adopt,
@@ -242,11 +266,16 @@ impl Summary {
                 (_, "restore") => &mut summary.restore,
                 (_, "remove") => &mut summary.remove,
                 (_, "keep") => &mut summary.keep,
+                (_, "unclaimed") => &mut summary.unclaimed,
                 (_, "in sync") => &mut summary.in_sync,
                 _ => &mut summary.refused,
             };
             *count += 1;
         }
+        let restarts = targets.iter().flat_map(|target| &target.restarts);
+        summary.unknown += restarts
+            .filter(|restart| restart.state == "unknown")
+            .count();
         summary.restart = targets.iter().map(|target| target.restarts.len()).sum();
         summary
     }

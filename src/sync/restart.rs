@@ -88,6 +88,8 @@ enum State {
     Restarted,
     Complete,
     Failed,
+    /// The order was sent, and nobody answered.
+    Unknown,
 }
 
 /// Between two looks at a rollout.
@@ -187,8 +189,17 @@ impl Restarts {
             match workloads.restart(&restart.workload.id, &revision).await {
                 Ok(()) => restart.state = State::Restarted,
                 Err(error) => {
-                    restart.state = State::Failed;
+                    restart.state = if error.is_lost {
+                        State::Unknown
+                    } else {
+                        State::Failed
+                    };
                     failures.push((restart.workload.id.clone(), error));
+                    if restart.is_first && options.restarting.wait.is_some() {
+                        // What it stands in for keeps running with what it has.
+                        break;
+                    }
+                    continue;
                 }
             }
             if let Some(wait) = options.restarting.wait.filter(|_| restart.is_first) {
@@ -220,7 +231,12 @@ impl Restarts {
     }
 
     pub(super) fn is_pending(&self) -> bool {
-        let is_open = |state| matches!(state, State::Pending | State::Held | State::Failed);
+        let is_open = |state| {
+            matches!(
+                state,
+                State::Pending | State::Held | State::Failed | State::Unknown
+            )
+        };
         self.0.iter().any(|restart| is_open(restart.state))
     }
 
@@ -239,6 +255,7 @@ impl Restarts {
                 State::Restarted => "restarted",
                 State::Complete => "complete",
                 State::Failed => "failed",
+                State::Unknown => "unknown",
             },
         });
         restarts.collect()

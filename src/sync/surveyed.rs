@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::engine::Assignment;
 use super::guard::{self, Evidence, Found};
-use super::observed::Observed;
+use super::observed::{Content, Observed, Writer};
 use super::options::Options;
 use super::pace::bounded;
 use super::plan::Plan;
@@ -33,6 +33,8 @@ pub(super) struct Surveyed {
     hidden: Vec<Place>,
     /// What the operator should know, and nothing depends on.
     note: Option<&'static str>,
+    /// Whether it is known what is there.
+    is_looked_at: bool,
 }
 
 impl Surveyed {
@@ -49,6 +51,7 @@ impl Surveyed {
             beside: Vec::new(),
             hidden: Vec::new(),
             note: None,
+            is_looked_at: false,
         }
     }
 
@@ -137,6 +140,11 @@ impl Surveyed {
         failures
     }
 
+    /// Whether it is known where the target is.
+    pub(super) fn is_reached(&self) -> bool {
+        !self.identity.place.is_empty()
+    }
+
     /// Reads all objects, and where the wallet password or an object of before could be, and
     /// judges them.
     pub(super) async fn observe(&mut self, options: &Options) -> Vec<Failure> {
@@ -153,8 +161,7 @@ impl Surveyed {
                     ours
                 }
                 Ok(None) => {
-                    self.note =
-                        Some("may not be listed, so what is no longer desired is not found");
+                    self.note = Some("no `list` on secrets: leftovers cannot be found");
                     Vec::new()
                 }
                 Err(error) => return vec![self.failure(None, &error)],
@@ -175,6 +182,7 @@ impl Surveyed {
             }
             Err(error) => return vec![self.failure(None, &error)],
         };
+        self.is_looked_at = true;
         let besides = answers.split_off(wanted);
         let mut failures = Vec::new();
         for (object, answer) in self.projection.objects.drain(..).zip(answers) {
@@ -184,6 +192,13 @@ impl Surveyed {
                     self.plans.push(Plan::of(object, seen, allowed));
                 }
                 Err(error) => failures.push(Failure::of(&self.label, Some(&object.name), &error)),
+            }
+        }
+        if options.is_look {
+            for plan in self.plans.iter_mut().filter(|plan| plan.is_foreign()) {
+                if target.was_ours(&plan.desired.name).await.unwrap_or(false) {
+                    plan.was_ours();
+                }
             }
         }
         let beside = names.into_iter().skip(wanted).zip(besides);
@@ -233,7 +248,10 @@ impl Surveyed {
     pub(super) fn refusals(&self) -> Vec<Failure> {
         let refusals = self.plans.iter().filter_map(|plan| {
             let verdict = &plan.judged.verdict;
-            let error = verdict.refusal(&plan.desired.name)?;
+            let mut error = verdict.refusal(&plan.desired.name)?;
+            if let Some(keeper) = plan.keeper() {
+                error.reason = format!("{}; it {keeper}", error.reason);
+            }
             let mut failure = self.failure(Some(&plan.desired.name), &error);
             failure.drift = matches!(verdict, Verdict::Foreign { .. });
             Some(failure)
@@ -256,6 +274,9 @@ impl Surveyed {
         let evidence = places.map(|place| {
             let found = if self.hidden.contains(place) {
                 Found::Unreadable
+            } else if self.is_anothers(place) {
+                // The password of a node of theirs.
+                Found::Absent
             } else {
                 guard::find(place, self.seen(place))
             };
@@ -266,6 +287,23 @@ impl Surveyed {
             }
         });
         evidence.collect()
+    }
+
+    /// Whether another repository wrote what is there, and nothing of ours is to be.
+    fn is_anothers(&self, place: &Place) -> bool {
+        let mut plans = self.plans.iter();
+        if plans.any(|plan| plan.desired.name == place.object && !plan.desired.entries.is_empty()) {
+            return false;
+        }
+        let is_theirs = |writer: &Writer| writer.is_another && !writer.is_us;
+        match self.seen(place).map(|seen| &seen.content) {
+            Some(Content::Data(items)) => {
+                let mut items = items.iter().filter(|item| item.key == place.key);
+                items.any(|item| is_theirs(&item.writer))
+            }
+            Some(Content::Text { writer, .. } | Content::Hidden(writer)) => is_theirs(writer),
+            None => false,
+        }
     }
 
     /// Objects that would go and hold a keystore password of a node that is no longer there.
@@ -344,7 +382,35 @@ impl Surveyed {
         let written = bounded(target.width(), writes).await;
         let mut failures: Vec<Failure> = written.into_iter().flatten().collect();
         failures.extend(self.verify().await);
+        let arrived = self.find_out().await;
+        let has_arrived = |failure: &Failure| {
+            let object = failure.object.as_ref();
+            object.is_some_and(|object| arrived.contains(object))
+        };
+        failures.retain(|failure| !has_arrived(failure));
         failures
+    }
+
+    /// Looks at what was sent and never answered; what turns out to have arrived.
+    async fn find_out(&mut self) -> Vec<String> {
+        let Some(target) = self.target.as_deref() else {
+            return Vec::new();
+        };
+        let is_unknown = |plan: &&mut Plan| plan.phase == Phase::Unknown;
+        let plans: Vec<&mut Plan> = self.plans.iter_mut().filter(is_unknown).collect();
+        if plans.is_empty() {
+            return Vec::new();
+        }
+        let names: Vec<String> = plans.iter().map(|p| p.desired.name.clone()).collect();
+        let Ok(answers) = target.observe(&names).await else {
+            return Vec::new();
+        };
+        let looked = plans.into_iter().zip(answers);
+        let arrived = looked.filter_map(|(plan, answer)| {
+            let is_done = plan.find_out(answer.ok()?);
+            is_done.then(|| plan.desired.name.clone())
+        });
+        arrived.collect()
     }
 
     /// Reads back what was written, in as few requests as the target allows.
@@ -385,8 +451,10 @@ impl Surveyed {
         self.plans.iter().any(Plan::is_write) || self.restarts.is_pending()
     }
 
+    /// Whether anything was written, as far as is known.
     pub(super) fn has_written(&self) -> bool {
-        self.plans.iter().any(Plan::was_written) || self.restarts.has_begun()
+        let may_be_written = |plan: &Plan| plan.was_written() || plan.phase == Phase::Unknown;
+        self.plans.iter().any(may_be_written) || self.restarts.has_begun()
     }
 
     /// Whether something that is to happen has not.
@@ -401,6 +469,7 @@ impl Surveyed {
             kind: self.kind,
             label: self.label.clone(),
             place: known.map(|identity| identity.place.clone()),
+            is_looked_at: self.is_looked_at,
             actor: self.identity.actor.clone(),
             objects: self.plans.iter().map(Plan::report).collect(),
             restarts: self.restarts.report(),

@@ -45,6 +45,8 @@ pub enum Verdict {
     Remove,
     /// It is ours and no longer desired, and stays.
     Keep,
+    /// clsecrets wrote it, and nothing says that it was this repository and environment: it stays.
+    Unclaimed,
     /// What differs was written by others: a drift, and not ours to end.
     Foreign {
         /// By whom.
@@ -67,6 +69,8 @@ pub struct Changes {
     pub removed: Vec<String>,
     /// Ours and no longer desired; they stay.
     pub kept: Vec<String>,
+    /// Written by clsecrets, and nothing says that it was this repository and environment; they stay.
+    pub unclaimed: Vec<String>,
     /// Of others; they stay.
     pub foreign: Vec<String>,
     /// Equal, but written by others; they stay theirs.
@@ -96,7 +100,7 @@ pub fn verdict(desired: &Desired, seen: Option<&Observed>, allowed: Allowed) -> 
     };
     let mut comparison = Comparison::default();
     match (&seen.content, desired.form) {
-        (Content::Data(items), _) => comparison.data(desired, items, allowed.prune),
+        (Content::Data(items), _) => comparison.data(desired, items, allowed),
         (Content::Text { value, writer }, Form::Json) => {
             comparison.json(desired, value, writer, allowed);
         }
@@ -128,7 +132,13 @@ pub fn leftover(name: &str, seen: &Observed, allowed: Allowed) -> Option<Judgeme
     let mut changes = Changes::default();
     match &seen.content {
         Content::Hidden(_) => return None,
-        Content::Text { writer, .. } if !writer.is_us => return None,
+        Content::Text { writer, .. } if !writer.is_us && !writer.is_another => return None,
+        Content::Text { writer, .. } if !writer.is_us || !may_go(writer, allowed) => {
+            return Some(Judgement {
+                verdict: Verdict::Unclaimed,
+                changes,
+            });
+        }
         Content::Text { .. } => {}
         Content::Data(items) => {
             let none = Desired {
@@ -137,21 +147,39 @@ pub fn leftover(name: &str, seen: &Observed, allowed: Allowed) -> Option<Judgeme
                 entries: Vec::new(),
             };
             let mut comparison = Comparison::default();
-            comparison.data(&none, items, allowed.prune);
+            comparison.data(&none, items, allowed);
             changes = comparison.changes;
             if changes.removed.is_empty() && changes.kept.is_empty() {
-                return None;
+                let others = items.iter().filter(|item| item.writer.is_another);
+                changes
+                    .unclaimed
+                    .extend(others.map(|item| item.key.clone()));
+                changes
+                    .foreign
+                    .retain(|key| !changes.unclaimed.contains(key));
+                let verdict = Verdict::Unclaimed;
+                let is_said = !changes.unclaimed.is_empty();
+                return is_said.then_some(Judgement { verdict, changes });
             }
         }
     }
     let verdict = match &seen.blocked {
         _ if !allowed.prune => Verdict::Keep,
         // What cannot be changed can be deleted.
-        Some(Blocked::Fixed(_)) | None if changes.foreign.is_empty() => Verdict::Remove,
+        Some(Blocked::Fixed(_)) | None
+            if changes.foreign.is_empty() && changes.unclaimed.is_empty() =>
+        {
+            Verdict::Remove
+        }
         Some(Blocked::Fixed(reason) | Blocked::Refused(reason)) => Verdict::Refuse(reason.clone()),
         None => Verdict::Update,
     };
     Some(Judgement { verdict, changes })
+}
+
+/// Whether what is ours as far as can be told may go: what has no mark only if that is said.
+fn may_go(writer: &Writer, allowed: Allowed) -> bool {
+    !writer.is_unmarked || (allowed.prune && allowed.adopt)
 }
 
 fn scheduled(name: &str, writer: &Writer) -> TargetError {
@@ -173,10 +201,12 @@ struct Comparison {
     /// Keys that differ and are not ours alone, and whose they are.
     contested: Vec<String>,
     writers: Vec<String>,
+    /// Who wrote what is equal.
+    equal_to: Vec<String>,
 }
 
 impl Comparison {
-    fn data(&mut self, desired: &Desired, items: &[Item], prune: bool) {
+    fn data(&mut self, desired: &Desired, items: &[Item], allowed: Allowed) {
         for entry in &desired.entries {
             match items.iter().find(|item| item.key == entry.key) {
                 Some(item) => self.value(&entry.key, &entry.value, &item.value, &item.writer),
@@ -187,7 +217,9 @@ impl Comparison {
             if desired.entry(&item.key).is_none() {
                 let list = if !item.writer.is_us {
                     &mut self.changes.foreign
-                } else if prune && item.writer.is_us_alone() {
+                } else if !may_go(&item.writer, allowed) {
+                    &mut self.changes.unclaimed
+                } else if allowed.prune && item.writer.is_us_alone() {
                     &mut self.changes.removed
                 } else {
                     // What somebody else applies too would stay anyway.
@@ -219,7 +251,8 @@ impl Comparison {
         }
         // A text has one writer, who may have kept fields of others in it: only what a profile could
         // have put there goes.
-        let becomes_ours = writer.is_us || (allowed.adopt && !self.contested.is_empty());
+        let is_ours = writer.is_us && may_go(writer, allowed);
+        let becomes_ours = is_ours || (allowed.adopt && !self.contested.is_empty());
         for key in fields.keys().filter(|key| desired.entry(key).is_none()) {
             let list = if becomes_ours && allowed.prune && could_be_field(key) {
                 &mut self.changes.removed
@@ -237,6 +270,7 @@ impl Comparison {
             self.differs(key, writer);
         } else if !writer.is_us {
             self.changes.equal_of_others.push(key.to_owned());
+            self.name(writer, |this| &mut this.equal_to);
         }
     }
 
@@ -249,9 +283,14 @@ impl Comparison {
 
     fn contest(&mut self, key: &str, writer: &Writer) {
         self.contested.push(key.to_owned());
+        self.name(writer, |this| &mut this.writers);
+    }
+
+    fn name(&mut self, writer: &Writer, list: fn(&mut Self) -> &mut Vec<String>) {
+        let list = list(self);
         for name in writer.names() {
-            if !self.writers.contains(&name) {
-                self.writers.push(name);
+            if !list.contains(&name) {
+                list.push(name);
             }
         }
     }
@@ -260,29 +299,47 @@ impl Comparison {
         let Self {
             changes,
             contested,
-            writers,
+            mut writers,
+            equal_to,
         } = self;
         let Changes {
             added,
             changed,
             removed,
             foreign,
+            unclaimed,
+            equal_of_others,
             ..
         } = &changes;
         let is_equal = added.is_empty() && changed.is_empty() && removed.is_empty();
+        let is_taken_over = allowed.adopt && !equal_of_others.is_empty();
+        if is_taken_over {
+            for name in equal_to {
+                if !writers.contains(&name) {
+                    writers.push(name);
+                }
+            }
+        }
         let verdict = match &seen.blocked {
-            _ if is_equal => Verdict::InSync,
+            _ if is_equal && !is_taken_over => Verdict::InSync,
             Some(Blocked::Refused(reason)) => Verdict::Refuse(reason.clone()),
             _ if !contested.is_empty() && !allowed.adopt => Verdict::Foreign {
                 writers,
                 keys: contested,
             },
-            Some(Blocked::Fixed(_)) if allowed.replace && !foreign.is_empty() && !allowed.adopt => {
-                Verdict::Refuse(shared(name, foreign))
+            // Its bytes stay; only the server's record of whose they are changes.
+            Some(Blocked::Fixed(_)) if is_equal => Verdict::Adopt { from: writers },
+            Some(Blocked::Fixed(_))
+                if allowed.replace
+                    && !(foreign.is_empty() && unclaimed.is_empty())
+                    && !allowed.adopt =>
+            {
+                let keys: Vec<String> = foreign.iter().chain(unclaimed).cloned().collect();
+                Verdict::Refuse(shared(name, &keys))
             }
             Some(Blocked::Fixed(_)) if allowed.replace => Verdict::Replace,
             Some(Blocked::Fixed(reason)) => Verdict::Refuse(reason.clone()),
-            None if !contested.is_empty() => Verdict::Adopt { from: writers },
+            None if !contested.is_empty() || is_taken_over => Verdict::Adopt { from: writers },
             None => Verdict::Update,
         };
         Judgement { verdict, changes }
@@ -325,6 +382,7 @@ impl Verdict {
             Self::Restore => "restore",
             Self::Remove => "remove",
             Self::Keep => "keep",
+            Self::Unclaimed => "unclaimed",
             Self::Foreign { .. } => "foreign",
             Self::Refuse(_) => "refuse",
         }

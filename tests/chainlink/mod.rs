@@ -50,7 +50,7 @@ fn unsealed(profile: &str, lines: &str, targets: &[&str], clear: &str) -> Scene 
         "version: 1\nname: chainlink\nenvironments:\n  prod:\n    profile: {profile}\n    sealed: {SEALED}\n    \
          clear: {CLEAR}\n    node: {{ version: \"{version}\", user_email: ops@example.com }}\n    \
          database: {{ user: chainlink, host: db.prod.example.net, name: chainlink, sslmode: verify-full }}\n\
-         {lines}    targets:\n{}",
+         {lines}    targets:\n{}identity: chainlinktestrepo\n",
         targets.concat()
     );
     Scene::with_age()

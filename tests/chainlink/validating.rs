@@ -288,6 +288,7 @@ fn exported_keys_are_opened_if_asked_to() {
 fn two_environments_with_one_password_are_found() {
     let scene = sound();
     let text = scene.read(ENVIRONMENTS);
+    let text = text.replace("identity: chainlinktestrepo\n", "");
     let (head, prod) = text.split_once("  prod:\n").unwrap();
     let dev = prod
         .replace("secrets/prod", "secrets/dev")

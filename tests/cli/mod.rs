@@ -19,6 +19,7 @@ mod git;
 mod git_trust;
 mod groups;
 mod hook;
+mod hook_commits;
 mod hook_states;
 mod hook_ways;
 mod init;

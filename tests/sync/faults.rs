@@ -13,7 +13,7 @@ use crate::servers::{Cluster, Fault, Proxy, User, moto};
 use crate::support::Scene;
 
 /// A place behind a proxy.
-fn behind_a_proxy() -> (Place, Proxy) {
+pub(super) fn behind_a_proxy() -> (Place, Proxy) {
     let place = Place::new();
     let proxy = Proxy::to_cluster(place.namespace.admin().upstream());
     let user = place.namespace.admin().at(&proxy.url());

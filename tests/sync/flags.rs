@@ -112,6 +112,9 @@ fn two_targets_never_write_the_same_object() {
 #[test]
 fn a_plan_is_carried_out_if_nothing_has_moved() {
     let mut world = world();
+    let text = world.scene.read("clsecrets.yaml");
+    let text = text.replace("trackit\n", "trackit\n    protected: true\n");
+    world.scene.write("clsecrets.yaml", text);
     world.sync("--out plan").fails(2);
     assert_eq!(world.scene.mode("plan"), 0o600);
     assert!(!world.scene.has("out"));
@@ -119,9 +122,6 @@ fn a_plan_is_carried_out_if_nothing_has_moved() {
     world.sync("--plan plan -y").fails(1);
     world.scene.run("sync --plan plan --prune").fails(1);
     // A plan is the answer, also without a terminal and for a protected environment.
-    let text = world.scene.read("clsecrets.yaml");
-    let text = text.replace("trackit\n", "trackit\n    protected: true\n");
-    world.scene.write("clsecrets.yaml", text);
     world.scene.run("sync --plan plan").succeeds();
     // It was for an empty folder.
     let stale = world.scene.run("sync --plan plan").fails(7);
@@ -274,4 +274,36 @@ fn the_journal_says_who_wrote_what_from_which_file() {
         "out/dev/chainlink/db-url",
     ]);
     assert_eq!(ops(&world.apply()).len(), 4);
+}
+
+#[test]
+fn words_that_are_no_commands_lead_to_the_flags() {
+    let world = world();
+    for (word, hint) in [
+        ("rollback", "clsecrets sync --env NAME --rollback"),
+        ("prune", "clsecrets sync --env NAME --prune"),
+        ("restart", "kubectl rollout restart"),
+        ("dev", "clsecrets sync --env dev"),
+    ] {
+        let run = world.scene.run(&format!("sync {word}")).fails(1);
+        run.stderr_has(&format!("sync has no command {word}"))
+            .stderr_has(hint);
+    }
+}
+
+#[test]
+fn environments_that_write_the_same_objects_to_one_place_are_noticed() {
+    let world = world();
+    let text = world.scene.read("clsecrets.yaml");
+    let target = text
+        .lines()
+        .find(|line| line.contains("kind: directory"))
+        .unwrap();
+    let other =
+        format!("  prod:\n    profile: trackit\n    sealed: other.yaml\n    targets:\n{target}\n");
+    world
+        .scene
+        .write("clsecrets.yaml", text.trim_end().to_owned() + "\n" + &other);
+    let run = world.sync("--dry-run").fails(2);
+    run.stderr_has("environments dev and prod write objects of the same names to directory");
 }

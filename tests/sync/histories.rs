@@ -9,10 +9,11 @@ use proptest::prelude::{Just, Strategy, prop_oneof};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use serde_json::{Value, json};
 
+use super::faults::behind_a_proxy;
 use super::kubernetes::Place;
 use super::secrets_manager::{REGION, Store};
 use super::{World, text};
-use crate::servers::moto;
+use crate::servers::{Fault, Proxy, moto};
 
 /// One thing that happens between two runs.
 #[derive(Debug, Clone)]
@@ -25,6 +26,12 @@ enum Event {
     Beside(usize, u8),
     /// Somebody else deletes an object.
     Delete(usize),
+    /// Another repository of the same name syncs to the same place, and prunes there.
+    Neighbour(u8),
+    /// We sync, and the answers to our writes are lost, and what comes after them.
+    Lost,
+    /// A setting changes between a plan and its execution.
+    Replan,
     /// We sync, with or without pruning, and taking over what differs.
     Sync(bool),
 }
@@ -47,6 +54,9 @@ fn event() -> impl Strategy<Value = Event> {
         (key.clone(), 0_u8..3).prop_map(|(key, value)| Event::Overwrite(key, value)),
         (key.clone(), 0_u8..3).prop_map(|(key, value)| Event::Beside(key, value)),
         key.prop_map(Event::Delete),
+        (0_u8..3).prop_map(Event::Neighbour),
+        Just(Event::Lost),
+        Just(Event::Replan),
         proptest::bool::ANY.prop_map(Event::Sync),
     ]
 }
@@ -90,10 +100,40 @@ fn converge(world: &World, objects: &[String], prune: bool) {
     assert_eq!(report["status"], 0, "{report}");
 }
 
+/// A run whose answers were lost says nothing that is not true.
+fn lose(world: &World, proxy: &Proxy, reads: &str, writes: &[&str], versions: &dyn Fn() -> String) {
+    for write in writes {
+        proxy.on(write, Fault::LoseAnswer);
+    }
+    proxy.after(reads, 1, usize::MAX, Fault::Drop);
+    let before = versions();
+    let run = world.sync("-y");
+    proxy.heal();
+    if versions() != before {
+        run.fails(3).stderr_lacks("nothing was written");
+    }
+}
+
+/// What was planned under another setting is not carried out.
+fn replan(world: &World, versions: &dyn Fn() -> String) {
+    let planned = world.sync("--out plan");
+    if planned.status != 2 {
+        return;
+    }
+    let before = versions();
+    world.rewrite("db.example.net", "db.evil.example.net");
+    let run = world.scene.run("sync --plan plan").fails(7);
+    run.stderr_has("database.host in clsecrets.yaml is not as it was");
+    world.rewrite("db.evil.example.net", "db.example.net");
+    assert_eq!(versions(), before);
+}
+
 #[test]
 fn a_cluster_is_as_desired_after_any_history() {
     histories(5, |events| {
-        let mut place = Place::new();
+        let (mut place, proxy) = behind_a_proxy();
+        let mut neighbour = place.neighbour(Some("othertestothertest"), &["bea_api_key"]);
+        let mut beside = None;
         let mut desired: BTreeMap<usize, Option<String>> = BTreeMap::new();
         let mut theirs: BTreeMap<usize, String> = BTreeMap::new();
         place.world.apply();
@@ -121,6 +161,17 @@ fn a_cluster_is_as_desired_after_any_history() {
                     place.namespace.admin().request("DELETE", &path, None);
                     theirs.remove(&key);
                 }
+                Event::Neighbour(number) => {
+                    neighbour.set("bea_api_key", Some(&value(number)));
+                    neighbour.sync("-y --prune").succeeds();
+                    beside = Some(value(number));
+                }
+                Event::Lost => {
+                    let versions = || place.versions().join(" ");
+                    let (reads, writes) = ("GET secrets", ["PATCH secrets"]);
+                    lose(&place.world, &proxy, reads, &writes, &versions);
+                }
+                Event::Replan => replan(&place.world, &|| place.versions().join(" ")),
                 Event::Sync(prune) => {
                     let names = place.world.scene.run("render --env dev --json").json();
                     let objects = names["targets"][0]["objects"].as_array().unwrap().iter();
@@ -141,6 +192,9 @@ fn a_cluster_is_as_desired_after_any_history() {
                     }
                     for (key, value) in &theirs {
                         assert_eq!(place.value(KEYS[*key].1, "theirs"), *value);
+                    }
+                    if let Some(value) = &beside {
+                        assert_eq!(place.value("bea", "api-key"), *value);
                     }
                 }
             }
@@ -202,6 +256,19 @@ fn a_store_is_as_desired_after_any_history() {
                 Event::Delete(key) => {
                     ask("DeleteSecret", &json!({"SecretId": store.id(object(key))}));
                 }
+                // A closed set of names has room for one repository only.
+                Event::Neighbour(_) => {}
+                Event::Lost => {
+                    let versions = || known(&store);
+                    let reads = "secretsmanager.BatchGetSecretValue";
+                    let writes = [
+                        "secretsmanager.CreateSecret",
+                        "secretsmanager.PutSecretValue",
+                    ];
+                    store.proxy.on("secretsmanager.GetSecretValue", Fault::Drop);
+                    lose(&store.world, &store.proxy, reads, &writes, &versions);
+                }
+                Event::Replan => replan(&store.world, &|| known(&store)),
                 Event::Sync(prune) => {
                     let names = store.world.scene.run("render --env dev --json").json();
                     let objects = names["targets"][0]["objects"].as_array().unwrap().iter();
@@ -235,6 +302,18 @@ fn a_store_is_as_desired_after_any_history() {
             }
         }
     });
+}
+
+/// The current versions of what is there.
+fn known(store: &Store) -> String {
+    let names = ["api-keys", "node-credentials", "psql-url"];
+    let ids = names.map(|name| {
+        let body = json!({"SecretId": store.id(name)});
+        // One that is scheduled for deletion has none.
+        let (_, answer) = moto().ask(REGION, "secretsmanager.GetSecretValue", &body);
+        answer["VersionId"].to_string()
+    });
+    ids.join(" ")
 }
 
 fn ids_of<const N: usize>(ids: &dyn Fn() -> [Option<Value>; N]) -> Vec<Option<Value>> {

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use clsecrets::Settings;
 use clsecrets::chainlink::{Desired, Entry, Form};
 use clsecrets::secret::SecretBytes;
-use clsecrets::sync::{self, Fault, KubernetesConfig, TargetConfig};
+use clsecrets::sync::{self, Fault, KubernetesConfig, Owner, TargetConfig};
 use serde_json::{Value, json};
 
 use super::{DATABASE_URL, World, ops, text};
@@ -16,6 +16,11 @@ use crate::support::Scene;
 pub(super) struct Place {
     pub(super) namespace: Namespace,
     pub(super) world: World,
+}
+
+/// Who writes for a world.
+pub(super) fn owner() -> Owner {
+    Owner::new("chainlink", Some(super::IDENTITY), "dev", [])
 }
 
 impl Place {
@@ -102,7 +107,7 @@ fn a_first_run_creates_a_second_writes_nothing_and_a_change_writes_one_object() 
     assert!(metadata["labels"].is_null() && metadata["annotations"].is_null());
     assert_eq!(
         metadata["managedFields"][0]["manager"],
-        "clsecrets-chainlink-dev"
+        owner().manager().as_str()
     );
 
     let before = place.versions();
@@ -307,7 +312,7 @@ fn pruning_deletes_what_is_ours_and_leaves_what_is_not() {
     place.namespace.put_secret("coingecko", &data, "helm");
     place
         .namespace
-        .put_secret("unknown", &data, "clsecrets-chainlink-dev");
+        .put_secret("unknown", &data, &owner().manager());
     for key in ["tiingo_api_key", "cryptocompare_api_key", "user_password"] {
         place.world.set(key, None);
     }
@@ -481,7 +486,7 @@ fn a_write_on_the_basis_of_an_old_version_is_a_conflict() {
         context: "test".to_owned(),
         namespace: place.namespace.name.clone(),
         expect_server: None,
-        field_manager: "clsecrets-chainlink-dev".to_owned(),
+        owner: owner(),
         restart: None,
         first: Vec::new(),
     });

@@ -7,8 +7,16 @@ mod faults;
 mod flags;
 #[cfg(all(feature = "kubernetes", feature = "aws"))]
 mod histories;
+#[cfg(all(feature = "kubernetes", feature = "aws"))]
+mod keepers;
 #[cfg(feature = "kubernetes")]
 mod kubernetes;
+#[cfg(all(feature = "kubernetes", feature = "aws"))]
+mod lost;
+#[cfg(all(feature = "kubernetes", feature = "aws"))]
+mod ownership;
+#[cfg(feature = "aws")]
+mod reviewed;
 #[cfg(feature = "kubernetes")]
 mod rights;
 #[cfg(all(feature = "kubernetes", feature = "aws"))]
@@ -36,6 +44,10 @@ const SECRETS: [(&str, &str); 5] = [
     ("database_password", "p4ss#with/odd%chars@16"),
 ];
 
+/// The identity of the repository that every world is.
+#[cfg(feature = "kubernetes")]
+const IDENTITY: &str = "testtesttesttest";
+
 /// The URL that the last of them becomes.
 const DATABASE_URL: &str =
     "postgres://chainlink:p4ss%23with%2Fodd%25chars%4016@db.example.net/chainlink?sslmode=require";
@@ -52,6 +64,7 @@ impl World {
         let mut text = "\
 version: 1
 name: chainlink
+identity: testtesttesttest
 environments:
   dev:
     profile: trackit
@@ -94,6 +107,19 @@ environments:
         let line = format!("encrypt --age {RECIPIENT} clear.yaml");
         let sealed = self.scene.sops(&line).succeeds();
         self.scene.write("sealed.yaml", &sealed.stdout);
+    }
+
+    /// Gives `clsecrets.yaml` another identity, or takes it away.
+    #[cfg(feature = "kubernetes")]
+    fn identify(&self, identity: Option<&str>) {
+        let text = self.scene.read("clsecrets.yaml");
+        let line = identity.map(|identity| format!("identity: {identity}\n"));
+        let line = line.unwrap_or_default();
+        let lines = text.lines().filter(|line| !line.starts_with("identity:"));
+        let text: Vec<String> = lines.map(|line| format!("{line}\n")).collect();
+        let text = text.concat();
+        let text = text.replacen("name: chainlink\n", &format!("name: chainlink\n{line}"), 1);
+        self.scene.write("clsecrets.yaml", text);
     }
 
     /// Runs `sync --env dev` with more words.

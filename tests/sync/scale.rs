@@ -11,8 +11,8 @@ use clsecrets::Settings;
 use clsecrets::chainlink::{Desired, Entry, Form, Projection, WHOLE};
 use clsecrets::secret::SecretBytes;
 use clsecrets::sync::{
-    self, Assignment, KubernetesConfig, Mode, Options, Previous, Report, SecretsManagerConfig,
-    Survey, TargetConfig, Wallet,
+    self, Assignment, KubernetesConfig, Mode, Options, Owner, Previous, Report,
+    SecretsManagerConfig, Survey, TargetConfig, Wallet,
 };
 use futures_util::{StreamExt, stream};
 use serde_json::json;
@@ -52,7 +52,7 @@ fn in_namespace(namespace: &str, count: usize) -> Assignment {
         config: TargetConfig::Kubernetes(KubernetesConfig {
             context: "test".to_owned(),
             namespace: namespace.to_owned(),
-            field_manager: "clsecrets-chainlink-dev".to_owned(),
+            owner: Owner::new("chainlink", None, "dev", []),
             ..KubernetesConfig::default()
         }),
         projection: objects(count, Form::Data),

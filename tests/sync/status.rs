@@ -56,7 +56,7 @@ fn every_state_of_an_object_is_told_with_keys_and_writers() {
     assert_eq!(
         states(&status),
         [
-            "api-secrets: drifted [.api] [kubectl (kubectl-edit)]",
+            "api-secrets: drifted [.api] [kubectl-edit]",
             "bea: missing [api-key] []",
             "cryptocompare: foreign [api-key] [Helm (helm)]",
             "chainlink: behind [db-url] []",
@@ -76,7 +76,7 @@ fn every_state_of_an_object_is_told_with_keys_and_writers() {
     let screen = place.world.scene.run("status --env dev").fails(6);
     screen
         .stdout_has("environment dev: drifted")
-        .stdout_has("    drifted    api-secrets  .api  (by kubectl (kubectl-edit))")
+        .stdout_has("    drifted    api-secrets  .api  (changed by kubectl-edit)")
         .stdout_has("    missing    bea  api-key")
         .stdout_has("  last sync from here ");
     place.world.leaks_nothing(&[]);
@@ -115,11 +115,16 @@ fn the_page_has_everything_and_nothing_to_load() {
     for part in [
         "api-secrets",
         "drifted",
-        "by kubectl (kubectl-edit)",
+        "changed by kubectl-edit",
         "left over",
         "opens for age1",
+        "1 environment: 1 drifted",
+        " UTC</time>",
     ] {
         assert!(page.contains(part), "{part}");
+    }
+    for age in ["just now", " ago"] {
+        assert!(!page.contains(age), "{age} is not true for long");
     }
     for part in ["<script", "src=", "href=", "url(", "@import"] {
         assert!(!page.contains(part), "{part}");
@@ -167,4 +172,104 @@ fn screenshot(scene: &Scene, page: &str) {
     let (title, _) = title.split_once("</title>").unwrap();
     let (wide, screen) = title.split_once(" of ").unwrap();
     assert_eq!(wide, screen, "something is wider than the screen");
+}
+
+#[test]
+fn what_cannot_be_reached_is_not_looked_at_and_hides_nothing_that_was() {
+    let mut place = Place::new();
+    place.world.apply();
+    place.world.set("tiingo_api_key", Some("changed-key-000"));
+    let scene = &place.world.scene;
+    let whole = scene.read("clsecrets.yaml");
+    let silent = format!(
+        "    targets:\n      - {{ kind: kubernetes, context: gone, namespace: {} }}",
+        place.namespace.name
+    );
+    scene.write("clsecrets.yaml", whole.replace("    targets:", &silent));
+    let mut kubeconfig: Value =
+        serde_json::from_str(&place.namespace.admin().kubeconfig()).unwrap();
+    let closed = format!("https://127.0.0.1:{}", crate::servers::closed_port());
+    kubeconfig["clusters"]
+        .as_array_mut()
+        .unwrap()
+        .push(json!({"name": "gone", "cluster": {"server": closed}}));
+    let mut context = kubeconfig["contexts"][0].clone();
+    context["name"] = json!("gone");
+    context["context"]["cluster"] = json!("gone");
+    kubeconfig["contexts"].as_array_mut().unwrap().push(context);
+    place.log_in(&kubeconfig.to_string());
+
+    let run = scene.run("status").fails(8);
+    run.stdout_has("environment dev: not looked at")
+        .stdout_has(&format!(
+            "  kubernetes gone/{}: not looked at",
+            place.namespace.name
+        ))
+        .stdout_has(&format!(
+            "  kubernetes test/{}: 3 of 4 in sync",
+            place.namespace.name
+        ))
+        .stdout_has("    behind     tiingo  api-key")
+        .stdout_lacks("0 of");
+    let status = scene.run("status --json").fails(8).json();
+    assert_eq!(status["environments"][0]["targets"][0]["looked_at"], false);
+    assert_eq!(status["environments"][0]["targets"][1]["looked_at"], true);
+}
+
+#[test]
+fn left_over_keys_of_what_is_in_sync_are_shown() {
+    let mut place = Place::new();
+    place.world.apply();
+    place.world.set("user_password", None);
+    let run = place.world.scene.run("status").succeeds();
+    run.stdout_has("4 of 4 in sync")
+        .stdout_has("    left over  api-secrets  .api");
+}
+
+#[test]
+fn the_last_sync_is_that_of_this_repository() {
+    let place = Place::new();
+    place.world.apply();
+    let scene = &place.world.scene;
+    scene
+        .run("status")
+        .succeeds()
+        .stdout_has("last sync from here");
+    // Another repository of the same name, on the same machine.
+    place.world.identify(Some("othertestothertest"));
+    scene
+        .run("status")
+        .succeeds()
+        .stdout_lacks("last sync from here");
+}
+
+#[test]
+fn the_worst_comes_first_below_a_line_that_counts() {
+    let place = Place::new();
+    place.world.apply();
+    let scene = &place.world.scene;
+    let whole = scene.read("clsecrets.yaml");
+    let broken = "
+  late:
+    profile: trackit
+    sealed: absent.yaml
+    targets:
+      - { kind: directory, path: out }
+";
+    scene.write("clsecrets.yaml", whole.trim_end().to_owned() + broken);
+    let out = scene.run("status").fails(1).out();
+    let lines: Vec<&str> = out.lines().collect();
+    assert_eq!(lines[0], "2 environments: 1 not opened, 1 in sync");
+    let at = |text: &str| {
+        lines
+            .iter()
+            .position(|line| line.starts_with(text))
+            .unwrap()
+    };
+    assert!(at("environment late: not opened") < at("environment dev: in sync"));
+    assert!(
+        lines[at("  ! cannot read absent.yaml")..]
+            .contains(&"  hint: clsecrets encrypt --env late")
+    );
+    assert!(out.contains("opens for age1") && out.contains('…'));
 }

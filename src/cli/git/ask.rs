@@ -3,17 +3,15 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 /// What it says; the error is its reason, in one line.
 pub(in crate::cli) fn ask<W: AsRef<OsStr>>(
     directory: &Path,
     words: impl IntoIterator<Item = W>,
 ) -> Result<Vec<u8>, String> {
-    let output = Command::new("git")
+    let output = clsecrets::git::command(directory)
         .args(words)
-        .current_dir(directory)
-        .env("LC_ALL", "C")
         .stdin(Stdio::null())
         .output()
         .map_err(|_| "git cannot be started".to_owned())?;

@@ -1,7 +1,7 @@
 //! What Git knows of a sealed file: its text in a commit, and which commit comes before.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use zeroize::Zeroizing;
 
@@ -126,13 +126,11 @@ pub(crate) fn of_clear(path: &Path) -> Known {
 }
 
 fn git(directory: &Path, words: &[&str]) -> Option<Vec<u8>> {
-    let mut command = Command::new("git");
+    let mut command = clsecrets::git::command(directory);
     for name in ELSEWHERE {
         command.env_remove(name);
     }
     let output = command
-        .arg("-C")
-        .arg(directory)
         .args(words)
         .stdin(Stdio::null())
         .stderr(Stdio::null())

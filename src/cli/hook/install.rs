@@ -262,8 +262,9 @@ fn own(name: &str, block: &str) -> String {
 
 /// The lines that check. A commit that cannot be checked is refused.
 fn block(name: &str) -> String {
+    // Git gives the name of the remote and its URL.
     let what = if reads_input(name) {
-        "--pushed"
+        "--pushed --remote=\"$1\" --remote-url=\"$2\""
     } else {
         "--staged"
     };

@@ -11,7 +11,7 @@ mod reporting;
 use std::path::PathBuf;
 
 use clap::Subcommand;
-use clsecrets::scan::{Files, Index, Scope};
+use clsecrets::scan::{Files, Index, Remote, Scope};
 use clsecrets::{Code, Error};
 
 use super::{Context, Outcome};
@@ -55,6 +55,13 @@ pub(crate) struct Args {
     /// Check what is pushed, as git tells a pre-push or pre-receive hook on standard input
     #[arg(long, conflicts_with_all = ["staged", "all", "range", "files"])]
     pushed: bool,
+    /// With --pushed: the remote that it goes to, as git tells a pre-push hook; what that one has
+    /// already is not checked again
+    #[arg(long, value_name = "NAME", requires = "pushed")]
+    remote: Option<String>,
+    /// With --remote: its URL, as git tells a pre-push hook
+    #[arg(long, value_name = "URL", requires = "remote")]
+    remote_url: Option<String>,
     /// Seal what has to be sealed, by its creation rule, and unstage clear files; then check again
     #[arg(long, conflicts_with_all = ["all", "range", "pushed", "files", "baseline"])]
     fix: bool,
@@ -114,7 +121,11 @@ fn check(arguments: &Args, context: &Context) -> Outcome {
                     "cannot read from standard input what is pushed",
                 )
             })?;
-            Index::pushed(directory, &told)
+            let remote = arguments.remote.as_deref().map(|name| Remote {
+                name,
+                url: arguments.remote_url.as_deref(),
+            });
+            Index::pushed(directory, &told, remote)
         }
         Some(range) => Index::range(directory, range),
         None if arguments.all => Index::open(directory, Scope::Tracked),

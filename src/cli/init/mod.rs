@@ -5,6 +5,7 @@
 //! twice is harmless.
 
 mod environments;
+mod identity;
 mod recipients;
 mod texts;
 
@@ -41,6 +42,10 @@ pub(crate) struct Args {
     /// What the environment delivers
     #[arg(long, default_value = "trackit", value_parser = ["trackit", "node-v2"])]
     profile: String,
+    /// Give the clsecrets.yaml that is there an identity, by which the targets tell whose what is
+    /// written is, and do nothing else
+    #[arg(long, conflicts_with_all = ["env", "kms", "age", "profile", "hook", "no_hook"])]
+    identity: bool,
     /// Install the hook, and fail outside of a git repository
     #[arg(long, conflicts_with = "no_hook")]
     hook: bool,
@@ -52,6 +57,10 @@ pub(crate) struct Args {
 /// Runs the command.
 pub(crate) fn run(arguments: &Args, context: &Context) -> Outcome {
     let top = &context.settings.cwd;
+    if arguments.identity {
+        identity::add(context)?;
+        return Ok(0);
+    }
     if arguments.hook && !is_in_repository(top) {
         return Err(Error::new(
             Code::Failed,
@@ -215,7 +224,7 @@ fn write_environments(found: &[Environment], profile: &str, told: &Told<'_>) -> 
     const NAME: &str = "clsecrets.yaml";
     let path = told.top.join(NAME);
     if path.symlink_metadata().is_err() {
-        let text = texts::environments(found, profile);
+        let text = texts::environments(found, profile, &identity::new()?);
         return told.create(NAME, &text, Privacy::Umask, "the environments");
     }
     told.line(&format!("kept     {NAME}"))?;

@@ -78,13 +78,16 @@ fn pattern(environment: &Environment) -> String {
 }
 
 /// `clsecrets.yaml`.
-pub(super) fn environments(found: &[Environment], profile: &str) -> String {
+pub(super) fn environments(found: &[Environment], profile: &str, identity: &str) -> String {
     let blocks: Vec<String> = found.iter().map(|one| environment(one, profile)).collect();
     format!(
         "# The environments and where their credentials go. No secrets and no recipients in here:\n\
          # recipients stand in .sops.yaml.\n\
          version: 1\n\
          name: chainlink\n\
+         # Random; the targets tell by it what this repository wrote. No secret; another repository has\n\
+         # another one.\n\
+         identity: {identity}\n\
          environments:\n{}",
         blocks.concat()
     )
@@ -253,7 +256,7 @@ mod tests {
             clear: "clear-prod-secrets.yaml".to_owned(),
         };
         let both = [dev(), prod];
-        let text = environments(&both, "trackit");
+        let text = environments(&both, "trackit", "abcdefghijklmnop");
         let read = Environments::parse(Path::new("/r/clsecrets.yaml"), &text).unwrap();
         assert_eq!(read.all().len(), 2);
 

@@ -2,7 +2,7 @@
 
 use clsecrets::Error;
 use clsecrets::keys::{block_on, label};
-use clsecrets::sync::{Failure, Mode, ObjectReport, Options, Report, survey};
+use clsecrets::sync::{Failure, Mode, ObjectReport, Options, Owner, Report, survey};
 use futures_util::future::join_all;
 use serde::Serialize;
 
@@ -29,13 +29,15 @@ pub(crate) struct Status {
 pub(crate) struct Environment {
     #[serde(rename = "environment")]
     pub(crate) name: String,
-    /// `in sync`, `behind`, `drifted`, `refused`, `not reached`, `not opened`.
+    /// `in sync`, `behind`, `drifted`, `refused`, `not looked at`, `not opened`.
     pub(crate) state: &'static str,
     pub(crate) protected: bool,
     pub(crate) sources: Vec<Source>,
     pub(crate) last_sync: Option<LastSync>,
     pub(crate) targets: Vec<Target>,
     pub(crate) errors: Vec<String>,
+    /// What to do about them.
+    pub(crate) hints: Vec<String>,
     #[serde(skip)]
     status: u8,
 }
@@ -67,6 +69,8 @@ pub(crate) struct Target {
     pub(crate) label: String,
     pub(crate) place: Option<String>,
     pub(crate) actor: Option<String>,
+    /// Whether it is known what is there.
+    pub(crate) looked_at: bool,
     pub(crate) objects: Vec<Object>,
     /// Workloads that run with what was there before.
     pub(crate) stale: Vec<String>,
@@ -76,10 +80,13 @@ pub(crate) struct Target {
 #[derive(Debug, Serialize)]
 pub(crate) struct Object {
     pub(crate) name: String,
-    /// `in sync`, `behind`, `missing`, `drifted`, `foreign`, `deleted`, `left over`, `blocked`.
+    /// `in sync`, `behind`, `missing`, `drifted`, `foreign`, `deleted`, `left over`,
+    /// `unclaimed`, `blocked`.
     pub(crate) state: &'static str,
     /// The keys that it is about.
     pub(crate) keys: Vec<String>,
+    /// Those of them that are ours and no longer desired.
+    pub(crate) left_over: Vec<String>,
     /// The other writers.
     pub(crate) by: Vec<String>,
     /// When we wrote it last, where the target remembers it.
@@ -94,8 +101,8 @@ pub(crate) fn find(
 ) -> Result<Status, Error> {
     let mut environments = Vec::new();
     let mut waiting = Vec::new();
-    for (name, loaded) in names.iter().zip(environment::load_each(names, context)?) {
-        let last_sync = last_sync(name, context);
+    for (name, (owner, loaded)) in names.iter().zip(environment::load_each(names, context)?) {
+        let last_sync = last_sync(name, &owner, context);
         let mut found = Environment {
             name: name.clone(),
             state: "not opened",
@@ -104,6 +111,7 @@ pub(crate) fn find(
             last_sync,
             targets: Vec::new(),
             errors: Vec::new(),
+            hints: Vec::new(),
             status: 0,
         };
         let delivery = loaded.and_then(|loaded| {
@@ -117,7 +125,9 @@ pub(crate) fn find(
             Ok((sources, delivery)) => waiting.push((environments.len(), sources, delivery)),
             Err(error) => {
                 found.status = status_of(&error);
-                found.errors.push(error.to_string());
+                found.errors.push(error.message);
+                found.errors.extend(error.details);
+                found.hints = error.hints;
             }
         }
         environments.push(found);
@@ -130,7 +140,10 @@ pub(crate) fn find(
                 wallets,
                 ..
             } = delivery;
-            let options = Options::default();
+            let options = Options {
+                is_look: true,
+                ..Options::default()
+            };
             let survey = survey(assignments, &wallets, options, &context.settings).await;
             (at, survey.report("", Mode::Check, sources))
         });
@@ -147,17 +160,67 @@ pub(crate) fn find(
     })
 }
 
+impl Status {
+    /// The environments, the worst first.
+    pub(crate) fn worst_first(&self) -> Vec<&Environment> {
+        let mut all: Vec<&Environment> = self.environments.iter().collect();
+        all.sort_by_key(|one| one.rank());
+        all
+    }
+
+    /// How many of them are in which state.
+    pub(crate) fn summary(&self) -> String {
+        let mut counts: Vec<(&str, usize)> = Vec::new();
+        for one in self.worst_first() {
+            match counts.iter_mut().find(|(state, _)| *state == one.state) {
+                Some((_, count)) => *count += 1,
+                None => counts.push((one.state, 1)),
+            }
+        }
+        let counts: Vec<String> = counts
+            .iter()
+            .map(|(state, count)| format!("{count} {state}"))
+            .collect();
+        let all = self.environments.len();
+        let plural = if all == 1 { "" } else { "s" };
+        format!("{all} environment{plural}: {}", counts.join(", "))
+    }
+}
+
 impl Environment {
+    /// How much it needs a person: the worst first.
+    pub(crate) fn rank(&self) -> usize {
+        const WORST_FIRST: [&str; 5] = [
+            "drifted",
+            "refused",
+            "not opened",
+            "not looked at",
+            "behind",
+        ];
+        let place = WORST_FIRST.iter().position(|state| *state == self.state);
+        place.unwrap_or(WORST_FIRST.len())
+    }
+
     fn take(&mut self, report: &Report) {
         self.status = report.status;
         self.state = match report.status {
             0 => "in sync",
             2 => "behind",
             6 => "drifted",
-            8 => "not reached",
+            8 => "not looked at",
             _ => "refused",
         };
+        if self.state == "not looked at" && report.errors.iter().any(|error| error.drift) {
+            // What was found beside what could not be looked at.
+            self.state = "drifted";
+        }
         self.errors = report.errors.iter().map(Failure::line).collect();
+        let hints = report.errors.iter().filter_map(|error| error.hint.clone());
+        for hint in hints {
+            if !self.hints.contains(&hint) {
+                self.hints.push(hint);
+            }
+        }
         self.targets = report
             .targets
             .iter()
@@ -165,6 +228,7 @@ impl Environment {
                 label: target.label.clone(),
                 place: target.place.clone(),
                 actor: target.actor.clone(),
+                looked_at: target.is_looked_at,
                 objects: target.objects.iter().map(object).collect(),
                 stale: target.restarts.iter().map(|r| r.workload.clone()).collect(),
             })
@@ -181,16 +245,19 @@ fn object(report: &ObjectReport) -> Object {
         "foreign" | "adopt" if is_ours => "drifted",
         "foreign" | "adopt" => "foreign",
         "keep" | "remove" => "left over",
+        "unclaimed" => "unclaimed",
         "refuse" => "blocked",
         _ => "behind",
     };
-    let is_about = |op: &str| matches!(op, "added" | "changed" | "removed" | "kept");
+    let is_about = |op: &str| matches!(op, "added" | "changed" | "removed" | "kept" | "unclaimed");
     let keys = report.keys.iter().filter(|key| is_about(key.op));
+    let kept = report.keys.iter().filter(|key| key.op == "kept");
     let others = report.owners.iter().filter(|owner| *owner != "clsecrets");
     Object {
         name: report.name.clone(),
         state,
         keys: keys.map(|key| key.name.clone()).collect(),
+        left_over: kept.map(|key| key.name.clone()).collect(),
         by: others.cloned().collect(),
         written: report.written.clone(),
     }
@@ -213,14 +280,15 @@ fn sources(loaded: &Loaded) -> Vec<Source> {
     files.collect()
 }
 
-/// The end of the last run that this machine's journal has.
-fn last_sync(name: &str, context: &Context) -> Option<LastSync> {
+/// The end of the last run of this repository and environment that this machine's journal has.
+fn last_sync(name: &str, owner: &Owner, context: &Context) -> Option<LastSync> {
     let end = journal::tail(&journal::own(context)?).ok()?;
     let text = String::from_utf8_lossy(&end);
     text.lines().rev().find_map(|line| {
         let line: serde_json::Value = serde_json::from_str(line).ok()?;
         let text = |field: &str| line.get(field)?.as_str().map(str::to_owned);
-        let is_end = text("event")? == "end" && text("environment")? == name;
+        let is_this = text("environment")? == name && text("repository").as_deref() == owner.mark();
+        let is_end = text("event")? == "end" && is_this;
         is_end.then_some(LastSync {
             time: text("time")?,
             status: line.get("status")?.as_u64()?,

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::found::{Environment, Object, Source, Status, Target};
-use super::view::age;
+use super::view::{changed_by, short};
 
 const STYLE: &str = "\
 :root{color-scheme:light dark;--line:#8884;--ok:#1a7f37;--warn:#9a6700;--bad:#cf222e}\
@@ -31,14 +31,15 @@ pub(crate) fn page(status: &Status, now: i64) -> String {
          <style>{STYLE}</style>\n</head>\n<body>\n<h1>clsecrets status</h1>\n\
          <p class=\"dim\"><time datetime=\"{time}\">{time}</time></p>\n"
     );
-    for one in &status.environments {
-        environment(&mut page, one, now);
+    let _ = writeln!(page, "<p><b>{}</b></p>", escaped(&status.summary()));
+    for one in status.worst_first() {
+        environment(&mut page, one);
     }
     page.push_str("</body>\n</html>\n");
     page
 }
 
-fn environment(page: &mut String, found: &Environment, now: i64) {
+fn environment(page: &mut String, found: &Environment) {
     let _ = writeln!(
         page,
         "<section>\n<header><h2>{}</h2>{}{}</header>",
@@ -51,13 +52,12 @@ fn environment(page: &mut String, found: &Environment, now: i64) {
         }
     );
     if let Some(last) = &found.last_sync {
-        let when = age(&last.time, now).unwrap_or_else(|| last.time.clone());
+        let when = at(&last.time);
         let commit = last.commit.as_deref().and_then(|commit| commit.get(..12));
         let commit = commit.map(|commit| format!(" of <code>{}</code>", escaped(commit)));
         let _ = writeln!(
             page,
-            "<p>last sync {}{}{}</p>",
-            escaped(&when),
+            "<p>last sync from here {when}{}{}</p>",
             commit.unwrap_or_default(),
             if last.status == 0 {
                 ""
@@ -69,16 +69,23 @@ fn environment(page: &mut String, found: &Environment, now: i64) {
     for error in &found.errors {
         let _ = writeln!(page, "<p class=\"bad wrap\">{}</p>", escaped(error));
     }
+    for hint in &found.hints {
+        let _ = writeln!(
+            page,
+            "<p class=\"wrap\">hint: <code>{}</code></p>",
+            escaped(hint)
+        );
+    }
     for one in &found.targets {
-        target(page, one, now);
+        target(page, one);
     }
     for one in &found.sources {
-        source(page, one, now);
+        source(page, one);
     }
     page.push_str("</section>\n");
 }
 
-fn target(page: &mut String, target: &Target, now: i64) {
+fn target(page: &mut String, target: &Target) {
     let _ = writeln!(page, "<h3>{}</h3>", escaped(&target.label));
     let facts = [&target.place, &target.actor];
     for fact in facts.into_iter().flatten() {
@@ -88,9 +95,13 @@ fn target(page: &mut String, target: &Target, now: i64) {
             escaped(fact)
         );
     }
+    if !target.looked_at {
+        let _ = writeln!(page, "<p>{}</p>", mark("not looked at"));
+        return;
+    }
     page.push_str("<ul>\n");
     for one in &target.objects {
-        object(page, one, now);
+        object(page, one);
     }
     for workload in &target.stale {
         let _ = writeln!(
@@ -103,16 +114,19 @@ fn target(page: &mut String, target: &Target, now: i64) {
     page.push_str("</ul>\n");
 }
 
-fn object(page: &mut String, object: &Object, now: i64) {
+fn object(page: &mut String, object: &Object) {
     let mut facts = Vec::new();
     if !object.keys.is_empty() {
         facts.push(format!("<code>{}</code>", escaped(&object.keys.join(" "))));
     }
     if matches!(object.state, "drifted" | "foreign") {
-        facts.push(format!("by {}", escaped(&object.by.join(", "))));
+        facts.push(escaped(&changed_by(object)));
     }
-    let written = object.written.as_deref().and_then(|time| age(time, now));
-    facts.extend(written.map(|age| format!("written {age}")));
+    if object.state == "in sync" && !object.left_over.is_empty() {
+        facts.push("left over".to_owned());
+    }
+    let written = object.written.as_deref();
+    facts.extend(written.map(|time| format!("written {}", at(time))));
     let _ = writeln!(
         page,
         "<li>{}<b>{}</b><span class=\"dim wrap\">{}</span></li>",
@@ -122,33 +136,45 @@ fn object(page: &mut String, object: &Object, now: i64) {
     );
 }
 
-fn source(page: &mut String, source: &Source, now: i64) {
+fn source(page: &mut String, source: &Source) {
     let _ = writeln!(page, "<h3 class=\"wrap\">{}</h3>", escaped(&source.file));
     let since = source.data_key_since.as_deref();
     let facts = [
         ("sealed", Some(source.sealed.as_str())),
         ("data key from", since),
     ];
-    let facts = facts.into_iter().filter_map(|(what, time)| {
-        let age = age(time?, now)?;
-        Some(format!("{what} {age}"))
-    });
+    let facts = facts
+        .into_iter()
+        .filter_map(|(what, time)| Some(format!("{what} {}", at(time?))));
     let facts: Vec<String> = facts.collect();
+    let recipients: Vec<String> = source.recipients.iter().map(|r| short(r)).collect();
     let sha256 = source.sha256.get(..12).unwrap_or_default();
     let _ = writeln!(
         page,
         "<p class=\"dim\">{} · <code>{}</code></p>\n<p class=\"wrap\">opens for {}</p>",
         facts.join(" · "),
         escaped(sha256),
-        escaped(&source.recipients.join(", "))
+        escaped(&recipients.join(", "))
     );
+}
+
+/// A time as the page tells it: it is read later than it is made, so no ages.
+fn at(time: &str) -> String {
+    let parsed: Option<jiff::Timestamp> = time.parse().ok();
+    let shown = parsed.map(|time| time.strftime("%Y-%m-%d %H:%M UTC").to_string());
+    let shown = shown.unwrap_or_else(|| time.to_owned());
+    format!(
+        "<time datetime=\"{}\">{}</time>",
+        escaped(time),
+        escaped(&shown)
+    )
 }
 
 /// A state as a word with a colour; the word says it all.
 fn mark(state: &str) -> String {
     let colour = match state {
         "in sync" => "ok",
-        "behind" | "missing" | "left over" | "stale" | "deleted" => "warn",
+        "behind" | "missing" | "left over" | "unclaimed" | "stale" | "deleted" => "warn",
         _ => "bad",
     };
     format!("<span class=\"s {colour}\">{}</span>", escaped(state))

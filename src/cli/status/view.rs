@@ -5,7 +5,10 @@ use super::found::{Environment, Object, Status, Target};
 /// All lines.
 pub(crate) fn lines(status: &Status, now: i64) -> Vec<String> {
     let mut lines = Vec::new();
-    for environment in &status.environments {
+    if status.environments.len() > 1 {
+        lines.push(status.summary());
+    }
+    for environment in status.worst_first() {
         if !lines.is_empty() {
             lines.push(String::new());
         }
@@ -26,7 +29,8 @@ fn environment(found: &Environment, now: i64) -> Vec<String> {
         let since = source.data_key_since.as_deref();
         let since = since.and_then(|since| age(since, now));
         facts.extend(since.map(|age| format!("data key from {age}")));
-        facts.push(format!("opens for {}", source.recipients.join(", ")));
+        let recipients: Vec<String> = source.recipients.iter().map(|r| short(r)).collect();
+        facts.push(format!("opens for {}", recipients.join(", ")));
         lines.push(format!("  {}: {}", source.file, facts.join("; ")));
     }
     if let Some(last) = &found.last_sync {
@@ -45,10 +49,27 @@ fn environment(found: &Environment, now: i64) -> Vec<String> {
     }
     lines.extend(found.targets.iter().flat_map(target));
     lines.extend(found.errors.iter().map(|error| format!("  ! {error}")));
+    lines.extend(found.hints.iter().map(|hint| format!("  hint: {hint}")));
     lines
 }
 
+/// An age recipient by its two ends; whatever else is told as it is.
+pub(crate) fn short(recipient: &str) -> String {
+    let ends = recipient
+        .get(..10)
+        .zip(recipient.get(recipient.len().saturating_sub(6)..));
+    match ends {
+        Some((first, last)) if recipient.starts_with("age1") && recipient.len() > 24 => {
+            format!("{first}…{last}")
+        }
+        _ => recipient.to_owned(),
+    }
+}
+
 fn target(target: &Target) -> Vec<String> {
+    if !target.looked_at {
+        return vec![format!("  {}: not looked at", target.label)];
+    }
     let well = |object: &&Object| object.state == "in sync";
     let count = target.objects.iter().filter(well).count();
     let mut lines = vec![format!(
@@ -58,6 +79,16 @@ fn target(target: &Target) -> Vec<String> {
     )];
     let others = target.objects.iter().filter(|object| !well(object));
     lines.extend(others.map(|object| format!("    {}", line(object))));
+    // What differs has its left-over keys in its own line.
+    let left = target
+        .objects
+        .iter()
+        .filter(well)
+        .filter(|o| !o.left_over.is_empty());
+    lines.extend(left.map(|object| {
+        let keys = object.left_over.join(" ");
+        format!("    {:<9}  {}  {keys}", "left over", object.name)
+    }));
     let stale = target.stale.iter();
     lines.extend(stale.map(|workload| format!("    {:<9}  {workload}", "stale")));
     lines
@@ -71,11 +102,21 @@ fn line(object: &Object) -> String {
         line.push_str(&object.keys.join(" "));
     }
     if matches!(object.state, "drifted" | "foreign") {
-        line.push_str("  (by ");
-        line.push_str(&object.by.join(", "));
+        line.push_str("  (");
+        line.push_str(&changed_by(object));
         line.push(')');
     }
     line
+}
+
+/// Who made it so.
+pub(crate) fn changed_by(object: &Object) -> String {
+    let what = if object.state == "drifted" {
+        "changed"
+    } else {
+        "written"
+    };
+    format!("{what} by {}", object.by.join(", "))
 }
 
 /// How long ago a time was, in the largest unit that says enough.

@@ -1,14 +1,14 @@
 //! Whether a run may write: a question to a person, or an answer given beforehand.
 //!
 //! A protected environment is not satisfied by `-y`: a person types its name, or the caller shows
-//! by `--confirm` for which sealed file the run was reviewed.
+//! by `--confirm` for what the run was reviewed: the sealed files, and all else that decides the bytes.
 
-use clsecrets::sync::SourceFile;
+use clsecrets::sync::{Inputs, SourceFile};
 use clsecrets::{Code, Error};
 
 use crate::cli::ui::Ui;
 
-/// Digits of the sealed file's SHA-256 in `--confirm`.
+/// Digits in `--confirm`.
 const DIGITS: usize = 12;
 
 /// What is asked for, and what was answered beforehand.
@@ -26,12 +26,11 @@ pub(crate) struct Asked<'a> {
     pub(crate) confirm: Option<&'a str>,
 }
 
-/// The first digits of the SHA-256 of each sealed file, joined by `+`.
-pub(crate) fn fingerprint(sources: &[SourceFile]) -> String {
-    let digits = sources
-        .iter()
-        .map(|source| source.sha256.get(..DIGITS).unwrap_or_default());
-    digits.collect::<Vec<_>>().join("+")
+/// What `--confirm` has to name: the beginning of a digest of what decides the bytes.
+pub(crate) fn fingerprint(inputs: &Inputs, sources: &[SourceFile]) -> String {
+    let mut digits = inputs.digest(sources);
+    digits.truncate(DIGITS);
+    digits
 }
 
 /// Whether the run may write; asks if it has to.
@@ -62,7 +61,10 @@ fn answered(asked: &Asked<'_>, is_terminal: bool) -> Result<Option<bool>, Error>
         return Err(if is_this && confirm.contains('@') {
             Error::new(
                 Code::Other(7),
-                format!("the sealed file of {environment} is not the one that was confirmed"),
+                format!(
+                    "what was confirmed for {environment} is not what would be written now: a sealed \
+                     file, clsecrets.yaml or something that it names has changed"
+                ),
             )
             .hint("review the plan again: clsecrets sync --dry-run")
         } else {
@@ -140,15 +142,5 @@ mod tests {
         assert_eq!(status("prod@ffffffffffff"), Err(7));
         assert_eq!(status("dev@0123456789ab"), Err(1));
         assert_eq!(status("prod"), Err(1));
-    }
-
-    #[test]
-    fn a_fingerprint_names_each_sealed_file() {
-        let file = |sha256: &str| SourceFile {
-            file: "f".to_owned(),
-            sha256: sha256.to_owned(),
-        };
-        let files = [file(&"a".repeat(64)), file(&"b".repeat(64))];
-        assert_eq!(fingerprint(&files), "aaaaaaaaaaaa+bbbbbbbbbbbb");
     }
 }

@@ -25,6 +25,15 @@ pub(crate) struct Journal<'a> {
     context: &'a Context,
 }
 
+/// What a run is of.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Of<'a> {
+    /// The commit of the sealed files.
+    pub(crate) commit: Option<&'a str>,
+    /// What tells the repository and environment from all others, if it has an identity.
+    pub(crate) repository: Option<&'a str>,
+}
+
 #[derive(Debug)]
 enum Place {
     /// Standard output.
@@ -57,14 +66,15 @@ impl<'a> Journal<'a> {
     }
 
     /// Says what is about to happen.
-    pub(crate) fn begin(&self, report: &Report, commit: Option<&str>) -> Result<(), Error> {
+    pub(crate) fn begin(&self, report: &Report, of: &Of<'_>) -> Result<(), Error> {
         let plans = report.targets.iter().flat_map(|target| {
             let objects = target.objects.iter();
-            let writes = objects.filter(|object| !matches!(object.op, "in sync" | "keep"));
+            let writes =
+                objects.filter(|object| !matches!(object.op, "in sync" | "keep" | "unclaimed"));
             writes.map(|object| json!([target.label, object.name, object.op]))
         });
         let plans: Vec<Value> = plans.collect();
-        let mut line = self.line("begin", report, commit);
+        let mut line = self.line("begin", report, of);
         extend(
             &mut line,
             json!({"sources": report.sources, "writes": plans}),
@@ -73,7 +83,7 @@ impl<'a> Journal<'a> {
     }
 
     /// Says what happened, object by object.
-    pub(crate) fn end(&self, report: &Report, commit: Option<&str>) -> Result<(), Error> {
+    pub(crate) fn end(&self, report: &Report, of: &Of<'_>) -> Result<(), Error> {
         let mut lines = Vec::new();
         for target in &report.targets {
             let head = json!({
@@ -85,7 +95,7 @@ impl<'a> Journal<'a> {
                 if object.phase == Phase::Observed {
                     continue;
                 }
-                let mut line = self.line("object", report, commit);
+                let mut line = self.line("object", report, of);
                 extend(&mut line, head.clone());
                 let keys = object.keys.iter().map(|key| json!([key.op, key.name]));
                 extend(
@@ -102,7 +112,7 @@ impl<'a> Journal<'a> {
                 lines.push(line);
             }
             for restart in &target.restarts {
-                let mut line = self.line("restart", report, commit);
+                let mut line = self.line("restart", report, of);
                 extend(&mut line, head.clone());
                 let workload = json!({"workload": restart.workload, "state": restart.state});
                 extend(&mut line, workload);
@@ -110,14 +120,20 @@ impl<'a> Journal<'a> {
             }
         }
         let codes: Vec<&str> = report.errors.iter().map(|error| error.code).collect();
-        let mut line = self.line("end", report, commit);
-        let end = json!({"status": report.status, "sources": report.sources, "errors": codes});
+        let mut line = self.line("end", report, of);
+        let end = json!({
+            "status": report.status,
+            "sources": report.sources,
+            "errors": codes,
+            // Writes that were sent, and nobody knows whether they arrived.
+            "unknown": report.summary.unknown,
+        });
         extend(&mut line, end);
         lines.push(line);
         self.write(&lines)
     }
 
-    fn line(&self, event: &str, report: &Report, commit: Option<&str>) -> Value {
+    fn line(&self, event: &str, report: &Report, of: &Of<'_>) -> Value {
         let settings = &self.context.settings;
         let now = jiff::Timestamp::from_second(settings.now).unwrap_or_default();
         json!({
@@ -127,7 +143,8 @@ impl<'a> Journal<'a> {
             "event": event,
             "environment": report.environment,
             "user": settings.var("USER").or_else(|| settings.var("LOGNAME")),
-            "commit": commit,
+            "commit": of.commit,
+            "repository": of.repository,
         })
     }
 

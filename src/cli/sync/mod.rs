@@ -10,19 +10,22 @@ mod options;
 mod outcome;
 mod plan;
 mod reviewed;
+mod turn;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args as Arguments;
 use clsecrets::keys::block_on;
-use clsecrets::sync::{Mode, Options, Progress, Report, SourceFile, Survey, collisions, survey};
+use clsecrets::sync::{
+    Inputs, Mode, Options, Progress, Report, SourceFile, Survey, collisions, survey,
+};
 use clsecrets::{Code, Error};
 use futures_util::future::join_all;
 
 use super::delivery::Delivery;
 use super::{Context, Outcome, environment};
-use journal::Journal;
+use journal::{Journal, Of};
 use options::Allowances;
 use outcome::{finish, json, print};
 use reviewed::Reviewed;
@@ -32,8 +35,11 @@ use reviewed::Reviewed;
 #[command(after_help = EXAMPLES)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct Args {
+    /// No command is below this one; what was meant is a flag.
+    #[arg(hide = true, value_name = "WORD")]
+    word: Option<String>,
     /// The environment, as clsecrets.yaml calls it; may be given several times.
-    #[arg(long, value_name = "NAME", required_unless_present_any = ["all", "plan"])]
+    #[arg(long, value_name = "NAME", required_unless_present_any = ["all", "plan", "word"])]
     pub(crate) env: Vec<String>,
     /// All environments.
     #[arg(long, conflicts_with = "env")]
@@ -62,8 +68,8 @@ pub(crate) struct Args {
     /// Answer the question with yes; a protected environment needs --confirm or --plan.
     #[arg(short, long)]
     pub(crate) yes: bool,
-    /// Confirm the run for exactly this sealed file: ENV@ and the first 12 digits of its SHA-256;
-    /// may be given several times.
+    /// Confirm the run for exactly what --dry-run has shown: ENV@ and the digits that it prints for a
+    /// protected environment; may be given several times.
     #[arg(long, value_name = "ENV@DIGITS")]
     pub(crate) confirm: Vec<String>,
     #[command(flatten)]
@@ -87,8 +93,19 @@ the plan or the confirmation, 8 not reached: safe to repeat";
 struct Run {
     name: String,
     sources: Vec<SourceFile>,
+    inputs: Inputs,
     commit: Option<String>,
+    repository: Option<String>,
     is_protected: bool,
+}
+
+impl Run {
+    fn of(&self) -> Of<'_> {
+        Of {
+            commit: self.commit.as_deref(),
+            repository: self.repository.as_deref(),
+        }
+    }
 }
 
 /// Everything that was found.
@@ -113,6 +130,10 @@ impl Args {
 }
 
 impl Found {
+    fn inputs(&self) -> Vec<&Inputs> {
+        self.runs.iter().map(|run| &run.inputs).collect()
+    }
+
     fn reports(&self, mode: Mode) -> Vec<Report> {
         let all = self.runs.iter().zip(&self.surveys);
         all.map(|(run, survey)| survey.report(&run.name, mode, run.sources.clone()))
@@ -122,6 +143,9 @@ impl Found {
 
 /// Runs the command.
 pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
+    if let Some(word) = &args.word {
+        return Err(no_command(word, &args.env));
+    }
     let journal = Journal::open(args.journal.as_deref(), context);
     if journal.is_on_stdout() && args.is_json() {
         let message = "--json and --journal - both want standard output";
@@ -145,16 +169,25 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
     let lines: Vec<String> = reports.iter().flat_map(plan::before).collect();
     let is_stopped = reports.iter().any(|report| !report.errors.is_empty());
     if let Some(plan) = reviewed.as_ref().filter(|_| !is_stopped) {
-        plan.admit(&reports)?;
+        plan.admit(&reports, &found.inputs())?;
     }
     if let Some(path) = args.out.as_deref().filter(|_| !is_stopped) {
-        Reviewed::of(&reports, allowances).write(path, context)?;
+        Reviewed::of(&reports, &found.inputs(), allowances).write(path, context)?;
         let command = format!("clsecrets sync --plan {}", path.display());
         context
             .ui
             .note(&format!("the plan is written; to carry it out: {command}"));
     }
     let is_in_sync = found.surveys.iter().all(Survey::is_in_sync);
+    if mode == Mode::DryRun && !is_in_sync && !is_stopped {
+        for run in found.runs.iter().filter(|run| run.is_protected) {
+            let digits = consent::fingerprint(&run.inputs, &run.sources);
+            context.ui.note(&format!(
+                "{} is protected; to confirm exactly this without a terminal: --confirm {}@{digits}",
+                run.name, run.name
+            ));
+        }
+    }
     if is_in_sync || is_stopped || mode != Mode::Apply {
         return finish(args, &reports, &lines, context);
     }
@@ -185,18 +218,20 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
         }
     }
     for (run, report) in found.runs.iter().zip(&reports) {
-        journal.begin(report, run.commit.as_deref())?;
+        journal.begin(report, &run.of())?;
     }
+    let turns = turn::take(&found.runs, context);
     let progress = Arc::clone(&found.progress);
     let working = context.ui.working(move || match progress.counts() {
         (done, total) if done < total => format!("{done} of {total} written"),
         _ => "finishing".to_owned(),
     });
     block_on(join_all(found.surveys.iter_mut().map(Survey::apply)))?;
+    drop(turns);
     drop(working);
     let done = found.reports(mode);
     for (run, report) in found.runs.iter().zip(&done) {
-        journal.end(report, run.commit.as_deref())?;
+        journal.end(report, &run.of())?;
     }
     for note in done.iter().flat_map(plan::api_users) {
         context.ui.note(&format!("next: {note}"));
@@ -209,6 +244,28 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
         return finish(args, &done, &[], context);
     }
     finish(args, &done, &lines, context)
+}
+
+/// What was meant by a word behind `sync`.
+fn no_command(word: &str, environments: &[String]) -> Error {
+    let env = environments.first().map_or("NAME", String::as_str);
+    let hint = match word {
+        "rollback" | "prune" | "check" | "dry-run" | "plan" => {
+            let flag = if word == "plan" { "dry-run" } else { word };
+            format!("clsecrets sync --env {env} --{flag}")
+        }
+        "restart" => format!(
+            "clsecrets sync --env {env} restarts what uses what it writes, and what an earlier run left \
+             undone; to restart anyway: kubectl rollout restart"
+        ),
+        "status" => "clsecrets status".to_owned(),
+        _ => format!("clsecrets sync --env {}", clsecrets::error::quoted(word)),
+    };
+    Error::new(
+        Code::Failed,
+        format!("sync has no command {word}; it has flags"),
+    )
+    .hint(hint)
 }
 
 /// The environments that the run is about.
@@ -235,7 +292,9 @@ fn look(names: &[String], allowances: &Allowances, context: &Context) -> Result<
         runs.push(Run {
             name: one.name.clone(),
             sources: one.sources(),
+            inputs: one.inputs.clone(),
             commit: one.commit.clone(),
+            repository: one.owner.mark().map(str::to_owned),
             is_protected: one.is_protected,
         });
         let delivery = one.deliver(allowances.target.as_deref(), &allowances.skip_validate)?;
@@ -275,7 +334,7 @@ fn ask(run: &Run, names: &[String], args: &Args, context: &Context) -> Result<bo
     let asked = consent::Asked {
         environment: &run.name,
         is_protected: run.is_protected,
-        fingerprint: consent::fingerprint(&run.sources),
+        fingerprint: consent::fingerprint(&run.inputs, &run.sources),
         yes: args.yes,
         confirm: confirm.map(String::as_str),
     };

@@ -103,6 +103,7 @@ impl Allowances {
                 is_off: self.no_restart,
                 wait,
             },
+            is_look: false,
             progress: Arc::default(),
         })
     }

@@ -66,7 +66,17 @@ fn explain(reports: &[Report], status: u8) -> Option<Error> {
     let first = failed.first()?;
     let names: Vec<&str> = failed.iter().map(|r| r.environment.as_str()).collect();
     let environment = names.join(", ");
+    let unknown: usize = failed.iter().map(|report| report.summary.unknown).sum();
+    let is_any_done = failed.iter().any(|report| report.has_written());
+    let arrived = match unknown {
+        1 => "not known whether a write arrived; repeat to find out".to_owned(),
+        _ => format!("not known whether {unknown} writes arrived; repeat to find out"),
+    };
     let message = match (first.mode, status) {
+        (_, 3) if unknown > 0 && !is_any_done => format!("environment {environment}: {arrived}"),
+        (_, 3) if unknown > 0 => {
+            format!("environment {environment} was synced in part: {arrived}")
+        }
         (_, 3) => format!("environment {environment} was synced in part"),
         (Mode::Apply, _) => {
             format!("environment {environment} was not synced: nothing was written")

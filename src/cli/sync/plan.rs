@@ -5,7 +5,7 @@ use clsecrets::sync::{ObjectReport, Phase, Report, TargetReport};
 /// What would be done, target by target. What is in sync is only counted.
 pub(crate) fn before(report: &Report) -> Vec<String> {
     let mut lines = Vec::new();
-    let is_idle = |object: &ObjectReport| matches!(object.op, "in sync" | "keep");
+    let is_idle = |object: &ObjectReport| matches!(object.op, "in sync" | "keep" | "unclaimed");
     let restarts = report.targets.iter().flat_map(|target| &target.restarts);
     if report.errors.is_empty() && objects(report).all(is_idle) && restarts.count() == 0 {
         lines.push(format!(
@@ -18,7 +18,9 @@ pub(crate) fn before(report: &Report) -> Vec<String> {
             lines.extend(target_lines(target));
         }
     }
+    lines.extend(keepers(report));
     lines.extend(kept(report));
+    lines.extend(unclaimed(report));
     lines
 }
 
@@ -70,7 +72,7 @@ fn objects(report: &Report) -> impl Iterator<Item = &ObjectReport> {
 
 fn target_lines(target: &TargetReport) -> Vec<String> {
     let is_in_sync = |object: &&ObjectReport| object.op == "in sync";
-    let is_shown = |object: &&ObjectReport| !matches!(object.op, "in sync" | "keep");
+    let is_shown = |object: &&ObjectReport| !matches!(object.op, "in sync" | "keep" | "unclaimed");
     let place = target.place.as_ref();
     let mut head = match place.filter(|place| !target.label.ends_with(place.as_str())) {
         Some(place) => format!("{} ({place})", target.label),
@@ -125,6 +127,10 @@ fn outcome(target: &TargetReport) -> String {
         (done("remove"), "removed"),
         (count(&|object| object.op == "in sync"), "in sync"),
         (count(&|object| object.phase == Phase::Failed), "failed"),
+        (
+            count(&|object| object.phase == Phase::Unknown),
+            "not known whether it arrived",
+        ),
     ];
     let parts = parts
         .into_iter()
@@ -132,8 +138,9 @@ fn outcome(target: &TargetReport) -> String {
         .map(|(count, word)| format!("{count} {word}"));
     let restarts = target.restarts.iter().map(|restart| match restart.state {
         "complete" => format!("{} runs anew", restart.workload),
-        "held" => format!("{} is not restarted", restart.workload),
+        "held" | "pending" => format!("{} is not restarted", restart.workload),
         "failed" => format!("{} failed to restart", restart.workload),
+        "unknown" => format!("{} perhaps restarted", restart.workload),
         _ => format!("{} restarted", restart.workload),
     });
     let parts: Vec<String> = parts.chain(restarts).collect();
@@ -158,6 +165,59 @@ fn kept(report: &Report) -> Vec<String> {
                     target.label
                 )
             }));
+        }
+    }
+    lines
+}
+
+/// What is taken over, and from what keeps it.
+fn keepers(report: &Report) -> Vec<String> {
+    let mut lines = Vec::new();
+    for target in &report.targets {
+        // What is refused says it in its reason.
+        let taken = target
+            .objects
+            .iter()
+            .filter(|object| object.op != "foreign");
+        lines.extend(taken.filter_map(|object| {
+            let keeper = object.keeper.as_ref()?;
+            Some(format!("{}: {} {keeper}", target.label, object.name))
+        }));
+    }
+    lines
+}
+
+/// What clsecrets wrote, and perhaps for another repository: one line for each target.
+fn unclaimed(report: &Report) -> Vec<String> {
+    let mut lines = Vec::new();
+    for target in &report.targets {
+        let whole = target.objects.iter().filter(|o| o.op == "unclaimed");
+        let mut what: Vec<String> = whole.map(|object| object.name.clone()).collect();
+        for object in target.objects.iter().filter(|o| o.op != "unclaimed") {
+            let keys = object.keys.iter().filter(|key| key.op == "unclaimed");
+            what.extend(keys.map(|key| format!("{} of {}", key.name, object.name)));
+        }
+        if !what.is_empty() {
+            let is_unmarked = |object: &&ObjectReport| {
+                let mut owners = object.owners.iter();
+                object.op == "unclaimed" && owners.any(|owner| owner == "clsecrets")
+            };
+            let unmarked = target.objects.iter().filter(is_unmarked);
+            let adopt: Vec<String> = unmarked.map(|o| format!(" --adopt {}", o.name)).collect();
+            let hint = if adopt.is_empty() {
+                String::new()
+            } else {
+                format!(
+                    "; if it was this one before it had an identity: --prune{}",
+                    adopt.concat()
+                )
+            };
+            lines.push(format!(
+                "{}: {}: another repository's? clsecrets wrote it, but nothing says that it was this \
+                 repository and environment; it stays there{hint}",
+                target.label,
+                what.join(", ")
+            ));
         }
     }
     lines
@@ -191,6 +251,7 @@ mod tests {
             kind: "directory",
             label: "directory out/dev".to_owned(),
             place: Some("/repo/out/dev".to_owned()),
+            is_looked_at: true,
             actor: None,
             objects,
             restarts: Vec::new(),
@@ -231,6 +292,7 @@ mod tests {
                 .collect(),
             sources: Vec::new(),
             owners: vec!["Helm (helm)".to_owned()],
+            keeper: None,
             written: None,
             before: None,
             after: None,

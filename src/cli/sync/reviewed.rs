@@ -1,11 +1,12 @@
 //! A plan in a file: what was reviewed is what happens, or nothing does.
 //!
-//! It holds names, versions and the SHA-256 of sealed files, no value and no digest of one. The run
-//! that it is given to finds out everything anew; if anything is not as it was, it stops with 7.
+//! It holds names, versions, the SHA-256 of sealed files and what else decides the bytes
+//! ([`Inputs`]), no value and no digest of one that anybody could guess from. The run that it is given
+//! to finds out everything anew; if anything is not as it was, it stops with 7.
 
 use std::path::Path;
 
-use clsecrets::sync::Report;
+use clsecrets::sync::{Inputs, Report};
 use clsecrets::{Code, Error, fs};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -14,7 +15,7 @@ use super::options::Allowances;
 use crate::cli::Context;
 
 /// The name of the file's schema.
-const SCHEMA: &str = "clsecrets.dev/plan/v1";
+const SCHEMA: &str = "clsecrets.dev/plan/v2";
 
 /// A reviewed run.
 #[derive(Debug, Serialize, Deserialize)]
@@ -32,16 +33,21 @@ pub(crate) struct Reviewed {
 struct Planned {
     environment: String,
     sources: Value,
+    inputs: Inputs,
     targets: Vec<Value>,
 }
 
 impl Reviewed {
     /// What a run found, under these flags.
-    pub(crate) fn of(reports: &[Report], allowances: &Allowances) -> Self {
+    pub(crate) fn of(reports: &[Report], inputs: &[&Inputs], allowances: &Allowances) -> Self {
         Self {
             schema: SCHEMA.to_owned(),
             allowances: allowances.clone(),
-            environments: reports.iter().map(planned).collect(),
+            environments: reports
+                .iter()
+                .zip(inputs)
+                .map(|(report, inputs)| planned(report, inputs))
+                .collect(),
         }
     }
 
@@ -74,13 +80,16 @@ impl Reviewed {
     }
 
     /// Refuses a run that found anything else than was planned; names what moved.
-    pub(crate) fn admit(&self, reports: &[Report]) -> Result<(), Error> {
+    pub(crate) fn admit(&self, reports: &[Report], inputs: &[&Inputs]) -> Result<(), Error> {
         let mut moved = Vec::new();
-        for (planned, report) in self.environments.iter().zip(reports) {
-            let now = self::planned(report);
+        let found = reports.iter().zip(inputs);
+        for (planned, (report, inputs)) in self.environments.iter().zip(found) {
+            let now = self::planned(report, inputs);
             if now.sources != planned.sources {
                 moved.push(format!("{}: a sealed file", now.environment));
             }
+            let inputs = planned.inputs.differences(&now.inputs).into_iter();
+            moved.extend(inputs.map(|what| format!("{}: {what}", now.environment)));
             if now.targets.len() != planned.targets.len() {
                 moved.push(format!("{}: the targets", now.environment));
             }
@@ -101,7 +110,7 @@ impl Reviewed {
 }
 
 /// What has to be the same when a plan is carried out.
-fn planned(report: &Report) -> Planned {
+fn planned(report: &Report, inputs: &Inputs) -> Planned {
     let targets = report.targets.iter().map(|target| {
         let objects = target.objects.iter().map(|object| {
             let keys = object.keys.iter().map(|key| json!([key.op, key.name]));
@@ -123,6 +132,7 @@ fn planned(report: &Report) -> Planned {
     Planned {
         environment: report.environment.clone(),
         sources: json!(report.sources),
+        inputs: inputs.clone(),
         targets: targets.collect(),
     }
 }

@@ -88,7 +88,11 @@ pub(super) fn read(
             file: shown,
             sha256,
         };
-        files.push(OpenedFile { source, content });
+        files.push(OpenedFile {
+            source,
+            content,
+            key: None,
+        });
     }
     (told.len() == before).then_some(OpenedFiles {
         files,

@@ -16,6 +16,7 @@ use crate::config::yaml::OneOrMany;
 pub(super) struct RawFile {
     pub(super) version: u32,
     pub(super) name: Option<String>,
+    pub(super) identity: Option<String>,
     #[serde(default)]
     pub(super) environments: BTreeMap<String, RawEnvironment>,
 }
@@ -310,6 +311,38 @@ impl Target {
             Self::Directory { .. } => "directory",
             Self::Kubernetes { .. } => "kubernetes",
             Self::SecretsManager { .. } => "secretsmanager",
+        }
+    }
+
+    /// Whether two targets are one place, as far as the file tells.
+    pub(super) fn is_same_place(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Directory { path: one }, Self::Directory { path: two }) => one == two,
+            (
+                Self::Kubernetes {
+                    context, namespace, ..
+                },
+                Self::Kubernetes {
+                    context: other,
+                    namespace: place,
+                    ..
+                },
+            ) => context == other && namespace == place,
+            (
+                Self::SecretsManager {
+                    region,
+                    profile,
+                    prefix,
+                    ..
+                },
+                Self::SecretsManager {
+                    region: other,
+                    profile: account,
+                    prefix: beginning,
+                    ..
+                },
+            ) => region == other && profile == account && prefix == beginning,
+            _ => false,
         }
     }
 

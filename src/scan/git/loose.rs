@@ -80,14 +80,12 @@ fn read_up_to(file: &Path, limit: u64) -> io::Result<Object> {
     if size != bytes.len() - end - 1 {
         return Err(broken());
     }
-    if kind != "blob" {
-        return Ok(Object::Other);
-    }
+    let kind = kind.to_owned();
     if size as u64 > limit {
         return Ok(Object::TooBig);
     }
     bytes.drain(..=end);
-    Ok(Object::Bytes(bytes))
+    Ok(Object::of_kind(&kind, bytes))
 }
 
 #[cfg(test)]
@@ -103,10 +101,12 @@ mod tests {
     }
 
     #[test]
-    fn a_blob_is_its_content_and_other_kinds_have_none() {
+    fn a_blob_is_its_content_and_a_tree_has_none() {
         let packed = compress_to_vec_zlib(b"blob 5\0a\0b\nc", 6);
         assert!(matches!(read_back(&packed), Ok(Object::Bytes(bytes)) if *bytes == b"a\0b\nc"));
         let packed = compress_to_vec_zlib(b"commit 1\0x", 6);
+        assert!(matches!(read_back(&packed), Ok(Object::Record(_))));
+        let packed = compress_to_vec_zlib(b"tree 1\0x", 6);
         assert!(matches!(read_back(&packed), Ok(Object::Other)));
     }
 

@@ -1,17 +1,21 @@
 //! Asks `git` about the index and for objects: a handful of processes for a run, however many files.
 //!
-//! Plumbing output only, so that nobody's configuration changes what is read. The environment
-//! stays as it is: inside a hook `git` says there which index is about to be committed.
+//! Plumbing output only, and by [`crate::git`], so that nobody's configuration changes what is read.
 
 use std::ffi::OsString;
+use std::io::Write as _;
 use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+mod commits;
 mod loose;
 mod objects;
+mod tracking;
 
+pub(super) use commits::{Asked, Listed, list};
 pub(super) use objects::{Object, Objects};
+pub(super) use tracking::{all_but, tracked_of};
 
 use super::source::SourceError;
 
@@ -29,6 +33,8 @@ pub(super) struct Entry {
     pub(super) before: Option<String>,
     /// What it is.
     pub(super) kind: Kind,
+    /// The commit that made it so, where commits are looked at.
+    pub(super) commit: Option<String>,
 }
 
 /// What an entry is.
@@ -36,8 +42,14 @@ pub(super) struct Entry {
 pub(super) enum Kind {
     /// A regular file.
     File,
-    /// A symbolic link or a submodule: no content of its own.
-    Other,
+    /// A symbolic link; its content is where it leads.
+    Link,
+    /// A commit or an annotated tag: who made it, and its message.
+    Record,
+    /// A submodule: no content of its own.
+    Module,
+    /// Something that this clone does not have.
+    Lacking,
     /// In conflict: the index has no single content.
     Unmerged,
 }
@@ -46,38 +58,41 @@ pub(super) enum Kind {
 #[derive(Debug)]
 pub(super) struct Staged(Running);
 
+/// What stays and what comes, in Git's letters.
+const PRESENT: &str = "--diff-filter=ACMRTUXB";
+const DELETED: &str = "--diff-filter=D";
+
 impl Staged {
     /// Asks it; the answer takes longer than any other.
     pub(super) fn begin(directory: &Path) -> Result<Self, SourceError> {
-        diff(directory, "--diff-filter=ACMRTUXB").map(Self)
+        diff(directory, PRESENT, "HEAD").map(Self)
     }
 
     /// What differs; without a commit, all that is in the index. Deletions are not in it, and files
     /// that are only intended to be added neither.
     pub(super) fn finish(self, directory: &Path) -> Result<Vec<Entry>, SourceError> {
-        match self.0.finish() {
-            Ok(output) => parse_diff(&output),
-            // Outside of a repository `diff` compares any two files, and complains of its options.
-            Err(error) => run(directory, &["rev-parse", "--git-dir"]).and(Err(error)),
-        }
+        // Outside of a repository the first complaint is another one.
+        diff_or_all(directory, PRESENT, self.0)
+            .or_else(|error| run(directory, &["rev-parse", "--git-dir"]).and(Err(error)))
     }
 }
 
 /// What a commit would delete, with its content at HEAD.
 pub(super) fn deleted(directory: &Path) -> Result<Vec<Entry>, SourceError> {
-    let mut entries = parse_diff(&diff(directory, "--diff-filter=D")?.finish()?)?;
+    let mut entries = diff_or_all(directory, DELETED, diff(directory, DELETED, "HEAD")?)?;
     for entry in &mut entries {
         entry.object = entry.before.take().unwrap_or_default();
     }
     Ok(entries)
 }
 
-fn diff(directory: &Path, filter: &str) -> Result<Running, SourceError> {
-    // Without rename detection a renamed file is an added one, and is read whole.
+fn diff(directory: &Path, filter: &str, from: &str) -> Result<Running, SourceError> {
+    // Without rename detection a renamed file is an added one, and is read whole. Files that are only
+    // intended to be added are in no commit.
     Running::begin(
         directory,
         &[
-            "diff",
+            "diff-index",
             "--cached",
             "--raw",
             "-z",
@@ -87,66 +102,38 @@ fn diff(directory: &Path, filter: &str) -> Result<Running, SourceError> {
             "--no-ext-diff",
             "--no-color",
             "--ignore-submodules=none",
+            "--ita-invisible-in-index",
             filter,
+            from,
+            "--",
         ],
     )
 }
 
-/// What every commit of a range changes, each content of a path once: what one commit adds and the
-/// next one takes away is published with both.
-pub(super) fn range(directory: &Path, commits: &[&str]) -> Result<Vec<Entry>, SourceError> {
-    let mut arguments = vec![
-        "log",
-        "--raw",
-        "-z",
-        "-m",
-        "--format=",
-        "--no-abbrev",
-        "--no-renames",
-        "--no-relative",
-        "--no-ext-diff",
-        "--no-color",
-        "--no-show-signature",
-        "--reverse",
-        "--diff-filter=ACMRTUXB",
-    ];
-    arguments.extend(commits);
-    arguments.push("--");
-    let output = run(directory, &arguments)?;
-    let mut seen = std::collections::HashSet::new();
-    let mut entries = parse_diff(&output)?;
-    entries.retain(|entry| seen.insert((entry.path.clone(), entry.object.clone())));
-    Ok(entries)
-}
-
-/// Every content that any commit of any branch or tag has, once, under one of its paths.
-pub(super) fn history(directory: &Path) -> Result<Vec<Entry>, SourceError> {
-    let output = run(directory, &["rev-list", "--objects", "--all"])?;
-    let mut entries = Vec::new();
-    for line in output.split(|byte| *byte == b'\n') {
-        // `<object> <path>`; commits have no path, and the top tree an empty one.
-        let Some(blank) = line.iter().position(|byte| *byte == b' ') else {
-            continue;
-        };
-        let (object, path) = (line.get(..blank), line.get(blank + 1..));
-        let (Some(object), Some(path)) = (object, path) else {
-            continue;
-        };
-        if !path.is_empty() {
-            entries.push(Entry {
-                path: OsString::from_vec(path.to_vec()),
-                object: String::from_utf8_lossy(object).into_owned(),
-                before: None,
-                kind: Kind::File,
-            });
-        }
+/// The same from the first commit on: as long as there is none, all of the index is new.
+fn diff_or_all(directory: &Path, filter: &str, begun: Running) -> Result<Vec<Entry>, SourceError> {
+    let error = match begun.finish() {
+        Ok(output) => return parse_diff(&output),
+        Err(error) => error,
+    };
+    let has_commit = run(
+        directory,
+        &["rev-parse", "--verify", "--quiet", "HEAD^{tree}"],
+    )
+    .is_ok();
+    let Ok(empty) = run(directory, &["hash-object", "-t", "tree", "--stdin"]) else {
+        return Err(error);
+    };
+    if has_commit {
+        return Err(error);
     }
-    Ok(entries)
+    let empty = String::from_utf8_lossy(&empty).trim().to_owned();
+    parse_diff(&diff(directory, filter, &empty)?.finish()?)
 }
 
-/// Whether something names a commit.
-pub(super) fn is_commit(directory: &Path, name: &str) -> bool {
-    let commit = format!("{name}^{{commit}}");
+/// Whether something names an object that is there.
+pub(super) fn exists(directory: &Path, name: &str) -> bool {
+    let object = format!("{name}^{{object}}");
     run(
         directory,
         &[
@@ -154,7 +141,7 @@ pub(super) fn is_commit(directory: &Path, name: &str) -> bool {
             "--verify",
             "--quiet",
             "--end-of-options",
-            &commit,
+            &object,
         ],
     )
     .is_ok()
@@ -205,19 +192,27 @@ impl Listings {
 }
 
 fn command(directory: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new("git");
-    command
-        .arg("--no-pager")
-        .args(arguments)
-        .current_dir(directory)
-        .env("GIT_OPTIONAL_LOCKS", "0")
-        .env_remove("GIT_LITERAL_PATHSPECS")
-        .env("LC_ALL", "C");
+    let mut command = crate::git::command(directory);
+    command.args(arguments);
     command
 }
 
 fn run(directory: &Path, arguments: &[&str]) -> Result<Vec<u8>, SourceError> {
     Running::begin(directory, arguments)?.finish()
+}
+
+/// What it says to a text on its standard input.
+fn converse(directory: &Path, arguments: &[&str], input: String) -> Result<Vec<u8>, SourceError> {
+    let mut running = Running::spawn(directory, arguments, Stdio::piped())?;
+    let pipe = running.child.stdin.take();
+    // It answers before it has read everything, and neither is to wait for the other.
+    let writing = std::thread::spawn(move || {
+        // A pipe that is closed early is a `git` that has failed, and says why.
+        pipe.map(|mut pipe| pipe.write_all(input.as_bytes()))
+    });
+    let answer = running.finish();
+    let _ = writing.join();
+    answer
 }
 
 /// A `git` that has been started.
@@ -229,8 +224,12 @@ struct Running {
 
 impl Running {
     fn begin(directory: &Path, arguments: &[&str]) -> Result<Self, SourceError> {
+        Self::spawn(directory, arguments, Stdio::null())
+    }
+
+    fn spawn(directory: &Path, arguments: &[&str], input: Stdio) -> Result<Self, SourceError> {
         let child = command(directory, arguments)
-            .stdin(Stdio::null())
+            .stdin(input)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -259,45 +258,55 @@ impl Running {
     }
 }
 
-/// `:<mode> <mode> <object> <object> <status>` NUL `<path>` NUL.
+/// `:<mode> <mode> <object> <object> <status>` NUL `<path>` NUL. Of a merge there are as many colons as
+/// parents, and one more mode and object. Before what a commit has changed stands its name and NUL.
 fn parse_diff(output: &[u8]) -> Result<Vec<Entry>, SourceError> {
-    // Between commits there are empty fields, and line ends before the first one of each.
     let mut fields = output.split(|byte| *byte == 0);
     let mut entries = Vec::new();
+    let mut commit = None;
     while let Some(header) = fields.next() {
-        let header = header.trim_ascii_start();
         if header.is_empty() {
             continue;
         }
-        let path = fields.next().ok_or(SourceError::Answer)?;
         let header = std::str::from_utf8(header).map_err(|_| SourceError::Answer)?;
-        if !header.starts_with(':') {
+        if is_name(header) {
+            commit = Some(header.to_owned());
+            continue;
+        }
+        let path = fields.next().ok_or(SourceError::Answer)?;
+        let parents = header.bytes().take_while(|byte| *byte == b':').count();
+        let words: Vec<&str> = header.trim_start_matches(':').split(' ').collect();
+        // A mode and an object of each parent and of the result, and what happened.
+        if parents == 0 || words.len() != 2 * (parents + 1) + 1 {
             return Err(SourceError::Answer);
         }
-        let mut words = header.split(' ');
-        let (Some(_), Some(mode), Some(before), Some(object), Some(status)) = (
-            words.next(),
-            words.next(),
-            words.next(),
-            words.next(),
-            words.next(),
-        ) else {
-            return Err(SourceError::Answer);
-        };
+        let word = |at: usize| words.get(at).copied().unwrap_or_default();
+        let (mode, object) = (word(parents), word(2 * parents + 1));
+        let (before, status) = (word(parents + 1), word(2 * parents + 2));
         let kind = if status.starts_with('U') {
             Kind::Unmerged
         } else {
             kind_of(mode)
         };
-        let is_none = before.bytes().all(|byte| byte == b'0');
         entries.push(Entry {
             path: OsString::from_vec(path.to_vec()),
             object: object.to_owned(),
-            before: (!is_none).then(|| before.to_owned()),
+            before: (!is_none(before)).then(|| before.to_owned()),
             kind,
+            commit: commit.clone(),
         });
     }
     Ok(entries)
+}
+
+/// Whether this is the whole name of an object.
+pub(super) fn is_name(name: &str) -> bool {
+    matches!(name.len(), 40 | 64) && name.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// Whether this stands where there is no object.
+pub(super) fn is_none(name: &str) -> bool {
+    name.bytes().all(|byte| byte == b'0')
 }
 
 /// `<mode> <object> <stage>` TAB `<path>` NUL.
@@ -330,6 +339,7 @@ fn parse_listing(output: &[u8]) -> Result<Vec<Entry>, SourceError> {
             } else {
                 Kind::Unmerged
             },
+            commit: None,
         });
     }
     Ok(entries)
@@ -356,16 +366,17 @@ fn parse_tree(output: &[u8]) -> Result<Vec<Entry>, SourceError> {
             object: object.to_owned(),
             before: None,
             kind: kind_of(mode),
+            commit: None,
         });
     }
     Ok(entries)
 }
 
 fn kind_of(mode: &str) -> Kind {
-    if mode.starts_with("100") {
-        Kind::File
-    } else {
-        Kind::Other
+    match mode.get(..3) {
+        Some("100") => Kind::File,
+        Some("120") => Kind::Link,
+        _ => Kind::Module,
     }
 }
 
@@ -382,7 +393,7 @@ mod tests {
         let kinds: Vec<_> = entries.iter().map(|entry| entry.kind).collect();
         assert_eq!(
             kinds,
-            [Kind::File, Kind::Other, Kind::Other, Kind::Unmerged]
+            [Kind::File, Kind::Link, Kind::Module, Kind::Unmerged]
         );
         assert_eq!(entries[0].path, "a b.yaml");
         assert_eq!(entries[0].object, "1111");

@@ -20,7 +20,9 @@ pub(in crate::scan) enum Object {
     TooBig,
     /// There is none.
     Missing,
-    /// A tree or a commit.
+    /// A commit or an annotated tag, as it is kept.
+    Record(Zeroizing<Vec<u8>>),
+    /// A tree.
     Other,
 }
 
@@ -41,6 +43,17 @@ struct Process {
     child: Child,
     questions: Option<ChildStdin>,
     answers: BufReader<ChildStdout>,
+}
+
+impl Object {
+    /// An object of a kind that Git names.
+    pub(super) fn of_kind(kind: &str, bytes: Zeroizing<Vec<u8>>) -> Self {
+        match kind {
+            "blob" => Self::Bytes(bytes),
+            "commit" | "tag" => Self::Record(bytes),
+            _ => Self::Other,
+        }
+    }
 }
 
 impl Objects {
@@ -124,6 +137,10 @@ impl Process {
         self.answers
             .read_until(b'\n', &mut header)
             .map_err(SourceError::Broken)?;
+        if header.is_empty() {
+            let end = std::io::ErrorKind::UnexpectedEof;
+            return Err(SourceError::Broken(end.into()));
+        }
         // `<object> <type> <size>`, or `<name> missing`; a name may hold blanks.
         let header = String::from_utf8_lossy(&header);
         let header = header.trim_end_matches('\n');
@@ -132,7 +149,7 @@ impl Process {
         }
         let (start, size) = header.rsplit_once(' ').ok_or(SourceError::Answer)?;
         let size: u64 = size.parse().map_err(|_| SourceError::Answer)?;
-        let is_blob = start.ends_with(" blob");
+        let kind = start.rsplit(' ').next().unwrap_or_default();
         if size > LIMIT {
             let skipped = std::io::copy(
                 &mut self.answers.by_ref().take(size + 1),
@@ -147,11 +164,7 @@ impl Process {
             .read_exact(&mut bytes)
             .map_err(SourceError::Broken)?;
         bytes.pop();
-        Ok(if is_blob {
-            Object::Bytes(bytes)
-        } else {
-            Object::Other
-        })
+        Ok(Object::of_kind(kind, bytes))
     }
 }
 

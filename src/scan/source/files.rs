@@ -22,6 +22,8 @@ pub struct Given<'a> {
 pub struct Files {
     root: PathBuf,
     files: Vec<PathBuf>,
+    /// Symbolic links that were met; what they lead to is met elsewhere, or is not theirs.
+    links: Vec<PathBuf>,
 }
 
 impl Files {
@@ -42,13 +44,18 @@ impl Files {
             .iter()
             .map(|file| plain(&directory.join(file)))
             .collect();
-        Self { root, files }
+        Self {
+            root,
+            files,
+            links: Vec::new(),
+        }
     }
 
     /// Files as they were named, and all files below the directories among them that Git would not
     /// ignore; `all` takes those as well.
     pub fn below(directory: &Path, named: &[PathBuf], all: bool) -> Self {
         let mut files = Vec::new();
+        let mut links = Vec::new();
         for path in named {
             let path = plain(&directory.join(path));
             if !path.is_dir() {
@@ -65,12 +72,17 @@ impl Files {
                 .sort_by_file_name(Ord::cmp)
                 .build();
             for entry in walk.flatten() {
-                if entry.file_type().is_some_and(|kind| kind.is_file()) {
-                    files.push(entry.into_path());
+                match entry.file_type() {
+                    Some(kind) if kind.is_file() => files.push(entry.into_path()),
+                    Some(kind) if kind.is_symlink() => links.push(entry.into_path()),
+                    _ => {}
                 }
             }
         }
-        Self::new(directory, &files)
+        Self {
+            links,
+            ..Self::new(directory, &files)
+        }
     }
 
     fn relative<'a>(&self, file: &'a Path) -> &'a Path {
@@ -140,6 +152,13 @@ impl Source for Files {
                         _ => "it cannot be read",
                     },
                 )),
+            }
+        }
+        for link in &self.links {
+            let path = self.relative(link).to_string_lossy();
+            match std::fs::read_link(link) {
+                Ok(target) => each(Blob::link(&path, target.as_os_str().as_bytes())),
+                Err(_) => each(Blob::absent(&path, "it cannot be read")),
             }
         }
         Ok(())

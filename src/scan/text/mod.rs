@@ -13,16 +13,16 @@ pub(super) mod naming;
 mod siblings;
 mod trial;
 mod vocabulary;
+mod wide;
 
 use std::cell::OnceCell;
 use std::ops::Range;
-
-use zeroize::Zeroizing;
 
 use super::rules::Claim;
 
 pub(super) use assigned::{Assigned, Manner};
 pub(super) use marks::Mark;
+pub(super) use wide::decoded;
 
 /// What kind of text it is, by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -163,26 +163,6 @@ impl<'a> Text<'a> {
         let column = String::from_utf8_lossy(before).chars().count() + 1;
         (number + 1, column)
     }
-}
-
-/// What UTF-16 with its mark says in UTF-8, since editors and shells of Windows write it.
-pub(super) fn decoded(bytes: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
-    let (rest, is_little) = match bytes {
-        [0xff, 0xfe, rest @ ..] => (rest, true),
-        [0xfe, 0xff, rest @ ..] => (rest, false),
-        _ => return None,
-    };
-    let units = rest.chunks_exact(2).map(|pair| match *pair {
-        [a, b] if is_little => u16::from_le_bytes([a, b]),
-        [a, b] => u16::from_be_bytes([a, b]),
-        _ => 0,
-    });
-    let mut text = Zeroizing::new(Vec::with_capacity(rest.len()));
-    for unit in char::decode_utf16(units) {
-        let unit = unit.unwrap_or(char::REPLACEMENT_CHARACTER);
-        text.extend_from_slice(unit.encode_utf8(&mut [0; 4]).as_bytes());
-    }
-    Some(text)
 }
 
 /// Columns behind this one are not counted exactly.

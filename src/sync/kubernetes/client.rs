@@ -38,6 +38,8 @@ pub(super) struct Client {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verb {
     Get,
+    /// One object without its data.
+    Meta,
     /// Names and owners, without data.
     List,
     /// Asks with a body; nothing is made.
@@ -104,10 +106,14 @@ impl Client {
         let mut pause = PAUSE;
         for tries_left in (0..TRIES).rev() {
             let result = tokio::time::timeout(TRY_TIME, self.attempt(verb, path, body)).await;
+            let lost = |error: TargetError| match verb {
+                Verb::Apply | Verb::Merge | Verb::Delete => error.of_write(),
+                Verb::Get | Verb::Meta | Verb::List | Verb::Ask => error,
+            };
             let (answer, asked) = match result {
                 Ok(Ok((answer, asked))) => (Ok(answer), asked),
-                Ok(Err(error)) => (Err(error), None),
-                Err(_) => (Err(self.unreachable("does not answer in time")), None),
+                Ok(Err(error)) => (Err(lost(error)), None),
+                Err(_) => (Err(lost(self.unreachable("does not answer in time"))), None),
             };
             let may_pass = match &answer {
                 Ok(Answer::Refused(refusal)) => refusal.may_pass(),
@@ -131,6 +137,7 @@ impl Client {
     ) -> Result<(Answer, Option<Duration>), TargetError> {
         let request = match verb {
             Verb::Get => Request::get(path),
+            Verb::Meta => Request::get(path).header("accept", NO_DATA),
             Verb::List => Request::get(path).header("accept", NO_DATA_LIST),
             Verb::Ask => Request::post(path).header("content-type", "application/json"),
             Verb::Merge => Request::patch(path)
@@ -313,7 +320,15 @@ impl Refusal {
                 ),
             ),
             429 => TargetError::new(Fault::Unreachable, format!("the cluster is busy ({code})")),
-            500.. => TargetError::new(Fault::Unreachable, format!("the cluster failed ({code})")),
+            500.. => {
+                let error = format!("the cluster failed ({code})");
+                let error = TargetError::new(Fault::Unreachable, error);
+                // A gateway that gives up does not know what the server behind it did.
+                match verb {
+                    "create" | "patch" | "delete" => error.of_write(),
+                    _ => error,
+                }
+            }
             _ => TargetError::new(
                 Fault::Unexpected,
                 format!("the cluster refused to {verb} {subject} ({code})"),

@@ -29,10 +29,10 @@ pub(super) async fn connect(
             config.namespace
         )));
     }
-    if config.field_manager.len() > 128 || !config.field_manager.chars().all(is_plain) {
+    let manager = config.owner.manager();
+    if manager.len() > 128 || !manager.chars().all(is_plain) {
         return Err(wrong(format!(
-            "{} is no name for a field manager; shorten the name of the environment",
-            config.field_manager
+            "{manager} is no name for a field manager; shorten the name of the environment"
         )));
     }
     let mut kube = if config.context == IN_CLUSTER {

@@ -7,8 +7,10 @@
 
 mod client;
 mod connect;
+mod keepers;
 mod owners;
 mod read;
+mod rename;
 mod rollout;
 mod workloads;
 mod write;
@@ -38,6 +40,8 @@ const OPAQUE: &str = "Opaque";
 #[derive(Debug)]
 struct Kubernetes {
     config: KubernetesConfig,
+    /// Who we are in `managedFields`.
+    manager: String,
     server: String,
     client: Client,
 }
@@ -52,6 +56,7 @@ fn connect<'a>(
         };
         let (client, server) = connect::connect(config, settings).await?;
         Ok(Box::new(Kubernetes {
+            manager: config.owner.manager(),
             config: config.clone(),
             server,
             client,
@@ -139,7 +144,7 @@ impl Kubernetes {
         struct User {
             username: String,
         }
-        let manager = &self.config.field_manager;
+        let manager = &self.manager;
         let path = "/apis/authentication.k8s.io/v1/selfsubjectreviews";
         let body = br#"{"apiVersion":"authentication.k8s.io/v1","kind":"SelfSubjectReview"}"#;
         let review: Review = match self.client.send(Verb::Ask, path, Some(body)).await? {
@@ -222,6 +227,6 @@ fn secret(name: &str) -> Subject<'_> {
 fn unreadable() -> TargetError {
     TargetError::new(
         Fault::Unexpected,
-        "the server answered with something that is no secret",
+        "the server does not answer like a Kubernetes API",
     )
 }

@@ -5,35 +5,36 @@ use std::collections::BTreeMap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ManagedFieldsEntry, Time};
 
 use crate::sync::observed::Writer;
+use crate::sync::ownership::{Owner, Whose};
 use crate::sync::printable;
 
 /// The writers of each data key. A key that nobody is recorded for is not in it.
-pub(super) fn of_data(fields: &[ManagedFieldsEntry], us: &str) -> BTreeMap<String, Writer> {
+pub(super) fn of_data(fields: &[ManagedFieldsEntry], us: &Owner) -> BTreeMap<String, Writer> {
     let mut writers: BTreeMap<String, Writer> = BTreeMap::new();
     let mut ours: BTreeMap<&str, Option<&Time>> = BTreeMap::new();
     for entry in fields {
-        let is_us = entry.manager.as_deref() == Some(us);
+        let whose = whose(entry, us);
         for key in keys(entry, "f:data") {
             let writer = writers.entry(key.to_owned()).or_default();
-            if is_us {
-                writer.is_us = true;
+            if is_us(&whose) {
                 ours.insert(key, entry.time.as_ref());
-            } else {
-                add(writer, entry);
             }
+            writer.add(whose.clone(), || shown(entry));
         }
     }
     // Who applies `stringData` changes the data without becoming its recorded owner; the previous
     // one stays recorded. So what is not older than our own write may be theirs.
-    for entry in fields
-        .iter()
-        .filter(|entry| entry.manager.as_deref() != Some(us))
-    {
+    for entry in fields {
+        let whose = whose(entry, us);
+        if is_us(&whose) {
+            continue;
+        }
         for key in keys(entry, "f:stringData") {
             let theirs = entry.time.as_ref();
             let is_older = ours.get(key).is_some_and(|ours| *ours > theirs);
             if !is_older {
-                add(writers.entry(key.to_owned()).or_default(), entry);
+                let writer = writers.entry(key.to_owned()).or_default();
+                writer.add(whose.clone(), || shown(entry));
             }
         }
     }
@@ -41,12 +42,37 @@ pub(super) fn of_data(fields: &[ManagedFieldsEntry], us: &str) -> BTreeMap<Strin
 }
 
 /// When we wrote last, in seconds since 1970.
-pub(super) fn last_written(fields: &[ManagedFieldsEntry], us: &str) -> Option<i64> {
-    let ours = fields
-        .iter()
-        .filter(|entry| entry.manager.as_deref() == Some(us));
+pub(super) fn last_written(fields: &[ManagedFieldsEntry], us: &Owner) -> Option<i64> {
+    let ours = fields.iter().filter(|entry| is_us(&whose(entry, us)));
     let times = ours.filter_map(|entry| Some(entry.time.as_ref()?.0.as_second()));
     times.max()
+}
+
+/// Whether data of ours has another manager than the one that we write as now.
+pub(super) fn has_old_name(fields: &[ManagedFieldsEntry], us: &Owner) -> bool {
+    let now = us.manager();
+    fields.iter().any(|entry| {
+        entry.manager.as_deref() != Some(now.as_str())
+            && is_us(&whose(entry, us))
+            && keys(entry, "f:data").next().is_some()
+    })
+}
+
+/// Whether data is ours, or of a namesake of ours.
+pub(super) fn concern(fields: &[ManagedFieldsEntry], us: &Owner) -> bool {
+    fields.iter().any(|entry| {
+        let manager = entry.manager.as_deref().unwrap_or_default();
+        (is_us(&whose(entry, us)) || us.is_namesake(manager))
+            && keys(entry, "f:data").next().is_some()
+    })
+}
+
+fn whose(entry: &ManagedFieldsEntry, us: &Owner) -> Whose {
+    us.of_manager(entry.manager.as_deref().unwrap_or_default())
+}
+
+fn is_us(whose: &Whose) -> bool {
+    matches!(whose, Whose::Ours | Whose::Unmarked)
 }
 
 fn keys<'a>(entry: &'a ManagedFieldsEntry, field: &str) -> impl Iterator<Item = &'a str> {
@@ -57,11 +83,8 @@ fn keys<'a>(entry: &'a ManagedFieldsEntry, field: &str) -> impl Iterator<Item = 
         .filter_map(|(key, _)| key.strip_prefix("f:"))
 }
 
-fn add(writer: &mut Writer, entry: &ManagedFieldsEntry) {
-    let name = known(entry.manager.as_deref().unwrap_or_default());
-    if !writer.others.contains(&name) {
-        writer.others.push(name);
-    }
+fn shown(entry: &ManagedFieldsEntry) -> String {
+    known(entry.manager.as_deref().unwrap_or_default())
 }
 
 /// A field manager, as people know the program.
@@ -72,11 +95,10 @@ fn known(manager: &str) -> String {
         "hashicorp" | "terraform" => "Terraform",
         "externalsecrets" => "External Secrets",
         lower if lower.starts_with("external-secrets") => "External Secrets",
-        lower if lower.starts_with("kubectl") => "kubectl",
         lower if lower.starts_with("argocd") => "Argo CD",
         lower if lower.starts_with("kustomize-controller") => "Flux",
-        lower if lower.starts_with("clsecrets-") => "another environment of clsecrets",
         "" => return "an unnamed writer".to_owned(),
+        // `kubectl-edit` and the like say it themselves.
         _ => return name,
     };
     format!("{program} ({name})")
@@ -88,6 +110,10 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    fn us() -> Owner {
+        Owner::new("chainlink", None, "dev", [])
+    }
 
     fn entry(manager: &str, fields: serde_json::Value) -> ManagedFieldsEntry {
         ManagedFieldsEntry {
@@ -110,7 +136,7 @@ mod tests {
             ),
             entry("x", json!({"f:metadata": {}})),
         ];
-        let owners = of_data(&fields, "clsecrets-chainlink-dev");
+        let owners = of_data(&fields, &us());
         assert_eq!(owners.len(), 3);
         assert!(owners.get(".api").unwrap().is_us_alone());
         assert_eq!(
@@ -129,15 +155,15 @@ mod tests {
             );
             entry
         };
-        let ours = || entry("us", json!({"f:data": {"f:k": {}}}));
+        let ours = || entry("clsecrets-chainlink-dev", json!({"f:data": {"f:k": {}}}));
         let theirs = || entry("helm", json!({"f:stringData": {"f:k": {}}}));
-        let later = of_data(&[at(1, ours()), at(2, theirs())], "us");
+        let later = of_data(&[at(1, ours()), at(2, theirs())], &us());
         assert!(!later.get("k").unwrap().is_us_alone());
-        let same = of_data(&[at(1, ours()), at(1, theirs())], "us");
+        let same = of_data(&[at(1, ours()), at(1, theirs())], &us());
         assert!(!same.get("k").unwrap().is_us_alone());
-        let older = of_data(&[at(2, ours()), at(1, theirs())], "us");
+        let older = of_data(&[at(2, ours()), at(1, theirs())], &us());
         assert!(older.get("k").unwrap().is_us_alone());
-        let alone = of_data(&[theirs()], "us");
+        let alone = of_data(&[theirs()], &us());
         assert_eq!(alone.get("k").unwrap(), &Writer::other("Helm (helm)"));
     }
 
@@ -146,7 +172,7 @@ mod tests {
         assert_eq!(known("HashiCorp"), "Terraform (HashiCorp)");
         assert_eq!(
             known("kubectl-client-side-apply"),
-            "kubectl (kubectl-client-side-apply)"
+            "kubectl-client-side-apply"
         );
         assert_eq!(
             known("external-secrets"),

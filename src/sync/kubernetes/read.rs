@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::Secret as Stored;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use zeroize::Zeroize;
 
-use super::{Answer, Client, Kubernetes, OPAQUE, Verb, owners, secret, unreadable};
+use super::{Answer, Client, Kubernetes, OPAQUE, Verb, keepers, owners, secret, unreadable};
 use crate::secret::SecretBytes;
 use crate::sync::observed::{Blocked, Content, Item, Observed};
 use crate::sync::pace::bounded;
@@ -81,8 +81,8 @@ impl Kubernetes {
         }
     }
 
-    /// The secrets of which a key is ours, by the field manager of the environment: it names no
-    /// other. Values are not asked for. `None` if the caller may not list.
+    /// The secrets of which a key is ours, or of another repository of the same name, which is to be
+    /// said. Values are not asked for. `None` if the caller may not list.
     pub(super) async fn list_ours(&self) -> Result<Option<Vec<String>>, TargetError> {
         let first = format!("{}?limit={PAGE}", self.path("").trim_end_matches('/'));
         let mut ours = Vec::new();
@@ -96,11 +96,10 @@ impl Kubernetes {
                 }
             };
             let page: Named = serde_json::from_slice(&body).map_err(|_| unreadable())?;
-            let us = &self.config.field_manager;
+            let us = &self.config.owner;
             for item in page.items.unwrap_or_default() {
                 let fields = item.metadata.managed_fields.unwrap_or_default();
-                let writers = owners::of_data(&fields, us);
-                if writers.values().any(|writer| writer.is_us) {
+                if owners::concern(&fields, us) {
                     ours.extend(item.metadata.name);
                 }
             }
@@ -113,8 +112,9 @@ impl Kubernetes {
 
     fn observed(&self, stored: Stored) -> Observed {
         let metadata = stored.metadata;
+        let keeper = keepers::keeper(&metadata);
         let fields = metadata.managed_fields.unwrap_or_default();
-        let us = &self.config.field_manager;
+        let us = &self.config.owner;
         let mut owners = owners::of_data(&fields, us);
         let items = stored.data.unwrap_or_default().into_iter();
         let items = items.map(|(key, value)| Item {
@@ -128,6 +128,8 @@ impl Kubernetes {
         let again = "to delete it and make it anew, add --replace-immutable";
         let mut seen = Observed::new(content, metadata.resource_version.unwrap_or_default());
         seen.written = owners::last_written(&fields, us);
+        seen.keeper = keeper;
+        seen.is_under_old_name = owners::has_old_name(&fields, us);
         seen.blocked = if metadata.deletion_timestamp.is_some() {
             let reason = "is being deleted; wait until it is gone".to_owned();
             Some(Blocked::Refused(refused(reason)))

@@ -74,7 +74,7 @@ impl Workloads for Kubernetes {
             let path = format!(
                 "{}?fieldManager={}",
                 self.apps(resource(kind), name),
-                self.config.field_manager
+                self.manager
             );
             let body = serde_json::json!({
                 "spec": {"template": {"metadata": {"annotations": {REVISION: revision}}}}

@@ -22,7 +22,11 @@ impl Kubernetes {
         match step.verdict {
             // The server would refuse these as long as the old one is there.
             Verdict::Replace | Verdict::Remove => Ok(()),
-            _ => self.patch(step, Marks::default(), true).await.map(drop),
+            _ => {
+                let version = step.seen.map(|seen| seen.version.as_str());
+                let patched = self.patch(step, Marks::default(), version, true);
+                patched.await.map(drop)
+            }
         }
     }
 
@@ -34,9 +38,14 @@ impl Kubernetes {
             Verdict::Replace => {
                 // Should the run end between the two, the next one makes the secret.
                 let marks = self.delete(step).await?;
-                self.patch(step, marks, false).await
+                self.patch(step, marks, None, false).await
             }
-            _ => self.patch(step, Marks::default(), false).await,
+            _ => {
+                let renamed = self.rename(step).await?;
+                let seen = step.seen.map(|seen| seen.version.as_str());
+                let version = renamed.as_deref().or(seen);
+                self.patch(step, Marks::default(), version, false).await
+            }
         }
     }
 
@@ -99,19 +108,22 @@ impl Kubernetes {
         &self,
         step: &Step<'_>,
         marks: Marks,
+        version: Option<&str>,
         is_dry: bool,
     ) -> Result<Written, TargetError> {
         let name = &step.desired.name;
+        // A rehearsal has to pass what is renamed first.
+        let is_renamed = is_dry && step.seen.is_some_and(|seen| seen.is_under_old_name);
         let mut path = format!(
             "{}?fieldManager={}&force={}",
             self.path(name),
-            self.config.field_manager,
-            step.allowed.adopt
+            self.manager,
+            step.allowed.adopt || is_renamed
         );
         if is_dry {
             path.push_str("&dryRun=All");
         }
-        let body = self.manifest(step, &marks);
+        let body = self.manifest(step, &marks, version);
         match self.client.send(Verb::Apply, &path, Some(&body)).await? {
             Answer::Done(body) => {
                 let written: Applied = serde_json::from_slice(&body).map_err(|_| unreadable())?;
@@ -130,23 +142,14 @@ impl Kubernetes {
         }
     }
 
-    /// What is applied: what is desired, but for equal keys of others, and what we keep.
-    fn manifest(&self, step: &Step<'_>, marks: &Marks) -> Zeroizing<Vec<u8>> {
-        let is_new = matches!(step.verdict, Verdict::Replace);
-        let desired = step.desired.entries.iter();
-        let is_left = |key: &String| step.changes.equal_of_others.contains(key);
-        let mut data: BTreeMap<&str, &SecretBytes> = desired
-            .filter(|entry| step.allowed.adopt || is_new || !is_left(&entry.key))
-            .map(|entry| (entry.key.as_str(), &entry.value))
-            .collect();
-        if let Some(Content::Data(items)) = step.seen.map(|seen| &seen.content) {
-            let changes = step.changes;
-            let stays = |key: &String| {
-                changes.kept.contains(key) || (is_new && changes.foreign.contains(key))
-            };
-            let kept = items.iter().filter(|item| stays(&item.key));
-            data.extend(kept.map(|item| (item.key.as_str(), &item.value)));
-        }
+    /// The text of what is applied.
+    fn manifest(
+        &self,
+        step: &Step<'_>,
+        marks: &Marks,
+        version: Option<&str>,
+    ) -> Zeroizing<Vec<u8>> {
+        let data = applied(step);
         let room: usize = data
             .iter()
             .map(|(key, value)| key.len() + 2 * value.len() + 16)
@@ -159,9 +162,9 @@ impl Kubernetes {
         body.push_str(r#"","namespace":""#);
         body.push_str(&self.config.namespace);
         body.push('"');
-        if let Some(seen) = step.seen.filter(|_| !is_new) {
+        if let Some(version) = version {
             body.push_str(r#","resourceVersion":""#);
-            body.push_str(&seen.version);
+            body.push_str(version);
             body.push('"');
         }
         body.push_str(&marked);
@@ -183,6 +186,27 @@ impl Kubernetes {
         body.push_str("}}");
         Zeroizing::new(std::mem::take(&mut *body).into_bytes())
     }
+}
+
+/// The data that is applied: what is desired, but for equal keys of others, and what we keep.
+pub(super) fn applied<'a>(step: &Step<'a>) -> BTreeMap<&'a str, &'a SecretBytes> {
+    let is_new = matches!(step.verdict, Verdict::Replace);
+    let desired = step.desired.entries.iter();
+    let is_left = |key: &String| step.changes.equal_of_others.contains(key);
+    let mut data: BTreeMap<&str, &SecretBytes> = desired
+        .filter(|entry| step.allowed.adopt || is_new || !is_left(&entry.key))
+        .map(|entry| (entry.key.as_str(), &entry.value))
+        .collect();
+    if let Some(Content::Data(items)) = step.seen.map(|seen| &seen.content) {
+        let changes = step.changes;
+        let others = || changes.foreign.iter().chain(&changes.unclaimed);
+        let stays = |key: &String| {
+            changes.kept.contains(key) || (is_new && others().any(|other| other == key))
+        };
+        let kept = items.iter().filter(|item| stays(&item.key));
+        data.extend(kept.map(|item| (item.key.as_str(), &item.value)));
+    }
+    data
 }
 
 /// What others have marked a secret with, and what stays of it when it is made anew.

@@ -20,6 +20,7 @@ use aws_sdk_secretsmanager::primitives::DateTime;
 
 use super::limits::admit_text;
 use super::observed::{Content, Observed, Writer};
+use super::ownership::Owner;
 use super::pace::Pace;
 use super::verdict::{Changes, Verdict};
 use super::{
@@ -37,9 +38,6 @@ pub(super) const KIND: TargetKind = TargetKind {
     name: "secretsmanager",
     connect,
 };
-
-/// What the id of a version of ours begins with.
-const OURS: &str = "clsecrets-";
 
 /// The tag of what is made for a profile without a closed set of names: whose it is.
 const SET: &str = "clsecrets.dev/set";
@@ -152,6 +150,10 @@ impl Target for SecretsManager {
         Box::pin(async move { self.list_ours().await })
     }
 
+    fn was_ours<'a>(&'a self, name: &'a str) -> Task<'a, bool, TargetError> {
+        Box::pin(async move { self.was_ours_before(name).await })
+    }
+
     fn check<'a>(&'a self, step: &'a Step<'a>) -> Task<'a, (), TargetError> {
         Box::pin(async move {
             let name = &step.desired.name;
@@ -212,17 +214,34 @@ fn payload(
     }
 }
 
-fn writer(version: &str) -> Writer {
-    if version.starts_with(OURS) {
-        Writer::us()
+/// Who wrote a version, by its id.
+fn writer(owner: &Owner, version: &str) -> Writer {
+    let mut writer = Writer::default();
+    writer.add(owner.of_version(version), || program(version));
+    writer
+}
+
+/// What wrote a version, as far as its id tells.
+fn program(version: &str) -> String {
+    let is_uuid = version.len() == 36 && version.bytes().filter(|byte| *byte == b'-').count() == 4;
+    if version.starts_with("terraform-") {
+        format!("Terraform (version {version})")
+    } else if is_uuid {
+        let short = version.get(..8).unwrap_or(version);
+        format!("another writer (an AWS client, version {short})")
     } else {
-        Writer::other("another writer")
+        "another writer".to_owned()
     }
 }
 
-fn observed(version: Option<&str>, made: Option<&DateTime>, value: SecretBytes) -> Observed {
+fn observed(
+    owner: &Owner,
+    version: Option<&str>,
+    made: Option<&DateTime>,
+    value: SecretBytes,
+) -> Observed {
     let version = printable(version.unwrap_or_default());
-    let writer = writer(&version);
+    let writer = writer(owner, &version);
     let written = made.filter(|_| writer.is_us).map(DateTime::secs);
     let mut seen = Observed::new(Content::Text { value, writer }, version);
     seen.written = written;
@@ -250,6 +269,7 @@ mod tests {
             entries: vec![Entry::of("b", &secret("2"), "b")],
         };
         let seen = observed(
+            &Owner::default(),
             Some("clsecrets-1"),
             None,
             secret(r#"{"c":"3","b":"0","a":"1"}"#),
@@ -288,6 +308,7 @@ mod tests {
 
     #[test]
     fn a_version_tells_whose_it_is_by_the_beginning_of_its_id() {
+        let writer = |id: &str| super::writer(&Owner::default(), id);
         assert!(writer("clsecrets-0123456789abcdef0123456789abcdef").is_us_alone());
         assert!(!writer("terraform-20261122").is_us);
         assert!(!writer("").is_us);

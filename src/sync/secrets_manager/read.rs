@@ -83,6 +83,7 @@ impl SecretsManager {
             let value = custody(entry.secret_string.take(), entry.secret_binary.take());
             let name = entry.name.unwrap_or_default();
             let seen = observed(
+                &self.config.owner,
                 entry.version_id.as_deref(),
                 entry.created_date.as_ref(),
                 value,
@@ -104,9 +105,11 @@ impl SecretsManager {
     /// The objects that were made for this environment and that we wrote last; `None` if the caller
     /// may not list.
     pub(super) async fn list_ours(&self) -> Result<Option<Vec<String>>, TargetError> {
-        let Some(set) = &self.config.set else {
+        if !self.config.is_tagged {
             return Ok(Some(Vec::new()));
-        };
+        }
+        // What was made under this name in any repository: whose it is, its version says.
+        let set = &self.config.owner.unmarked_set();
         let filter = |key: FilterNameStringType, value: &str| {
             Filter::builder().key(key).values(value).build()
         };
@@ -128,7 +131,10 @@ impl SecretsManager {
             };
             for entry in page.secret_list() {
                 // Filters match beginnings, and any key with any value.
-                let is_set = |tag: &Tag| tag.key() == Some(SET) && tag.value() == Some(set);
+                let is_set = |tag: &Tag| {
+                    tag.key() == Some(SET)
+                        && tag.value().is_some_and(|tag| self.config.owner.is_set(tag))
+                };
                 let name = entry.name().unwrap_or_default();
                 let is_here = name.starts_with(&self.config.prefix);
                 if is_here && entry.tags().iter().any(is_set) {
@@ -148,6 +154,7 @@ impl SecretsManager {
             Ok(mut answer) => {
                 let value = custody(answer.secret_string.take(), answer.secret_binary.take());
                 Ok(Some(observed(
+                    &self.config.owner,
                     answer.version_id.as_deref(),
                     answer.created_date.as_ref(),
                     value,
@@ -168,7 +175,7 @@ impl SecretsManager {
             && described.deleted_date().is_some()
         {
             let version = printable(&current(&described).unwrap_or_default());
-            let content = Content::Hidden(writer(&version));
+            let content = Content::Hidden(writer(&self.config.owner, &version));
             return Ok(Some(Observed::new(content, version)));
         }
         Err(aws::by_code(code, GET, name))
@@ -187,6 +194,15 @@ impl SecretsManager {
                 _ => Err(aws::explain(&error, DESCRIBE, name)),
             },
         }
+    }
+
+    /// Whether the version before the current one is ours.
+    pub(super) async fn was_ours_before(&self, name: &str) -> Result<bool, TargetError> {
+        let Some(described) = self.describe(name).await? else {
+            return Ok(false);
+        };
+        let before = staged(&described, "AWSPREVIOUS");
+        Ok(before.is_some_and(|id| writer(&self.config.owner, &printable(&id)).is_us))
     }
 
     /// Refuses what somebody else would overwrite again.
@@ -212,9 +228,14 @@ impl SecretsManager {
 
 /// The id of the current version.
 pub(super) fn current(described: &DescribeSecretOutput) -> Option<String> {
+    staged(described, "AWSCURRENT")
+}
+
+/// The id of the version with this label.
+fn staged(described: &DescribeSecretOutput, label: &str) -> Option<String> {
     let mut versions = described.version_ids_to_stages()?.iter();
-    let is_current = |stages: &[String]| stages.iter().any(|stage| stage == "AWSCURRENT");
-    let (version, _) = versions.find(|(_, stages)| is_current(stages))?;
+    let has_label = |stages: &[String]| stages.iter().any(|stage| stage == label);
+    let (version, _) = versions.find(|(_, stages)| has_label(stages))?;
     Some(version.clone())
 }
 

@@ -1,12 +1,10 @@
 //! Writes: one token for each, kept for its retries, so that a repeated call is the same write.
 
-use std::fmt::Write as _;
-
 use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretOutput;
 use aws_sdk_secretsmanager::types::{ReplicaRegionType, Tag};
 
 use super::read::current;
-use super::{OURS, SET, SecretsManager, observed};
+use super::{SET, SecretsManager, observed};
 use crate::secret::SecretBytes;
 use crate::sync::observed::{Content, Observed};
 use crate::sync::{Fault, Step, TargetError, Written, aws};
@@ -27,7 +25,7 @@ impl SecretsManager {
         payload: &SecretBytes,
     ) -> Result<Written, TargetError> {
         let name = step.desired.name.as_str();
-        let token = token()?;
+        let token = self.config.owner.token()?;
         match step.seen {
             None => self.create(name, payload, &token).await?,
             Some(seen) => {
@@ -73,9 +71,9 @@ impl SecretsManager {
             .secret_string(text(payload)?)
             .client_request_token(token)
             .set_kms_key_id(self.config.kms_key.clone())
-            .set_tags(self.config.set.as_ref().map(|set| {
-                let tag = Tag::builder().key(SET).value(set).build();
-                vec![tag]
+            .set_tags(self.config.is_tagged.then(|| {
+                let tag = Tag::builder().key(SET).value(self.config.owner.set());
+                vec![tag.build()]
             }))
             .set_add_replica_regions((!replicas.is_empty()).then_some(replicas));
         let Err(error) = request.send().await else {
@@ -89,7 +87,7 @@ impl SecretsManager {
             self.admit_write(name).await?;
             return self.put(name, payload, token).await;
         }
-        Err(aws::explain(&error, CREATE, name))
+        Err(aws::explain_write(&error, CREATE, name))
     }
 
     async fn put(&self, name: &str, payload: &SecretBytes, token: &str) -> Result<(), TargetError> {
@@ -100,7 +98,7 @@ impl SecretsManager {
             .client_request_token(token);
         match request.send().await {
             Ok(_) => Ok(()),
-            Err(error) => Err(aws::explain(&error, PUT, name)),
+            Err(error) => Err(aws::explain_write(&error, PUT, name)),
         }
     }
 
@@ -118,12 +116,12 @@ impl SecretsManager {
         };
         let value = previous.secret_string.take().unwrap_or_default();
         let value = SecretBytes::new(value.into_bytes());
-        let previous = observed(previous.version_id.as_deref(), None, value);
-        let is_ours = previous.version.starts_with(OURS);
-        let Content::Text { value, .. } = &previous.content else {
+        let owner = &self.config.owner;
+        let previous = observed(owner, previous.version_id.as_deref(), None, value);
+        let Content::Text { value, writer } = &previous.content else {
             return Ok(None);
         };
-        if !is_ours || !value.ct_eq(payload) {
+        if !writer.is_us || !value.ct_eq(payload) {
             return Ok(None);
         }
         self.writes.turn().await;
@@ -166,7 +164,7 @@ impl SecretsManager {
                 .set_remove_replica_regions(Some(regions))
                 .send()
                 .await;
-            removed.map_err(|error| aws::explain(&error, UNREPLICATE, name))?;
+            removed.map_err(|error| aws::explain_write(&error, UNREPLICATE, name))?;
         }
         self.writes.turn().await;
         let request = self.client.delete_secret().secret_id(name);
@@ -180,7 +178,7 @@ impl SecretsManager {
         if now.is_some_and(|now| now.deleted_date().is_some()) {
             return Ok(Written { version });
         }
-        Err(aws::explain(&error, DELETE, name))
+        Err(aws::explain_write(&error, DELETE, name))
     }
 
     /// Takes an object back that is scheduled for deletion.
@@ -188,25 +186,12 @@ impl SecretsManager {
         let name = step.desired.name.as_str();
         self.writes.turn().await;
         let restored = self.client.restore_secret().secret_id(name).send().await;
-        restored.map_err(|error| aws::explain(&error, RESTORE, name))?;
+        restored.map_err(|error| aws::explain_write(&error, RESTORE, name))?;
         let seen = step.seen.map(|seen| seen.version.clone());
         Ok(Written {
             version: seen.unwrap_or_default(),
         })
     }
-}
-
-/// A new token: it becomes the version's id and says whose it is.
-fn token() -> Result<String, TargetError> {
-    let mut random = [0; 16];
-    getrandom::fill(&mut random)
-        .map_err(|_| TargetError::new(Fault::Unexpected, "the system has no randomness"))?;
-    let mut token = String::with_capacity(OURS.len() + 2 * random.len());
-    token.push_str(OURS);
-    for byte in random {
-        let _ = write!(token, "{byte:02x}");
-    }
-    Ok(token)
 }
 
 /// The payload as the service's client takes it; that copy is the client's and not zeroed.
@@ -215,17 +200,4 @@ fn text(payload: &SecretBytes) -> Result<String, TargetError> {
         drop(zeroize::Zeroizing::new(error.into_bytes()));
         TargetError::new(Fault::Invalid, "the value is no text")
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_token_has_our_prefix_and_the_length_that_the_service_takes() {
-        let (one, two) = (token().unwrap(), token().unwrap());
-        assert!(one.starts_with("clsecrets-"));
-        assert_eq!(one.len(), 42);
-        assert_ne!(one, two);
-    }
 }

@@ -82,6 +82,7 @@ fn other_bytes_of_another_writer_are_refused_until_adopted() {
     let shared = Writer {
         is_us: true,
         others: vec!["Helm".to_owned()],
+        ..Writer::default()
     };
     for writer in [Writer::other("Helm"), shared] {
         let seen = data(&[("a", "1", writer)]);
@@ -194,6 +195,7 @@ fn pruning_removes_what_is_ours_alone_and_nothing_else() {
     let shared = Writer {
         is_us: true,
         others: vec!["Helm".to_owned()],
+        ..Writer::default()
     };
     let seen = data(&[
         ("a", "1", Writer::us()),

@@ -78,13 +78,18 @@ fn no_command_writes_a_file_whose_own_rule_seals_less() {
         for (command, write) in WRITES {
             let scene = loosened(rule);
             let before = scene.bytes(SEALED);
-            let run = write(&scene).run().fails(1);
+            let run = write(&scene).run();
+            assert_eq!(scene.bytes(SEALED), before, "{command}");
+            // A new value that a positive rule leaves in clear has always been refused.
+            if rule.starts_with("encrypted_regex") && run.status == 23 {
+                continue;
+            }
+            let run = run.fails(1);
             run.stderr_has(&format!("the rule in {SEALED} seals less than rule 1 of "))
                 .stderr_has(&format!("{rule}  in the file"))
                 .stderr_has("unencrypted_suffix: _unencrypted  by the rule")
                 .stderr_has(&format!("clsecrets updatekeys {SEALED}"))
                 .stderr_has("--force-rule");
-            assert_eq!(scene.bytes(SEALED), before, "{command}");
         }
     }
 }

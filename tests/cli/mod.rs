@@ -34,6 +34,7 @@ mod set;
 mod set_shapes;
 mod stable;
 mod sync;
+mod trust;
 mod unset;
 mod updatekeys;
 mod usage;

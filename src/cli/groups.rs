@@ -110,12 +110,12 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
                 return Err(Error::new(Code::Failed, "the new group has no recipients")
                     .hint("name them: --age age1… or --kms arn:aws:kms:…"));
             }
-            add.common.rewrite(context, |groups| {
-                groups.push(new);
+            add.common.rewrite(&new, context, |groups| {
+                groups.push(new.clone());
                 Ok(())
             })
         }
-        Action::Delete(delete) => delete.common.rewrite(context, |groups| {
+        Action::Delete(delete) => delete.common.rewrite(&[], context, |groups| {
             let count = groups.groups().len();
             let at = usize::try_from(delete.index).unwrap_or(usize::MAX);
             if count < 2 {
@@ -161,6 +161,7 @@ impl AddArgs {
 impl Common {
     fn rewrite(
         &self,
+        added: &[Recipient],
         context: &Context,
         change: impl FnOnce(&mut KeyGroups) -> Result<(), Error>,
     ) -> Outcome {
@@ -194,6 +195,9 @@ impl Common {
         let mut new = new.with_threshold(threshold);
         let file = context.settings.absolute(&self.file);
         self.guarding.check_file(&new, &file, &name, context)?;
+        opener.keyring().vouch_for(added);
+        self.guarding
+            .vouch(&new, opener.keyring(), &file, context)?;
         wrap_all(&mut new, &data_key, &name, &opener, context)?;
         let (plan, gone) = (shown(&old, &new), removed(&old, &new));
         let text = opened

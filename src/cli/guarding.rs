@@ -8,10 +8,12 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use clsecrets::Error;
+use clsecrets::config::environments::resolved;
 use clsecrets::config::{
     Environments, Guarded, Rule, RulesFile, Scope, find_environments, find_rules, guard,
     rules_of_environment,
 };
+use clsecrets::keys::Keyring;
 use clsecrets::metadata::KeyGroups;
 
 use super::face::Face;
@@ -97,6 +99,29 @@ impl Guarding {
         }
     }
 
+    /// Lets those programs wrap that the creation rule of a file names; what only the file names is not
+    /// run.
+    pub(crate) fn vouch(
+        &self,
+        key_groups: &KeyGroups,
+        keyring: &Keyring,
+        path: &Path,
+        context: &Context,
+    ) -> Result<(), Error> {
+        let mut recipients = key_groups.recipients();
+        if !recipients.any(|one| keyring.is_unvouched(one, &context.settings)) {
+            return Ok(());
+        }
+        let (rules, owned) = self.rules(path, context)?;
+        let path = owned.as_deref().unwrap_or(path);
+        if let Some(rules) = &rules
+            && let Some(rule) = rules.rule_for(path)?
+        {
+            keyring.vouch_for(rule.seal_for(rules)?.recipients());
+        }
+        Ok(())
+    }
+
     /// Compares the recipients of a file that is about to be written with the rule of its
     /// environment, if one names it.
     pub(crate) fn check_file(
@@ -169,15 +194,4 @@ fn owner(path: &Path) -> Result<Option<(Environments, PathBuf)>, Error> {
         }
     }
     Ok(None)
-}
-
-/// Without symbolic links, as far as the path exists.
-fn resolved(path: &Path) -> PathBuf {
-    if let Ok(resolved) = std::fs::canonicalize(path) {
-        return resolved;
-    }
-    match (path.parent(), path.file_name()) {
-        (Some(parent), Some(name)) => resolved(parent).join(name),
-        _ => path.to_path_buf(),
-    }
 }

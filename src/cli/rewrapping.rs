@@ -4,6 +4,7 @@
 //! do; so a recipient of a kind that this build does not have survives. All wraps succeed or nothing is
 //! written.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use clsecrets::keys::{self, identity, label};
@@ -28,12 +29,9 @@ pub(crate) fn wrap_new(
     if is_same_split || is_flat {
         let mut missing = Vec::new();
         for (at, group) in wanted.groups_mut().iter_mut().enumerate() {
-            let before = old
-                .groups()
-                .get(at)
-                .map(|group| group.recipients.as_slice());
+            let before = Entries::of(old.groups().get(at).map(|group| &group.recipients));
             for recipient in &mut group.recipients {
-                match entry_of(before.unwrap_or_default(), recipient) {
+                match before.get(recipient) {
                     Some(entry) => *recipient = entry.clone(),
                     None => missing.push(recipient.clone()),
                 }
@@ -45,10 +43,10 @@ pub(crate) fn wrap_new(
         // Here there is one group, whose members each hold the whole data key.
         let mut new = KeyGroups::from(missing);
         wrap_all(&mut new, data_key, name, opener, context)?;
-        let new: Vec<Recipient> = new.recipients().cloned().collect();
+        let new = Entries(new.recipients().map(|one| (identity(one), one)).collect());
         for group in wanted.groups_mut() {
             for recipient in &mut group.recipients {
-                if let Some(entry) = entry_of(&new, recipient) {
+                if let Some(entry) = new.get(recipient) {
                     *recipient = entry.clone();
                 }
             }
@@ -129,7 +127,7 @@ pub(crate) fn differs(old: &KeyGroups, new: &KeyGroups) -> bool {
 
 /// Recipients that a file has and will not have.
 pub(crate) fn removed(old: &KeyGroups, new: &KeyGroups) -> Vec<String> {
-    let stays: Vec<String> = new.recipients().map(identity).collect();
+    let stays: BTreeSet<String> = new.recipients().map(identity).collect();
     let gone = old
         .recipients()
         .filter(|recipient| !stays.contains(&identity(recipient)));
@@ -152,23 +150,19 @@ pub(crate) fn shown(old: &KeyGroups, new: &KeyGroups) -> String {
         }
     }
     for at in 0..old.groups().len().max(new.groups().len()) {
-        let members = |key_groups: &KeyGroups| {
-            let group = key_groups.groups().get(at);
-            group
-                .map(|group| group.recipients.clone())
-                .unwrap_or_default()
-        };
+        let members = |of: &'_ KeyGroups| of.groups().get(at).map(|group| group.recipients.clone());
         let (before, after) = (members(old), members(new));
+        let (is_before, is_after) = (Entries::of(before.as_ref()), Entries::of(after.as_ref()));
         let _ = writeln!(text, "Group {}", at + 1);
-        for recipient in &after {
-            let mark = match entry_of(&before, recipient) {
+        for recipient in after.iter().flatten() {
+            let mark = match is_before.get(recipient) {
                 Some(_) => "   ",
                 None => "+++",
             };
             let _ = writeln!(text, "{mark} {}", label(recipient));
         }
-        for recipient in &before {
-            if entry_of(&after, recipient).is_none() {
+        for recipient in before.iter().flatten() {
+            if is_after.get(recipient).is_none() {
                 let _ = writeln!(text, "--- {}", label(recipient));
             }
         }
@@ -195,9 +189,21 @@ fn threshold(key_groups: &KeyGroups) -> i64 {
     }
 }
 
-fn entry_of<'r>(entries: &'r [Recipient], recipient: &Recipient) -> Option<&'r Recipient> {
-    let wanted = identity(recipient);
-    entries.iter().find(|entry| identity(entry) == wanted)
+/// Recipients by what they are, the first of each.
+struct Entries<'r>(BTreeMap<String, &'r Recipient>);
+
+impl<'r> Entries<'r> {
+    fn of(recipients: Option<&'r Vec<Recipient>>) -> Self {
+        let mut entries = BTreeMap::new();
+        for recipient in recipients.into_iter().flatten() {
+            entries.entry(identity(recipient)).or_insert(recipient);
+        }
+        Self(entries)
+    }
+
+    fn get(&self, recipient: &Recipient) -> Option<&'r Recipient> {
+        self.0.get(&identity(recipient)).copied()
+    }
 }
 
 #[cfg(test)]

@@ -168,10 +168,12 @@ impl Args {
         };
         let (opened, _) = opener.open(input, options)?;
         let old = opened.metadata().key_groups.clone();
-        let mut new = self.changing.changed(&old, &name, context)?;
+        let mut new = self.changing.changed(&old, &name, opener, context)?;
         let written = self.destination.place(file).unwrap_or(&path);
         let written = context.settings.absolute(written);
         self.guarding.check_file(&new, &written, &name, context)?;
+        self.guarding
+            .vouch(&new, opener.keyring(), &written, context)?;
         let data_key = DataKey::generate()
             .map_err(|_| Error::new(Code::Failed, "the operating system gave no random bytes"))?;
         wrap_all(&mut new, &data_key, &name, opener, context)?;
@@ -267,7 +269,13 @@ impl Changing {
         ]
     }
 
-    fn changed(&self, old: &KeyGroups, name: &str, context: &Context) -> Result<KeyGroups, Error> {
+    fn changed(
+        &self,
+        old: &KeyGroups,
+        name: &str,
+        opener: &Opener<'_>,
+        context: &Context,
+    ) -> Result<KeyGroups, Error> {
         let mut new = old.clone();
         for (field, option, add, rm) in self.lists() {
             let mut added = match add {
@@ -284,6 +292,7 @@ impl Changing {
                 })?;
                 keys::apply_context(&mut added, &context);
             }
+            opener.keyring().vouch_for(&added);
             for recipient in added {
                 let is_there = new
                     .recipients()

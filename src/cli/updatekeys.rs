@@ -249,6 +249,8 @@ impl Change {
         let (name, old) = (&self.name, &self.opened.metadata().key_groups);
         args.guarding
             .check_file(&self.key_groups, &self.path, name, context)?;
+        args.guarding
+            .vouch(&self.key_groups, opener.keyring(), &self.path, context)?;
         let new_key = rotates
             .then(DataKey::generate)
             .transpose()

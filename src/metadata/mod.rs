@@ -4,12 +4,14 @@
 //! build does not know stays an ordinary record that no one claims, kept by every command.
 
 mod groups;
+mod limits;
 mod parse;
 pub mod pattern;
 mod render;
 mod selection;
 
 pub use groups::{Group, KeyGroups};
+pub use limits::MOST_RECIPIENTS;
 pub use parse::MetadataError;
 pub use selection::{Rule, RuleKind, Selector};
 

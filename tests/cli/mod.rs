@@ -32,6 +32,7 @@ mod set;
 mod set_shapes;
 mod stable;
 mod sync;
+mod trust;
 mod unset;
 mod updatekeys;
 mod usage;

@@ -28,8 +28,8 @@ lint:
 	cargo clippy --locked --all-targets --no-default-features -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items
 
-# Start-up, small and large files, against other tools: ratios of time and peak memory; many files and
-# recipients with AWS KMS; the hook beside other guards, and in the source of our own dependencies; then
+# Start-up, small and large files, against other tools: ratios of time and peak memory; how the work grows;
+# many files and recipients with AWS KMS; the hook beside other guards, and in the source of our own dependencies; then
 # many secrets in sync, and many made.
 bench:
 	cargo build --release --locked --bins --examples
@@ -37,6 +37,7 @@ bench:
 	tests/peers/build rops gitleaks detect-secrets
 	$(CARGO_TARGET_DIR)/release/examples/floor
 	python3 tests/bench/run --check $(RELEASE) $(CARGO_TARGET_DIR)/peers/bin/sops $(CARGO_TARGET_DIR)/peers/bin/rops
+	python3 tests/bench/growth --check $(RELEASE)
 	$(CARGO_TARGET_DIR)/peers/bin/python tests/bench/kms --check $(RELEASE) $(CARGO_TARGET_DIR)/peers/bin/sops
 	python3 tests/bench/hook --check --sweep $${CARGO_HOME:-$$HOME/.cargo}/registry/src $(RELEASE) \
 		$(CARGO_TARGET_DIR)/peers/bin/gitleaks $(CARGO_TARGET_DIR)/peers/bin/detect-secrets

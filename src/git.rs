@@ -9,6 +9,8 @@
 use std::path::Path;
 use std::process::Command;
 
+use crate::settings::without_identities;
+
 /// Settings that would start a program, hide a change or show it in another form.
 const SETTINGS: &[&str] = &[
     "core.fsmonitor=false",
@@ -60,6 +62,7 @@ pub fn command(directory: &Path) -> Command {
     for name in UNSET {
         command.env_remove(name);
     }
+    without_identities(&mut command);
     command.current_dir(directory).envs(SET.iter().copied());
     command
 }

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use crate::secret::{Secret, SecretBytes};
 
@@ -68,6 +69,23 @@ impl Settings {
             Some(dir) => Some(PathBuf::from(dir)),
             None => self.home().map(|home| home.join(below_home)),
         }
+    }
+}
+
+/// Variables that hold identities, lead to them or protect them.
+pub const IDENTITIES: [&str; 6] = [
+    "SOPS_AGE_KEY",
+    "SOPS_AGE_KEY_FILE",
+    "SOPS_AGE_KEY_CMD",
+    "SOPS_AGE_SSH_PRIVATE_KEY_FILE",
+    "SOPS_AGE_SSH_PRIVATE_KEY_CMD",
+    "SOPS_AGE_RECIPIENT",
+];
+
+/// Takes identities out of a program's environment.
+pub fn without_identities(command: &mut Command) {
+    for name in IDENTITIES {
+        command.env_remove(name);
     }
 }
 

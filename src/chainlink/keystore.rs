@@ -11,8 +11,9 @@ use zeroize::Zeroizing;
 
 use crate::secret::SecretBytes;
 
-/// Memory that deriving a key may take; what the node writes takes a quarter.
-const MOST_MEMORY: u64 = 1 << 30;
+/// Work that deriving a key may take: the product of the numbers N, r and p of scrypt; four times what
+/// the node writes. It bounds the memory, too, which is N·r·128 bytes; p alone repeats the work.
+pub(super) const MOST_WORK: u64 = 1 << 23;
 
 /// A key as the node exported it; nothing in it is readable without its password.
 #[derive(Deserialize)]
@@ -58,6 +59,8 @@ pub(super) enum Opens {
     No,
     /// It is encrypted in a way that is not known here.
     Unknown,
+    /// It asks for more than [`MOST_WORK`].
+    TooMuchWork,
 }
 
 impl Exported {
@@ -128,9 +131,12 @@ impl Exported {
     fn opens_with(&self, word: &str, password: &SecretBytes) -> Opens {
         let crypto = &self.crypto;
         let KdfParams { dklen, n, r, p, .. } = crypto.kdfparams;
-        let memory = n.saturating_mul(u64::from(r)).saturating_mul(128);
-        if crypto.kdf != "scrypt" || dklen < 32 || !n.is_power_of_two() || memory > MOST_MEMORY {
+        if crypto.kdf != "scrypt" || dklen < 32 || !n.is_power_of_two() {
             return Opens::Unknown;
+        }
+        let work = n.saturating_mul(u64::from(r)).saturating_mul(u64::from(p));
+        if work > MOST_WORK {
+            return Opens::TooMuchWork;
         }
         let log_n = u8::try_from(n.trailing_zeros()).unwrap_or(u8::MAX);
         let (Some(salt), Some(ciphertext), Some(mac)) = (
@@ -235,8 +241,24 @@ pub(super) mod tests {
         let key = Exported::parse(&secret(&wrapper)).unwrap();
         assert_eq!(key.is_wrapper("P2P"), Ok(()));
         assert!(key.is_wrapper("CSA").is_err() && key.is_evm().is_err());
-        let greedy = EXAMPLE.replace("4096", "1125899906842624");
-        let key = Exported::parse(&secret(&greedy)).unwrap();
-        assert_eq!(key.opens(&secret(PASSWORD)), Opens::Unknown);
+    }
+    #[test]
+    fn what_a_key_asks_for_is_bounded_before_it_is_done() {
+        for (own, asked) in [
+            ("\"n\":4096", "\"n\":1125899906842624"),
+            ("\"n\":4096", "\"n\":4194304"),
+            // The memory stays small: only the work grows.
+            ("\"p\":6", "\"p\":1073741823"),
+            ("\"p\":6", "\"p\":257"),
+            ("\"r\":8", "\"r\":1073741823"),
+        ] {
+            let text = EXAMPLE.replace(own, asked);
+            assert_ne!(text, EXAMPLE);
+            let key = Exported::parse(&secret(&text)).unwrap();
+            assert_eq!(key.opens(&secret(PASSWORD)), Opens::TooMuchWork, "{asked}");
+        }
+        // What a node writes is a quarter of it.
+        let (n, r, p) = (1_u64 << 18, 8, 1);
+        assert_eq!(n * r * p * 4, MOST_WORK);
     }
 }

@@ -6,7 +6,7 @@
 
 use std::io::IsTerminal;
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Child, Command, ExitStatus};
+use std::process::{Child, ExitStatus};
 use std::thread;
 
 use clsecrets::{Code, Error, fs, keys};
@@ -14,16 +14,6 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, getpgrp, kill_process,
 use rustix::termios::tcgetpgrp;
 use tokio::signal::unix::{self, SignalKind};
 use tokio::sync::oneshot;
-
-/// Variables that lead to identities: programs that get values do not need what opens files.
-const IDENTITIES: [&str; 6] = [
-    "SOPS_AGE_KEY",
-    "SOPS_AGE_KEY_FILE",
-    "SOPS_AGE_KEY_CMD",
-    "SOPS_AGE_SSH_PRIVATE_KEY_FILE",
-    "SOPS_AGE_SSH_PRIVATE_KEY_CMD",
-    "SOPS_AGE_RECIPIENT",
-];
 
 /// How a program ended.
 #[derive(Debug)]
@@ -42,13 +32,6 @@ impl Ended {
             (None, signal) => 128 + signal.unwrap_or_default(),
         };
         u8::try_from(code).unwrap_or(255)
-    }
-}
-
-/// Takes identities out of a program's environment.
-pub(crate) fn without_identities(command: &mut Command) {
-    for name in IDENTITIES {
-        command.env_remove(name);
     }
 }
 

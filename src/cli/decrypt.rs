@@ -41,6 +41,9 @@ pub(crate) struct Args {
     /// With --env: replace a clear file that differs.
     #[arg(long)]
     overwrite: bool,
+    /// With --env: let paths of clsecrets.yaml lead out of the repository.
+    #[arg(long, requires = "env")]
+    outside: bool,
     /// Print only what stands at this path: `["key"][0]`.
     #[arg(long, value_name = "PATH")]
     extract: Option<String>,
@@ -56,7 +59,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
     if let Some(name) = &args.env {
-        return onto::clear_file(name, args.overwrite, context);
+        return onto::clear_file(name, args.overwrite, args.outside, context);
     }
     if args.destination.takes_several(&args.files, context) {
         return several(args, context);

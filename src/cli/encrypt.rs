@@ -47,6 +47,9 @@ pub(crate) struct Args {
     /// With --env or --onto: let keys vanish, and overwrite a sealed file that has moved on.
     #[arg(long)]
     overwrite: bool,
+    /// With --env: let paths of clsecrets.yaml lead out of the repository.
+    #[arg(long, requires = "env")]
+    outside: bool,
     #[command(flatten)]
     naming: Naming,
     #[command(flatten)]
@@ -59,7 +62,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
     if let Some(name) = &args.env {
-        return onto::environment(name, &args.sealing, args.overwrite, context);
+        return onto::environment(name, &args.sealing, args.overwrite, args.outside, context);
     }
     if args.destination.takes_several(&args.files, context) {
         return several(args, context);
@@ -176,6 +179,7 @@ pub(super) fn seal_draft(
         expand(draft, &decision.rule, name, sealing, context)?;
     }
     let mut key_groups = decision.key_groups;
+    opener.keyring().vouch_for(key_groups.recipients());
     let wrapping = opener
         .keyring()
         .wrap_all(&mut key_groups, &data_key, &context.settings);
@@ -190,6 +194,11 @@ pub(super) fn seal_draft(
         draft.seal(metadata, &data_key, nonces, now, clear, &none)
     };
     let text = sealed.map_err(|error| error.about(name, false))?;
+    let made = (format, text.bytes.as_slice());
+    sealing.guarding.check_rule(made, path, name, context)?;
+    if written != path {
+        sealing.guarding.check_rule(made, written, name, context)?;
+    }
     hook::learn_sealed(context, written, format, &text.bytes, &data_key);
     Ok(text)
 }

@@ -29,7 +29,7 @@ pub(crate) fn names(context: &Context) -> Result<Vec<String>, Error> {
 
 /// Loads the environment of this name, as seen from the working directory.
 pub(crate) fn load(name: &str, context: &Context) -> Result<Loaded, Error> {
-    let loaded = load_all(&[name.to_owned()], false, context)?;
+    let loaded = load_all(&[name.to_owned()], false, true, context)?;
     loaded
         .into_iter()
         .next()
@@ -37,10 +37,11 @@ pub(crate) fn load(name: &str, context: &Context) -> Result<Loaded, Error> {
 }
 
 /// Loads several, with one set of connections to key services; with `before`, their sealed files
-/// of before.
+/// of before. Paths that lead out of the repository are refused unless `outside`.
 pub(crate) fn load_all(
     names: &[String],
     before: bool,
+    outside: bool,
     context: &Context,
 ) -> Result<Vec<Loaded>, Error> {
     let file = find_environments(&context.settings.cwd)?;
@@ -48,6 +49,7 @@ pub(crate) fn load_all(
     let opener = Opener::new(&context.settings, &context.ui, None)?;
     let load = |name: &String| {
         let environment = environments.environment(name)?;
+        environments.admit_paths(environment, outside)?;
         if before {
             rolled_back(&environments, environment, &opener, context)
         } else {

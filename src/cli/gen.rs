@@ -94,6 +94,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
         .strip_prefix(environments.directory())
         .unwrap_or(sealed);
     let (shown, stamp) = (shown.display().to_string(), input.stamp.clone());
+    let format = input.format;
     let opener = Opener::new(&context.settings, &context.ui, None)?;
     let (mut opened, data_key) = opener.open(input, clsecrets::envelope::OpenOptions::default())?;
     admit(key, opened.tree(), args.replace)?;
@@ -118,6 +119,8 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
             args.allow_cleartext,
         )
         .map_err(|error| error.about(&shown, false))?;
+    args.guarding
+        .check_rule((format, &text.bytes), sealed, &shown, context)?;
     fs::replace(sealed, &text.bytes, Privacy::Umask, stamp.as_ref())?;
     context.ui.note(&format!(
         "{shown}: {key} is set to a new password, which nobody has seen"

@@ -16,7 +16,7 @@ use super::guarding::Guarding;
 use super::input::{Destination, Input, Naming, missing_is};
 use super::kinds::{KINDS, recipients};
 use super::opening::Opener;
-use super::rewrapping::{drop_named, removed, shown, tell_of_the_past, wrap_all};
+use super::rewrapping::{drop_named, refuse_idle, removed, shown, tell_of_the_past, wrap_all};
 use super::sealing::with_options;
 use super::{Context, Outcome, hook};
 
@@ -110,12 +110,12 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
                 return Err(Error::new(Code::Failed, "the new group has no recipients")
                     .hint("name them: --age age1… or --kms arn:aws:kms:…"));
             }
-            add.common.rewrite(context, |groups| {
-                groups.push(new);
+            add.common.rewrite(&new, context, |groups| {
+                groups.push(new.clone());
                 Ok(())
             })
         }
-        Action::Delete(delete) => delete.common.rewrite(context, |groups| {
+        Action::Delete(delete) => delete.common.rewrite(&[], context, |groups| {
             let count = groups.groups().len();
             let at = usize::try_from(delete.index).unwrap_or(usize::MAX);
             if count < 2 {
@@ -161,6 +161,7 @@ impl AddArgs {
 impl Common {
     fn rewrite(
         &self,
+        added: &[Recipient],
         context: &Context,
         change: impl FnOnce(&mut KeyGroups) -> Result<(), Error>,
     ) -> Outcome {
@@ -194,11 +195,17 @@ impl Common {
         let mut new = new.with_threshold(threshold);
         let file = context.settings.absolute(&self.file);
         self.guarding.check_file(&new, &file, &name, context)?;
+        refuse_idle(&old, &new, &name)?;
+        opener.keyring().vouch_for(added);
+        self.guarding
+            .vouch(&new, opener.keyring(), &file, context)?;
         wrap_all(&mut new, &data_key, &name, &opener, context)?;
         let (plan, gone) = (shown(&old, &new), removed(&old, &new));
         let text = opened
             .with_recipients(new, &data_key)
             .map_err(|error| error.about(&name, false))?;
+        let made = (opened.format(), text.bytes.as_slice());
+        self.guarding.check_rule(made, &file, &name, context)?;
         self.destination.write(
             &self.file,
             &text.bytes,

@@ -1,18 +1,23 @@
-//! The creation rules that count for a file, and the guard of an environment's recipients.
+//! The creation rules that count for a file, and the guard of an environment's recipients and rule.
 //!
 //! Every command that writes a sealed file asks here: what an environment names is opened by those
 //! that the rules beside `clsecrets.yaml` name, whoever was named otherwise or stands in the file
-//! already.
+//! already; and no rule in its metadata, which anybody can change, leaves in clear what they seal.
 
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use clsecrets::Error;
+use clsecrets::config::environments::resolved;
 use clsecrets::config::{
-    Environments, Guarded, Rule, RulesFile, Scope, find_environments, find_rules, guard,
+    Compared, Environments, Guarded, Rule, RulesFile, Scope, find_environments, find_rules, guard,
     rules_of_environment,
 };
+use clsecrets::envelope::Sealed;
+use clsecrets::format::Format;
+use clsecrets::keys::Keyring;
 use clsecrets::metadata::KeyGroups;
+use zeroize::Zeroizing;
 
 use super::face::Face;
 use super::{Context, trees};
@@ -26,6 +31,9 @@ pub(crate) struct Guarding {
     /// Use recipients that differ from the rule of the file's environment.
     #[arg(long)]
     force_recipients: bool,
+    /// Write a file of an environment although its own rule seals less than the creation rule.
+    #[arg(long)]
+    force_rule: bool,
 }
 
 impl Guarding {
@@ -34,6 +42,7 @@ impl Guarding {
         Self {
             config,
             force_recipients: false,
+            force_rule: false,
         }
     }
 
@@ -97,6 +106,29 @@ impl Guarding {
         }
     }
 
+    /// Lets those programs wrap that the creation rule of a file names; what only the file names is not
+    /// run.
+    pub(crate) fn vouch(
+        &self,
+        key_groups: &KeyGroups,
+        keyring: &Keyring,
+        path: &Path,
+        context: &Context,
+    ) -> Result<(), Error> {
+        let mut recipients = key_groups.recipients();
+        if !recipients.any(|one| keyring.is_unvouched(one, &context.settings)) {
+            return Ok(());
+        }
+        let (rules, owned) = self.rules(path, context)?;
+        let path = owned.as_deref().unwrap_or(path);
+        if let Some(rules) = &rules
+            && let Some(rule) = rules.rule_for(path)?
+        {
+            keyring.vouch_for(rule.seal_for(rules)?.recipients());
+        }
+        Ok(())
+    }
+
     /// Compares the recipients of a file that is about to be written with the rule of its
     /// environment, if one names it.
     pub(crate) fn check_file(
@@ -116,6 +148,68 @@ impl Guarding {
             None => None,
         };
         self.check(key_groups, rule.as_ref(), rules.as_ref(), name, context)
+    }
+
+    /// Compares the rule in a sealed text that is about to be written with the creation rule. One of an
+    /// environment's file that seals less is refused; of any other file a difference is told.
+    pub(crate) fn check_rule(
+        &self,
+        (format, text): (&'static dyn Format, &[u8]),
+        path: &Path,
+        name: &str,
+        context: &Context,
+    ) -> Result<(), Error> {
+        if !format.has_keys() {
+            return Ok(());
+        }
+        let (rules, is_owned) = match owner(path)? {
+            Some(_) => (self.rules(path, context)?, true),
+            // What is wrong with rules that nobody asked for stops no write.
+            None => match self.rules_quietly(path, context) {
+                Some(rules) => ((Some(rules), None), false),
+                None => return Ok(()),
+            },
+        };
+        let (Some(rules), owned) = rules else {
+            return Ok(());
+        };
+        let path = owned.as_deref().unwrap_or(path);
+        let creation = match rules.rule_for(path) {
+            Ok(Some(creation)) => creation,
+            Err(error) if is_owned => return Err(error.into()),
+            Ok(None) | Err(_) => return Ok(()),
+        };
+        let text = Zeroizing::new(text.to_vec());
+        let sealed = Sealed::parse(format, text).map_err(|error| error.about(name, false))?;
+        let compared = Compared::of(&sealed, &rules, &creation, name)?;
+        if !is_owned {
+            if compared.is_other() {
+                context.ui.note(&compared.told());
+            }
+            return Ok(());
+        }
+        match compared.refusal() {
+            None => Ok(()),
+            Some(error) if self.force_rule => {
+                let mut forced = error;
+                forced.message.push_str(", as --force-rule allows");
+                forced.hints.clear();
+                context.ui.warn(&forced.to_string());
+                Ok(())
+            }
+            Some(error) => Err(error),
+        }
+    }
+
+    /// The rules of a file that no environment names, if they can be read.
+    fn rules_quietly(&self, path: &Path, context: &Context) -> Option<RulesFile> {
+        let scope = match context.face {
+            Face::Own => Scope::FileThenWorkingDirectory,
+            Face::Sops => Scope::WorkingDirectory,
+        };
+        let given = self.config.as_deref();
+        let (rules, _) = find_rules(Some(path), given, scope, &context.settings).rules?;
+        RulesFile::load(&rules).ok()
     }
 
     /// Compares recipients with a rule that was chosen already.
@@ -169,15 +263,4 @@ fn owner(path: &Path) -> Result<Option<(Environments, PathBuf)>, Error> {
         }
     }
     Ok(None)
-}
-
-/// Without symbolic links, as far as the path exists.
-fn resolved(path: &Path) -> PathBuf {
-    if let Ok(resolved) = std::fs::canonicalize(path) {
-        return resolved;
-    }
-    match (path.parent(), path.file_name()) {
-        (Some(parent), Some(name)) => resolved(parent).join(name),
-        _ => path.to_path_buf(),
-    }
 }

@@ -31,9 +31,10 @@ pub(super) fn environment(
     name: &str,
     sealing: &Sealing,
     overwrite: bool,
+    outside: bool,
     context: &Context,
 ) -> Outcome {
-    let (environments, pairs) = pairs(name, context)?;
+    let (environments, pairs) = pairs(name, outside, context)?;
     for (clear, sealed) in pairs {
         let shown = relative(&clear, context);
         let input = Input::read(&shown, &PLAIN, &context.settings).map_err(|error| {
@@ -69,11 +70,14 @@ pub(super) fn file(
 }
 
 /// `decrypt --env NAME`.
-pub(super) fn clear_file(name: &str, overwrite: bool, context: &Context) -> Outcome {
-    let (_, pairs) = pairs(name, context)?;
+pub(super) fn clear_file(name: &str, overwrite: bool, outside: bool, context: &Context) -> Outcome {
+    let (environments, pairs) = pairs(name, true, context)?;
+    for (clear, _) in &pairs {
+        refuse_link(clear, context)?;
+    }
+    environments.admit_paths(environments.environment(name)?, outside)?;
     let opener = Opener::new(&context.settings, &context.ui, None)?;
     for (clear, sealed) in pairs {
-        refuse_link(&clear, context)?;
         let (opened, _) =
             opener
                 .open_file(&relative(&sealed, context))
@@ -231,6 +235,9 @@ fn seal_onto(
         }
         return Ok(());
     };
+    sealing
+        .guarding
+        .check_rule((draft.format(), &text.bytes), sealed, &name, context)?;
     if environment.is_some() {
         let old = is_known.then_some(opened.sealed_text());
         let either: Vec<&[u8]> = old.into_iter().chain([text.bytes.as_slice()]).collect();
@@ -307,10 +314,15 @@ fn refuse(
     Err(error.hint("the same command with --overwrite, if the clear file is right as it is"))
 }
 
-fn pairs(name: &str, context: &Context) -> Result<(Environments, Vec<(PathBuf, PathBuf)>), Error> {
+fn pairs(
+    name: &str,
+    outside: bool,
+    context: &Context,
+) -> Result<(Environments, Vec<(PathBuf, PathBuf)>), Error> {
     let environments = Environments::load(&find_environments(&context.settings.cwd)?)?;
     let pairs = {
         let environment: &Environment = environments.environment(name)?;
+        environments.admit_paths(environment, outside)?;
         if environment.clear.is_empty() {
             let path = relative(environments.path(), context);
             return Err(Error::new(

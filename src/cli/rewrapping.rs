@@ -4,6 +4,8 @@
 //! do; so a recipient of a kind that this build does not have survives. All wraps succeed or nothing is
 //! written.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use clsecrets::keys::{self, identity, label};
 use clsecrets::metadata::{KeyGroups, Recipient};
 use clsecrets::secret::DataKey;
@@ -21,19 +23,17 @@ pub(crate) fn wrap_new(
     opener: &Opener<'_>,
     context: &Context,
 ) -> Result<KeyGroups, Error> {
-    let is_same_split = !differs(old, &wanted);
+    let has_idle = old.recipients().any(|one| !one.is_wrapped());
+    let is_same_split = !differs(old, &wanted) && !has_idle;
     let is_flat = !old.are_shared() && !wanted.are_shared();
     if is_same_split || is_flat {
         let mut missing = Vec::new();
         for (at, group) in wanted.groups_mut().iter_mut().enumerate() {
-            let before = old
-                .groups()
-                .get(at)
-                .map(|group| group.recipients.as_slice());
+            let before = Entries::of(old.groups().get(at).map(|group| &group.recipients));
             for recipient in &mut group.recipients {
-                match entry_of(before.unwrap_or_default(), recipient) {
-                    Some(entry) => *recipient = entry.clone(),
-                    None => missing.push(recipient.clone()),
+                match before.get(recipient) {
+                    Some(entry) if entry.is_wrapped() => *recipient = entry.clone(),
+                    _ => missing.push(recipient.clone()),
                 }
             }
         }
@@ -43,10 +43,10 @@ pub(crate) fn wrap_new(
         // Here there is one group, whose members each hold the whole data key.
         let mut new = KeyGroups::from(missing);
         wrap_all(&mut new, data_key, name, opener, context)?;
-        let new: Vec<Recipient> = new.recipients().cloned().collect();
+        let new = Entries(new.recipients().map(|one| (identity(one), one)).collect());
         for group in wanted.groups_mut() {
             for recipient in &mut group.recipients {
-                if let Some(entry) = entry_of(&new, recipient) {
+                if let Some(entry) = new.get(recipient) {
                     *recipient = entry.clone();
                 }
             }
@@ -91,6 +91,40 @@ pub(crate) fn wrap_all(
     keys::block_on(wrapping)?.map_err(|error| error.about(name))
 }
 
+/// Refuses to wrap for an entry that is in a file already although nobody has wrapped for it: whoever can
+/// write the file can put one in, and would read what is sealed from now on.
+pub(crate) fn refuse_idle(old: &KeyGroups, new: &KeyGroups, name: &str) -> Result<(), Error> {
+    let mut idle: Vec<&Recipient> = Vec::new();
+    for one in old.recipients().filter(|one| !one.is_wrapped()) {
+        let stays = new.recipients().any(|other| other == one);
+        if stays && !idle.iter().any(|there| identity(there) == identity(one)) {
+            idle.push(one);
+        }
+    }
+    if idle.is_empty() {
+        return Ok(());
+    }
+    let mut error = Error::new(
+        clsecrets::Code::Failed,
+        format!(
+            "cannot seal {name} anew: it names recipients for whom nobody has wrapped its data key"
+        ),
+    );
+    let file = error::quoted(name);
+    for one in &idle {
+        error = error.detail(format!("{} (kind {})", label(one), one.kind));
+    }
+    for one in idle {
+        error = error.hint(format!(
+            "clsecrets rotate -i --drop-recipient {} {file}    # takes it away",
+            error::quoted(&label(one))
+        ));
+    }
+    Err(error.hint(format!(
+        "clsecrets updatekeys {file}    # wraps for those whom the creation rule names, takes away others"
+    )))
+}
+
 /// Takes recipients away by their names or kinds, as `--drop-recipient` says; who is not there is told.
 pub(crate) fn drop_named(
     key_groups: &mut KeyGroups,
@@ -127,10 +161,10 @@ pub(crate) fn differs(old: &KeyGroups, new: &KeyGroups) -> bool {
 
 /// Recipients that a file has and will not have.
 pub(crate) fn removed(old: &KeyGroups, new: &KeyGroups) -> Vec<String> {
-    let stays: Vec<String> = new.recipients().map(identity).collect();
+    let stays: BTreeSet<String> = new.recipients().map(identity).collect();
     let gone = old
         .recipients()
-        .filter(|recipient| !stays.contains(&identity(recipient)));
+        .filter(|one| one.is_wrapped() && !stays.contains(&identity(one)));
     gone.map(label).collect()
 }
 
@@ -150,23 +184,19 @@ pub(crate) fn shown(old: &KeyGroups, new: &KeyGroups) -> Vec<String> {
         }
     }
     for at in 0..old.groups().len().max(new.groups().len()) {
-        let members = |key_groups: &KeyGroups| {
-            let group = key_groups.groups().get(at);
-            group
-                .map(|group| group.recipients.clone())
-                .unwrap_or_default()
-        };
+        let members = |of: &'_ KeyGroups| of.groups().get(at).map(|group| group.recipients.clone());
         let (before, after) = (members(old), members(new));
+        let (is_before, is_after) = (Entries::of(before.as_ref()), Entries::of(after.as_ref()));
         lines.push(format!("Group {}", at + 1));
-        for recipient in &after {
-            let mark = match entry_of(&before, recipient) {
-                Some(_) => "   ",
-                None => "+++",
+        for recipient in after.iter().flatten() {
+            let mark = match is_before.get(recipient) {
+                Some(entry) if entry.is_wrapped() => "   ",
+                _ => "+++",
             };
             lines.push(format!("{mark} {}", label(recipient)));
         }
-        for recipient in &before {
-            if entry_of(&after, recipient).is_none() {
+        for recipient in before.iter().flatten() {
+            if is_after.get(recipient).is_none() {
                 lines.push(format!("--- {}", label(recipient)));
             }
         }
@@ -193,9 +223,21 @@ fn threshold(key_groups: &KeyGroups) -> i64 {
     }
 }
 
-fn entry_of<'r>(entries: &'r [Recipient], recipient: &Recipient) -> Option<&'r Recipient> {
-    let wanted = identity(recipient);
-    entries.iter().find(|entry| identity(entry) == wanted)
+/// Recipients by what they are, the first of each.
+struct Entries<'r>(BTreeMap<String, &'r Recipient>);
+
+impl<'r> Entries<'r> {
+    fn of(recipients: Option<&'r Vec<Recipient>>) -> Self {
+        let mut entries = BTreeMap::new();
+        for recipient in recipients.into_iter().flatten() {
+            entries.entry(identity(recipient)).or_insert(recipient);
+        }
+        Self(entries)
+    }
+
+    fn get(&self, recipient: &Recipient) -> Option<&'r Recipient> {
+        self.0.get(&identity(recipient)).copied()
+    }
 }
 
 #[cfg(test)]
@@ -208,7 +250,7 @@ mod tests {
         let group = |names: &&[&str]| {
             let entry = |name: &&str| Recipient {
                 kind: "age".to_owned(),
-                fields: Fields::from([("recipient", *name)]),
+                fields: Fields::from([("recipient", *name), ("enc", "x")]),
             };
             names.iter().map(entry).collect::<Vec<_>>()
         };

@@ -10,7 +10,7 @@ use clsecrets::cipher::SystemNonces;
 use clsecrets::envelope::{Draft, OpenOptions, Opened, Text};
 use clsecrets::fs::Privacy;
 use clsecrets::keys::{self, identity, label};
-use clsecrets::metadata::{KeyGroups, Metadata};
+use clsecrets::metadata::{KeyGroups, Metadata, Recipient};
 use clsecrets::secret::DataKey;
 use clsecrets::{Code, Error};
 
@@ -20,7 +20,7 @@ use super::input::{Destination, Input, Naming, missing_is};
 use super::kinds::{is_named, recipients};
 use super::opening::{Opener, Opening};
 use super::question::is_confirmed;
-use super::rewrapping::{drop_named, removed, shown, tell_of_the_past, wrap_all};
+use super::rewrapping::{drop_named, refuse_idle, removed, shown, tell_of_the_past, wrap_all};
 use super::trees::{self, Search};
 use super::{Context, Outcome, hook};
 
@@ -163,12 +163,15 @@ impl Args {
         };
         let (opened, _) = opener.open(input, options)?;
         let old = opened.metadata().key_groups.clone();
-        let mut new = self.changing.changed(&old, &name, context)?;
+        let mut new = self.changing.changed(&old, &name, opener, context)?;
         let written = self.destination.place(file).unwrap_or(&path);
         let written = context.settings.absolute(written);
         self.guarding.check_file(&new, &written, &name, context)?;
+        self.guarding
+            .vouch(&new, opener.keyring(), &written, context)?;
         let data_key = DataKey::generate()
             .map_err(|_| Error::new(Code::Failed, "the operating system gave no random bytes"))?;
+        refuse_idle(&old, &new, &name)?;
         wrap_all(&mut new, &data_key, &name, opener, context)?;
         let gone = removed(&old, &new);
         if super::rewrapping::differs(&old, &new) {
@@ -182,6 +185,8 @@ impl Args {
         let text = sealed(&opened, metadata, &data_key, format, context)
             .map_err(|error| error.about(&name, false))?;
         let (bytes, privacy) = (&text.bytes, Privacy::Umask);
+        self.guarding
+            .check_rule((output, bytes), &written, &name, context)?;
         let _lock = locks_late
             .then(|| self.destination.lock(file, context))
             .transpose()?;
@@ -262,7 +267,13 @@ impl Changing {
         ]
     }
 
-    fn changed(&self, old: &KeyGroups, name: &str, context: &Context) -> Result<KeyGroups, Error> {
+    fn changed(
+        &self,
+        old: &KeyGroups,
+        name: &str,
+        opener: &Opener<'_>,
+        context: &Context,
+    ) -> Result<KeyGroups, Error> {
         let mut new = old.clone();
         for (field, option, add, rm) in self.lists() {
             let mut added = match add {
@@ -279,11 +290,16 @@ impl Changing {
                 })?;
                 keys::apply_context(&mut added, &context);
             }
+            opener.keyring().vouch_for(&added);
             for recipient in added {
-                let is_there = new
-                    .recipients()
-                    .any(|one| identity(one) == identity(&recipient));
-                if is_there {
+                let is_it = |one: &Recipient| identity(one) == identity(&recipient);
+                // An entry that nobody has wrapped for is no recipient yet.
+                for group in new.groups_mut() {
+                    group
+                        .recipients
+                        .retain(|one| one.is_wrapped() || !is_it(one));
+                }
+                if new.recipients().any(is_it) {
                     context.ui.note(&format!(
                         "{name}: {} is a recipient already",
                         label(&recipient)

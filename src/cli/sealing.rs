@@ -9,6 +9,7 @@ use std::path::Path;
 use clap::Args;
 use clsecrets::config::{Rule as CreationRule, RulesFile};
 use clsecrets::keys::{self, KEY_KINDS, KeyError};
+use clsecrets::metadata::pattern::PatternError;
 use clsecrets::metadata::{KeyGroups, Recipient, Rule, RuleKind};
 use clsecrets::{Code, Error};
 
@@ -243,8 +244,8 @@ impl Sealing {
     ) -> Result<Rule, Error> {
         let ruled = creation.and_then(|creation| creation.selection.as_ref());
         match (given, ruled) {
-            (Some((kind, _)), Some(ruled)) if ruled.field != kind.field() => {
-                Err(exclude(kind, ruled.field))
+            (Some((kind, _)), Some(ruled)) if ruled.kind != kind => {
+                Err(exclude(kind, ruled.kind.field()))
             }
             (Some((kind, text)), _) => compiled(kind, text),
             (None, _) => creation.map_or_else(|| Ok(Rule::default()), rule_of),
@@ -254,25 +255,19 @@ impl Sealing {
 
 /// Which values a creation rule selects.
 pub(crate) fn rule_of(creation: &CreationRule) -> Result<Rule, Error> {
-    let Some(ruled) = &creation.selection else {
-        return Ok(Rule::default());
-    };
-    let mut kinds = RuleKind::ALL.into_iter();
-    let kind = kinds.find(|kind| kind.field() == ruled.field);
-    compiled(
-        kind.ok_or_else(|| Error::internal("a rule of no kind"))?,
-        &ruled.value,
-    )
+    let field = creation.selection.as_ref().map(|ruled| ruled.kind.field());
+    creation
+        .selected()
+        .map_err(|error| unusable(field.unwrap_or_default(), &error))
 }
 
 fn compiled(kind: RuleKind, text: &str) -> Result<Rule, Error> {
-    Rule::new(kind, text).map_err(|error| {
-        Error::new(
-            Code::Failed,
-            format!("{} cannot be used: {error}", kind.field()),
-        )
+    Rule::new(kind, text).map_err(|error| unusable(kind.field(), &error))
+}
+
+fn unusable(field: &str, error: &PatternError) -> Error {
+    Error::new(Code::Failed, format!("{field} cannot be used: {error}"))
         .hint("nothing was sealed; correct the pattern")
-    })
 }
 
 /// Recipients that stand in more than one group.

@@ -119,6 +119,8 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
             args.allow_cleartext,
         )
         .map_err(|error| error.about(&name, false))?;
+    args.guarding
+        .check_rule((format, &text.bytes), &file, &name, context)?;
     fs::replace(&file, &text.bytes, Privacy::Umask, stamp.as_ref())?;
     hook::learn_sealed(context, &file, format, &text.bytes, &data_key);
     name_clear(&name, &text, context);

@@ -272,6 +272,9 @@ fn given(
     if !real.starts_with(&base) {
         return Err(refuse("lies outside of the directory of clsecrets.yaml"));
     }
+    if real.iter().any(|name| name.eq_ignore_ascii_case(".git")) {
+        return Err(refuse("lies in .git, whose files hold logins"));
+    }
     let mut content = fs::read(&real)
         .map_err(|error| refuse(&format!("cannot be read: {}", fs::plain(&error))))?;
     let value = SecretBytes::new(std::mem::take(&mut *content.bytes));

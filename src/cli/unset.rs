@@ -93,6 +93,8 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
     let text = opened
         .seal(&data_key, &mut SystemNonces::default(), now, true)
         .map_err(|error| error.about(&name, false))?;
+    args.guarding
+        .check_rule((format, &text.bytes), &file, &name, context)?;
     fs::replace(&file, &text.bytes, Privacy::Umask, stamp.as_ref())?;
     hook::learn_sealed(context, &file, format, &text.bytes, &data_key);
     context.ui.note(&format!("{name}: {path} is taken out"));

@@ -248,6 +248,8 @@ impl Change {
         let (name, old) = (&self.name, &self.opened.metadata().key_groups);
         args.guarding
             .check_file(&self.key_groups, &self.path, name, context)?;
+        args.guarding
+            .vouch(&self.key_groups, opener.keyring(), &self.path, context)?;
         let new_key = rotates
             .then(DataKey::generate)
             .transpose()
@@ -262,6 +264,8 @@ impl Change {
             self.rewrapped(key_groups, args.allow_cleartext, context)
         };
         let text = text.map_err(|error| error.about(name, false))?;
+        let made = (self.opened.format(), text.bytes.as_slice());
+        args.guarding.check_rule(made, &self.path, name, context)?;
         let _lock = context.lock(&self.path)?;
         fs::replace(&self.path, &text.bytes, Privacy::Umask, self.stamp.as_ref())?;
         let (format, data_key) = (self.opened.format(), new_key.as_ref());

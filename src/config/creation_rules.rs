@@ -13,8 +13,8 @@ use super::groups::{self, Members, RawGroup};
 use super::search::normal;
 use super::yaml::{self, OneOrMany};
 use crate::keys::KeyError;
-use crate::metadata::pattern::Pattern;
-use crate::metadata::{KeyGroups, Recipient};
+use crate::metadata::pattern::{Pattern, PatternError};
+use crate::metadata::{self, KeyGroups, Recipient, RuleKind};
 
 /// A rules file that was read.
 #[derive(Debug)]
@@ -43,11 +43,11 @@ pub struct Rule {
     pub shamir_threshold: i64,
 }
 
-/// Which values are sealed: the name of the metadata field and its suffix or pattern.
+/// Which values are sealed: the kind of rule and its suffix or pattern.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Selection {
     /// `encrypted_regex`, `unencrypted_suffix`, …
-    pub field: &'static str,
+    pub kind: RuleKind,
     /// The suffix or pattern.
     pub value: String,
 }
@@ -188,25 +188,32 @@ impl RulesFile {
 
     fn selection(&self, number: usize, raw: &RawRule) -> Result<Option<Selection>, ConfigError> {
         let mut found = None;
-        for (field, value) in [
-            ("unencrypted_suffix", &raw.unencrypted_suffix),
-            ("encrypted_suffix", &raw.encrypted_suffix),
-            ("unencrypted_regex", &raw.unencrypted_regex),
-            ("encrypted_regex", &raw.encrypted_regex),
-            ("unencrypted_comment_regex", &raw.unencrypted_comment_regex),
-            ("encrypted_comment_regex", &raw.encrypted_comment_regex),
+        for (kind, value) in [
+            (RuleKind::UnencryptedSuffix, &raw.unencrypted_suffix),
+            (RuleKind::EncryptedSuffix, &raw.encrypted_suffix),
+            (RuleKind::UnencryptedRegex, &raw.unencrypted_regex),
+            (RuleKind::EncryptedRegex, &raw.encrypted_regex),
+            (
+                RuleKind::UnencryptedCommentRegex,
+                &raw.unencrypted_comment_regex,
+            ),
+            (
+                RuleKind::EncryptedCommentRegex,
+                &raw.encrypted_comment_regex,
+            ),
         ] {
             let Some(value) = value.clone().filter(|value| !value.is_empty()) else {
                 continue;
             };
-            if field.ends_with("_regex") {
+            if kind.field().ends_with("_regex") {
                 self.pattern(number, &value)?;
             }
-            if let Some(Selection { field: other, .. }) = found {
+            if let Some(Selection { kind: other, .. }) = found {
+                let (other, field) = (other.field(), kind.field());
                 let reason = format!("{other} and {field} exclude one another");
                 return Err(self.refuse(number, &reason));
             }
-            found = Some(Selection { field, value });
+            found = Some(Selection { kind, value });
         }
         Ok(found)
     }
@@ -249,6 +256,15 @@ fn flat(raw: &RawRule) -> Result<Members, KeyError> {
 }
 
 impl Rule {
+    /// Which values of the file are to be sealed: without a word of the rule, all but those whose keys
+    /// say otherwise.
+    pub fn selected(&self) -> Result<metadata::Rule, PatternError> {
+        match &self.selection {
+            Some(selection) => metadata::Rule::new(selection.kind, &selection.value),
+            None => Ok(metadata::Rule::default()),
+        }
+    }
+
     /// Who the file is to be sealed for; a kind that this build cannot use is an error, because
     /// whoever relies on it would be locked out.
     pub fn seal_for(&self, rules: &RulesFile) -> Result<KeyGroups, ConfigError> {

@@ -4,11 +4,14 @@
 //! mistyped `protected` that is silently ignored would cost a production environment its guard.
 
 mod identity;
+mod inside;
 mod schema;
 
 pub use identity::{fresh, with_identity};
+pub use inside::resolved;
 pub use schema::{Database, Dsn, Made, Node, Object, PasswordFrom, Profile, Target, Value};
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::search::normal;
@@ -89,8 +92,16 @@ impl Environments {
             all: Vec::new(),
             path,
         };
+        let mut named = BTreeSet::new();
         for (name, raw) in raw.environments {
             let environment = this.check(name, raw)?;
+            for path in environment.sealed.iter().chain(&environment.clear) {
+                if !named.insert(path.clone()) {
+                    let what = format!("environment {}", environment.name);
+                    let reason = format!("{} is named twice", path.display());
+                    return Err(refuse(&this.path, &what, &reason, None));
+                }
+            }
             this.all.push(environment);
         }
         Ok(this)
@@ -177,21 +188,12 @@ impl Environments {
         if !clear.is_empty() && clear.len() != sealed.len() {
             return refuse("clear has to name one file for each sealed file");
         }
-        let mut named: Vec<&PathBuf> = sealed.iter().chain(&clear).collect();
-        let others = self.all.iter();
-        named.extend(others.flat_map(|other| other.sealed.iter().chain(&other.clear)));
-        named.sort();
-        let twice = named.windows(2).find(|pair| pair.first() == pair.get(1));
-        if let Some(path) = twice.and_then(|pair| pair.first()) {
-            let reason = format!("{} is named twice", path.display());
-            return refuse(&reason);
-        }
         let targets = raw
             .targets
             .into_iter()
             .map(|target| target.below(self.directory()))
             .collect();
-        Ok(Environment {
+        let environment = Environment {
             name,
             profile: raw.profile,
             sealed,
@@ -203,7 +205,16 @@ impl Environments {
             nodes: raw.nodes,
             objects: raw.objects,
             targets,
-        })
+        };
+        let ours = inside::paths(&environment)
+            .find_map(|(word, path)| Some((word, path, inside::ours(path)?)));
+        if let Some((word, path, why)) = ours {
+            let shown = path.strip_prefix(self.directory()).unwrap_or(path);
+            let reason = format!("{word} {} {why}", shown.display());
+            let what = format!("environment {}", environment.name);
+            return Err(self::refuse(&self.path, &what, &reason, None));
+        }
+        Ok(environment)
     }
 
     fn absolute(&self, path: &str) -> PathBuf {

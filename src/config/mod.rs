@@ -4,6 +4,8 @@
 //! Neither holds a secret, so messages quote them freely. Only these two files count: there is no
 //! configuration of the user or the machine that could add a reader.
 
+mod committed;
+mod compared;
 pub mod creation_rules;
 pub mod environments;
 mod groups;
@@ -11,6 +13,8 @@ mod guard;
 mod search;
 mod yaml;
 
+pub use committed::{Committed, committed};
+pub use compared::Compared;
 pub use creation_rules::{Rule, RulesFile, Selection};
 pub use environments::{Environment, Environments};
 pub use guard::{Differs, Guarded, guard};

@@ -170,7 +170,7 @@ pub(super) fn normal(path: &Path) -> PathBuf {
     normal
 }
 
-const LEVELS: usize = 100;
+pub(super) const LEVELS: usize = 100;
 
 #[cfg(test)]
 mod tests;

@@ -10,6 +10,7 @@ mod bare;
 mod clear;
 mod convert;
 mod cores;
+mod coverage;
 mod expand;
 mod look_back;
 mod lost;
@@ -22,6 +23,7 @@ mod set;
 mod tokens;
 
 pub use convert::Converted;
+pub use coverage::Uncovered;
 pub use open::OpenOptions;
 pub use renew::Reselected;
 pub use reuse::Changes;
@@ -37,8 +39,9 @@ use zeroize::Zeroizing;
 use crate::cipher::{CipherError, TokenError};
 use crate::error::{Code, Error, quoted};
 use crate::format::{Document, Edits, Fault, Format, FormatError, MetadataEdit};
-use crate::metadata::{Metadata, MetadataError};
+use crate::metadata::{Metadata, MetadataError, Rule};
 use crate::tree::{Path, Site, Tree};
+use coverage::uncovered;
 
 /// Cleartext that was never sealed.
 #[derive(Debug)]
@@ -197,6 +200,9 @@ pub enum EnvelopeError {
     /// Two versions of it that no text holds both of.
     #[error("the changes of both versions cannot be put into one text; a person has to merge them")]
     Unmergeable,
+    /// What is sealed in a version of it would stand in clear in the merged file.
+    #[error("{} sealed in one version, and the merged file would have it in clear", opened(.0))]
+    WouldOpen(Vec<Path>),
     /// Recipients that were changed in the text cannot be sealed for.
     #[error("{0}")]
     Recipients(String),
@@ -220,7 +226,7 @@ impl EnvelopeError {
         let verb = match &self {
             Self::Path { .. } | Self::Unfit { .. } => "set a value of",
             Self::Documents { .. } | Self::Unwritable { .. } | Self::Shape { .. } => "convert",
-            Self::Unmergeable => "merge",
+            Self::Unmergeable | Self::WouldOpen(_) => "merge",
             _ if reading => "open",
             _ => "seal",
         };
@@ -371,6 +377,12 @@ impl Sealed {
     pub fn metadata(&self) -> &Metadata {
         &self.metadata
     }
+
+    /// What its rule leaves in clear although another one seals it. A sealed text shows that as well as
+    /// an opened one: keys are in clear, and so are the comments that leave something in clear.
+    pub fn uncovered(&self, ruled: &Rule) -> Uncovered {
+        uncovered(&self.document.tree, &self.metadata.rule, ruled)
+    }
 }
 
 impl Opened {
@@ -448,6 +460,14 @@ impl Opened {
 fn listed(paths: &[Path]) -> String {
     let paths: Vec<String> = paths.iter().map(Path::to_string).collect();
     paths.join(", ")
+}
+
+fn opened(paths: &[Path]) -> String {
+    match paths {
+        [] => "a comment is".to_owned(),
+        [one] => format!("{one} is"),
+        several => format!("{} are", listed(several)),
+    }
 }
 
 /// Line separators of Unicode, which the reference writes as they are and takes for line ends.

@@ -8,11 +8,11 @@ use std::collections::HashSet;
 
 use crate::cipher::Nonces;
 use crate::format::{Change, Edits, MetadataEdit};
-use crate::metadata::{KeyGroups, Metadata, Rule, Selector};
+use crate::metadata::{KeyGroups, Metadata, Rule};
 use crate::secret::{DataKey, SecretBytes};
 use crate::tree::{Path, Site, Step, Steps, walk};
 
-use super::clear::left_in_clear;
+use super::coverage::{only_in, selected};
 use super::look_back::{Made, look_back};
 use super::seal::{Pass, Sealing, clear_paths, refuse_nothing, sites};
 use super::{Counts, EnvelopeError, Opened, Text, Tokens};
@@ -153,47 +153,11 @@ impl Opened {
 
     /// What another rule would seal, and what it would leave in clear.
     pub fn reselect(&self, rule: &Rule) -> Reselected {
-        let (now, then) = (self.selected(&self.metadata.rule), self.selected(rule));
-        // Paths of what is in one set and not in the other.
-        let only_in = |one: &HashSet<Site>, other: &HashSet<Site>| {
-            let others = self
-                .leaves()
-                .filter(|site| !one.contains(site) || other.contains(site));
-            left_in_clear(&self.document.tree, &others.collect())
-        };
+        let tree = &self.document.tree;
+        let (now, then) = (selected(tree, &self.metadata.rule), selected(tree, rule));
         Reselected {
-            sealed: only_in(&then, &now),
-            opened: only_in(&now, &then),
+            sealed: only_in(tree, &then.leaves, &now.leaves),
+            opened: only_in(tree, &now.leaves, &then.leaves),
         }
-    }
-
-    fn leaves(&self) -> impl Iterator<Item = Site> {
-        Steps::of(&self.document.tree).filter_map(|step| match step {
-            Step::Leaf(leaf) => Some(leaf.site),
-            _ => None,
-        })
-    }
-
-    /// The values that a rule selects.
-    fn selected(&self, rule: &Rule) -> HashSet<Site> {
-        let mut selector = Selector::new(rule);
-        let mut found = HashSet::new();
-        for step in Steps::of(&self.document.tree) {
-            match step {
-                Step::EnterMap | Step::EnterList => selector.enter(),
-                Step::Leave => selector.leave(),
-                Step::Key(key) => selector.key(key),
-                Step::Comment(comment) => {
-                    selector.comment(comment.text.expose());
-                }
-                Step::Leaf(leaf) => {
-                    if selector.value() {
-                        found.insert(leaf.site);
-                    }
-                    selector.value_done();
-                }
-            }
-        }
-        found
     }
 }

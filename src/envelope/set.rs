@@ -134,7 +134,7 @@ impl Opened {
     }
 
     /// Writes values that have changed into the text, so that no old token stands for them.
-    fn write_changes(&mut self) -> Result<(), EnvelopeError> {
+    pub(super) fn write_changes(&mut self) -> Result<(), EnvelopeError> {
         if self.changed.is_empty() {
             return Ok(());
         }

@@ -3,15 +3,21 @@
 //! Each recipient gets an armored age file of its own, as the reference makes them. Nothing here
 //! is a service: wrapping needs no connection, unwrapping needs an identity of [`Identities`].
 
+mod header;
 mod identities;
+mod locked;
+mod plugin;
 
 pub(super) use identities::Identities;
 
 use std::io::{Read, Write};
 
-use age::armor::{ArmoredReader, ArmoredWriter, Format};
-use age::{DecryptError, Decryptor, Encryptor, NoCallbacks};
+use age::armor::{ArmoredWriter, Format};
+use age::{DecryptError, Encryptor};
 use zeroize::Zeroizing;
+
+use header::{Fault, MOST_STANZAS};
+use plugin::PluginRecipient;
 
 use super::{Ask, Connections, KeyError, KeyKind, MasterKey, Task};
 use crate::metadata::Recipient;
@@ -40,7 +46,7 @@ pub(super) static KIND: KeyKind = KeyKind {
 enum Public {
     X25519(age::x25519::Recipient),
     Ssh(age::ssh::Recipient),
-    Plugin(age::plugin::Recipient),
+    Plugin(PluginRecipient),
 }
 
 #[derive(Debug)]
@@ -71,19 +77,18 @@ impl<'a> AgeKey<'a> {
 
     fn seal(&self, portion: &Portion) -> Result<String, KeyError> {
         let public = Public::parse(&self.recipient)?;
-        let plugin;
         let recipient: &dyn age::Recipient = match &public {
             Public::X25519(key) => key,
             Public::Ssh(key) => key,
             Public::Plugin(key) => {
-                plugin = age::plugin::RecipientPluginV1::new(
-                    key.plugin(),
-                    std::slice::from_ref(key),
-                    &[],
-                    NoCallbacks,
-                )
-                .map_err(|_| no_plugin(key.plugin()))?;
-                &plugin
+                let name = key.name();
+                if !self.connections.identities.is_vouched(name, self.settings) {
+                    return Err(unvouched(name));
+                }
+                if !plugin::is_installed(name, self.settings) {
+                    return Err(no_plugin(name));
+                }
+                key
             }
         };
         let failed = |_| refused("the age file could not be made");
@@ -113,7 +118,7 @@ impl<'a> AgeKey<'a> {
             &self.recipient,
             ask,
             |candidates| match decrypt(wrapped, candidates) {
-                Err(DecryptError::NoMatchingKeys) => false,
+                Err(Fault::Age(DecryptError::NoMatchingKeys)) => false,
                 outcome => {
                     opened = Some(outcome);
                     true
@@ -122,7 +127,7 @@ impl<'a> AgeKey<'a> {
         );
         match opened {
             Some(Ok(portion)) => portion.ok_or(KeyError::NoDataKey),
-            Some(Err(error)) => Err(refused(reason(&error))),
+            Some(Err(fault)) => Err(refused(&reason(&fault))),
             None => Err(found.missing(&self.recipient)),
         }
     }
@@ -171,7 +176,7 @@ impl Public {
             return Ok(Self::X25519(key));
         }
         match text.parse::<age::plugin::Recipient>() {
-            Ok(key) => Ok(Self::Plugin(key)),
+            Ok(key) => Ok(Self::Plugin(PluginRecipient(key))),
             Err(_) if text.starts_with("age1") => Err(malformed(
                 text,
                 "it is mistyped or cut off: its check digits are wrong",
@@ -206,13 +211,10 @@ fn at_hand(
 }
 
 /// `Ok(None)`: it opened, and holds neither a data key nor a share of one.
-fn decrypt(
-    wrapped: &str,
-    identities: &[&dyn age::Identity],
-) -> Result<Option<Portion>, DecryptError> {
-    let decryptor = Decryptor::new(ArmoredReader::new(wrapped.trim_start().as_bytes()))?;
+fn decrypt(wrapped: &str, identities: &[&dyn age::Identity]) -> Result<Option<Portion>, Fault> {
+    let decryptor = header::decryptor(wrapped.trim_start().as_bytes())?;
     if decryptor.is_scrypt() {
-        return Err(DecryptError::UnknownFormat);
+        return Err(DecryptError::UnknownFormat.into());
     }
     let reader = decryptor.decrypt(identities.iter().copied())?;
     // More than a portion has is never read, and no reallocation leaves a copy behind.
@@ -225,7 +227,16 @@ fn decrypt(
     Ok(Portion::from_bytes(&bytes))
 }
 
-fn reason(error: &DecryptError) -> &'static str {
+fn reason(fault: &Fault) -> String {
+    let error = match fault {
+        Fault::Stanzas(found) => {
+            return format!(
+                "its wrapped key is an age file with {found} stanzas, and at most {MOST_STANZAS} are tried"
+            );
+        }
+        Fault::Length => return "its wrapped key is longer than any age file of one".to_owned(),
+        Fault::Age(error) => error,
+    };
     match error {
         DecryptError::KeyDecryptionFailed => {
             "the passphrase of its identity was wrong or not given"
@@ -234,11 +245,9 @@ fn reason(error: &DecryptError) -> &'static str {
         DecryptError::InvalidHeader | DecryptError::UnknownFormat | DecryptError::Io(_) => {
             "its wrapped key is no age file"
         }
-        DecryptError::Plugin(_) | DecryptError::PluginResolve(_) => {
-            "the plugin of its identity failed or is not installed"
-        }
         _ => "its wrapped key does not open: it was changed, or made for another key",
     }
+    .to_owned()
 }
 
 fn malformed(label: &str, reason: &str) -> KeyError {
@@ -252,6 +261,45 @@ fn refused(reason: &str) -> KeyError {
     KeyError::Refused {
         reason: reason.to_owned(),
         hint: None,
+    }
+}
+
+/// What a file says about itself starts no program.
+fn unvouched(name: &str) -> KeyError {
+    KeyError::Refused {
+        reason: format!(
+            "only the file names the program age-plugin-{name}, and what a file names is not run"
+        ),
+        hint: Some(
+            "if it is wanted, name the recipient in the creation rule that covers the file"
+                .to_owned(),
+        ),
+    }
+}
+
+/// Remembers which programs were named by the user or a creation rule.
+pub(super) fn vouch(connections: &Connections, recipient: &Recipient) {
+    if let Some(name) = plugin_of(recipient) {
+        connections.identities.vouch(&name);
+    }
+}
+
+/// Whether nothing but the file names the program that it takes to wrap for a recipient.
+pub(super) fn is_unvouched(
+    connections: &Connections,
+    recipient: &Recipient,
+    settings: &Settings,
+) -> bool {
+    plugin_of(recipient).is_some_and(|name| !connections.identities.is_vouched(&name, settings))
+}
+
+fn plugin_of(recipient: &Recipient) -> Option<String> {
+    if recipient.kind != KIND.field {
+        return None;
+    }
+    match Public::parse(recipient.fields.text("recipient")?.trim()) {
+        Ok(Public::Plugin(key)) => Some(key.name().to_owned()),
+        _ => None,
     }
 }
 

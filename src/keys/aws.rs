@@ -23,6 +23,7 @@ use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provi
 use aws_smithy_http_client::{Builder, Connector};
 use tokio::sync::Mutex;
 
+use crate::error::quoted;
 use crate::settings::Settings;
 
 /// Whose credentials are used, and where.
@@ -67,6 +68,8 @@ pub(crate) enum Fault {
     NoCredentials(&'static str),
     /// The service did not answer in bounded time.
     Unreachable(&'static str),
+    /// What is given as the region is none; it would become the name of a host.
+    NoRegion,
     /// The request could not be made or the answer not be read.
     Garbled,
 }
@@ -78,6 +81,9 @@ impl Aws {
         account: &Account,
         settings: &Settings,
     ) -> Result<SdkConfig, Fault> {
+        if !is_region(&account.region) {
+            return Err(Fault::NoRegion);
+        }
         // Held while loading, so that recipients of one account do not load it twice.
         let mut loaded = self.loaded.lock().await;
         if let Some(known) = loaded.configurations.get(account) {
@@ -103,7 +109,7 @@ impl Account {
     /// The command that shows who one is on this account.
     pub(crate) fn who_am_i(&self) -> String {
         match &self.profile {
-            Some(profile) => format!("aws sts get-caller-identity --profile {profile}"),
+            Some(profile) => format!("aws sts get-caller-identity --profile {}", quoted(profile)),
             None => "aws sts get-caller-identity".to_owned(),
         }
     }
@@ -182,7 +188,7 @@ impl Fault {
             | Self::Expired(code)
             | Self::Invalid(code)
             | Self::Throttled(code) => Some(code),
-            Self::NoCredentials(_) | Self::Unreachable(_) | Self::Garbled => None,
+            Self::NoCredentials(_) | Self::Unreachable(_) | Self::NoRegion | Self::Garbled => None,
         }
     }
 
@@ -197,6 +203,9 @@ impl Fault {
             Self::Throttled(code) => format!("the service is overloaded or throttles: {code}"),
             Self::NoCredentials(why) => (*why).to_owned(),
             Self::Unreachable(why) => format!("cannot be reached: {why}"),
+            Self::NoRegion => {
+                "cannot be called: its region is none of AWS, such as eu-west-1".to_owned()
+            }
             Self::Garbled => "answered with something that cannot be read".to_owned(),
         }
     }
@@ -314,6 +323,25 @@ fn credentials_fault(mut cause: Option<&(dyn StdError + 'static)>) -> Option<&'s
     found
 }
 
+/// Whether a text is the name of a region: words of letters or digits between dashes, the last one a
+/// number, as in `us-gov-west-1`.
+pub(crate) fn is_region(text: &str) -> bool {
+    let words: Vec<&str> = text.split('-').collect();
+    let is_word = |word: &&str| {
+        !word.is_empty()
+            && word
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+    };
+    let ends_in_number = words
+        .last()
+        .is_some_and(|last| last.len() <= 2 && last.bytes().all(|byte| byte.is_ascii_digit()));
+    text.len() <= 32
+        && (3..=5).contains(&words.len())
+        && words.iter().all(is_word)
+        && ends_in_number
+}
+
 fn is_code(text: &str) -> bool {
     !text.is_empty()
         && text.len() <= 64
@@ -338,6 +366,37 @@ mod tests {
         assert_eq!(session_name("node-1.example"), "sops@node-1.example");
         assert_eq!(session_name("my_host!"), "sops@myhost");
         assert_eq!(session_name(&"h".repeat(80)).len(), 64);
+    }
+
+    #[test]
+    fn a_region_is_no_host() {
+        for region in [
+            "eu-west-1",
+            "us-gov-west-1",
+            "us-isob-east-1",
+            "cn-north-1",
+            "ap-southeast-7",
+            "eusc-de-east-1",
+        ] {
+            assert!(is_region(region), "{region}");
+        }
+        for text in [
+            "",
+            "localhost",
+            "evil.example",
+            "evil.example/",
+            "eu-west-1.evil.example/",
+            "eu-west-1/",
+            "eu-west-1:443",
+            "a@b-c-1",
+            "EU-WEST-1",
+            "eu--1",
+            "eu-west-1\n",
+            "169-254-169-254",
+            "a-b-c-d-e-f-1",
+        ] {
+            assert!(!is_region(text), "{text}");
+        }
     }
 
     #[test]

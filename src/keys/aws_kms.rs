@@ -13,8 +13,9 @@ use std::sync::LazyLock;
 use tokio::sync::Mutex;
 use zeroize::Zeroizing;
 
-use super::aws::{Account, Fault};
+use super::aws::{Account, Fault, is_region};
 use super::{Connections, KeyError, KeyKind, MasterKey, Task};
+use crate::error::quoted;
 use crate::metadata::Recipient;
 use crate::secret::Portion;
 use crate::settings::Settings;
@@ -59,9 +60,9 @@ impl KmsKey {
         let text = |name| fields.text(name).filter(|text| !text.is_empty());
         let arn = text("arn").unwrap_or_default().to_owned();
         let account = Account {
-            profile: text("aws_profile").map(str::to_owned),
+            profile: text("aws_profile").map(profile).transpose()?,
             region: region(&arn)?,
-            role: text("role").map(str::to_owned),
+            role: text("role").map(role).transpose()?,
         };
         let context = context(fields)?;
         let client = connections
@@ -156,15 +157,8 @@ fn parse(text: &str) -> Result<Recipient, KeyError> {
         None => (text.as_str(), String::new()),
     };
     region(arn)?;
-    if !role.is_empty()
-        && !ROLE
-            .as_ref()
-            .is_some_and(|role_arn| role_arn.is_match(&role))
-    {
-        return Err(malformed(
-            &text,
-            "the part behind '+' is no role, such as arn:aws:iam::111122223333:role/name",
-        ));
+    if !role.is_empty() {
+        self::role(&role)?;
     }
     let mut fields = Fields::from([("arn", arn), ("aws_profile", "")]);
     if !role.is_empty() {
@@ -176,17 +170,47 @@ fn parse(text: &str) -> Result<Recipient, KeyError> {
     })
 }
 
+/// The region of a key's ARN. It becomes part of the name of the host that is called, so it has to be
+/// one, whatever else a file says.
 fn region(arn: &str) -> Result<String, KeyError> {
-    ARN.as_ref()
-        .and_then(|pattern| pattern.captures(arn))
-        .and_then(|captures| captures.get(1))
-        .map(|region| region.as_str().to_owned())
-        .ok_or_else(|| {
-            malformed(
-                arn,
-                "the form is arn:aws:kms:REGION:ACCOUNT:key/ID or …:alias/NAME",
-            )
-        })
+    let found = ARN.as_ref().and_then(|pattern| pattern.captures(arn));
+    let region = found.as_ref().and_then(|captures| captures.get(1));
+    match region {
+        Some(region) if is_region(region.as_str()) => Ok(region.as_str().to_owned()),
+        Some(_) => Err(malformed(
+            arn,
+            "what stands for its region is no region of AWS, such as eu-west-1",
+        )),
+        None => Err(malformed(
+            arn,
+            "the form is arn:aws:kms:REGION:ACCOUNT:key/ID or …:alias/NAME",
+        )),
+    }
+}
+
+/// A role that is assumed before the key is used.
+fn role(text: &str) -> Result<String, KeyError> {
+    let is_role = ROLE
+        .as_ref()
+        .is_some_and(|role_arn| role_arn.is_match(text));
+    if !is_role {
+        return Err(malformed(
+            text,
+            "a role is named as in arn:aws:iam::111122223333:role/name",
+        ));
+    }
+    Ok(text.to_owned())
+}
+
+/// A profile of the AWS configuration of whoever opens the file.
+fn profile(text: &str) -> Result<String, KeyError> {
+    if text.len() > LONGEST_PROFILE || text.chars().any(char::is_control) {
+        return Err(malformed(
+            "its aws_profile",
+            "it is too long for the name of a profile, or has characters that are not printed",
+        ));
+    }
+    Ok(text.to_owned())
 }
 
 /// The encryption context as texts; numbers and booleans of an unquoted file become texts as the
@@ -230,7 +254,10 @@ fn failed(account: &Account, what: &str, fault: &Fault) -> KeyError {
     let hint = match fault {
         Fault::Denied(_) | Fault::Absent(_) | Fault::Invalid(_) => Some(account.who_am_i()),
         Fault::Expired(_) | Fault::NoCredentials(_) => Some(match &account.profile {
-            Some(profile) => format!("aws sso login --profile {profile}, or renew its keys"),
+            Some(profile) => format!(
+                "aws sso login --profile {}, or renew its keys",
+                quoted(profile)
+            ),
             None => "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY".to_owned(),
         }),
         Fault::Throttled(_) => Some("run the command again in a moment".to_owned()),
@@ -258,12 +285,21 @@ fn malformed(label: &str, reason: &str) -> KeyError {
     }
 }
 
-/// What the reference takes for the ARN of a key.
-static ARN: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r"^arn:aws[0-9A-Za-z_-]*:kms:(.+):[0-9]+:(key|alias)/.+$").ok());
+/// The ARN of a key. The reference takes anything for a region and a name; services have these.
+static ARN: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(
+        r"\Aarn:aws[0-9A-Za-z_-]{0,32}:kms:([^:]{1,64}):[0-9]{1,32}:(?:key|alias)/[0-9A-Za-z:/_-]{1,256}\z",
+    )
+    .ok()
+});
 
-static ROLE: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r"^arn:aws[0-9A-Za-z_-]*:iam::[0-9]+:role/.+$").ok());
+static ROLE: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r"\Aarn:aws[0-9A-Za-z_-]{0,32}:iam::[0-9]{1,32}:role/[0-9A-Za-z_+=,.@/-]{1,576}\z")
+        .ok()
+});
+
+/// Characters of a profile's name.
+const LONGEST_PROFILE: usize = 256;
 
 #[cfg(test)]
 mod tests {
@@ -296,10 +332,42 @@ mod tests {
             "arn:aws:s3:::bucket",
             "arn:aws:kms:eu-west-1:1:key/",
             "arn:aws:kms:eu-west-1:1:key/x+arn:aws:s3:::b",
+            "arn:aws:kms:eu-west-1:1:key/x+arn:aws:iam::1:role/a b\u{7}",
+            "arn:aws:kms:evil.example/:1:key/x",
+            "arn:aws:kms:evil.example:1:key/x",
+            "arn:aws:kms:evil.example#:1:key/x",
+            "arn:aws:kms:user@evil-west-1:1:key/x",
+            "arn:aws:kms:localhost:1:key/x",
+            "arn:aws:kms:eu-west-1.evil-example-1:1:key/x",
+            "arn:aws:kms::1:key/x",
         ] {
             assert!(
                 matches!(parse(text), Err(KeyError::Malformed { .. })),
                 "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_entry_of_a_file_is_held_to_the_same_before_anything_is_called() {
+        let settings = Settings::new(std::iter::empty(), "/".into(), 0);
+        let connections = Connections::default();
+        for (name, text) in [
+            ("arn", "arn:aws:kms:evil.example/:1:key/x"),
+            ("role", "https://evil.example/"),
+            ("role", "arn:aws:iam::1:role/a\nb"),
+            ("aws_profile", "a\nb"),
+            ("aws_profile", &"x".repeat(300)),
+        ] {
+            let mut fields = Fields::from([("arn", ARN_TEXT)]);
+            fields.set(name, Field::Text(text.to_owned()));
+            let kind = "kms".to_owned();
+            let recipient = Recipient { kind, fields };
+            let connecting = KmsKey::connect(&recipient, &settings, &connections);
+            let error = crate::keys::block_on(connecting).unwrap().unwrap_err();
+            assert!(
+                matches!(error, KeyError::Malformed { .. }),
+                "{name}: {text}"
             );
         }
     }

@@ -7,7 +7,7 @@ use std::fmt;
 use super::shamir::{MOST, SharesError};
 use super::{KeyError, label};
 use crate::error::{Code, Error, quoted};
-use crate::metadata::Recipient;
+use crate::metadata::{MOST_RECIPIENTS, Recipient};
 
 /// One recipient that could not be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,6 +59,11 @@ pub enum KeysError {
         failures: Vec<Failure>,
         /// How many there are.
         total: usize,
+    },
+    /// More than a file is read with.
+    TooMany {
+        /// How many there are.
+        recipients: usize,
     },
     /// Nobody is there to be sealed for.
     Empty {
@@ -147,7 +152,10 @@ impl KeysError {
             Self::Unwrap(_) | Self::Groups { .. } | Self::Unreachable { .. } | Self::Shares(_) => {
                 true
             }
-            Self::Wrap { .. } | Self::Empty { .. } | Self::Unshareable { .. } => false,
+            Self::Wrap { .. }
+            | Self::TooMany { .. }
+            | Self::Empty { .. }
+            | Self::Unshareable { .. } => false,
         }
     }
 
@@ -176,6 +184,9 @@ impl KeysError {
                 1 => format!("1 of its {total} recipients is not usable"),
                 many => format!("{many} of its {total} recipients are not usable"),
             },
+            Self::TooMany { recipients } => format!(
+                "it would have {recipients} recipients, and at most {MOST_RECIPIENTS} are read"
+            ),
             Self::Empty { group: None } => "it has no recipients".to_owned(),
             Self::Empty { group: Some(group) } => format!("key group {group} has no recipients"),
             Self::Unshareable {

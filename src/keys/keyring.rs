@@ -46,6 +46,39 @@ impl Keyring {
         }
     }
 
+    /// Notes that a person or a creation rule names these recipients, not a file alone: programs that it
+    /// takes to wrap for them may be started.
+    #[cfg_attr(
+        not(feature = "age"),
+        allow(
+            unused_variables,
+            clippy::unused_self,
+            reason = "only age has such programs"
+        )
+    )]
+    pub fn vouch_for<'r>(&self, recipients: impl IntoIterator<Item = &'r Recipient>) {
+        #[cfg(feature = "age")]
+        for recipient in recipients {
+            super::age::vouch(&self.connections, recipient);
+        }
+    }
+
+    /// Whether a recipient takes a program that nobody but the file names.
+    #[cfg_attr(
+        not(feature = "age"),
+        allow(
+            unused_variables,
+            clippy::unused_self,
+            reason = "only age has such programs"
+        )
+    )]
+    pub fn is_unvouched(&self, recipient: &Recipient, settings: &Settings) -> bool {
+        #[cfg(feature = "age")]
+        return super::age::is_unvouched(&self.connections, recipient, settings);
+        #[cfg(not(feature = "age"))]
+        false
+    }
+
     /// The kind and the text of `enc`.
     pub(super) async fn wrap(
         &self,

@@ -9,12 +9,14 @@ use std::io::{self, Read, Write};
 use std::process::{Command, Stdio};
 use std::thread;
 
+use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
 use super::{KeyError, KeyKind, MasterKey, Task};
+use crate::error::quoted;
 use crate::metadata::Recipient;
 use crate::secret::Portion;
-use crate::settings::Settings;
+use crate::settings::{Settings, without_identities};
 use crate::tree::Fields;
 
 /// The `pgp` list of a file.
@@ -66,6 +68,10 @@ impl<'a> PgpKey<'a> {
     }
 
     async fn seal(&self, portion: &Portion) -> Result<String, KeyError> {
+        // What is no fingerprint is a search of gpg's, and its first hit would be trusted.
+        if let Some(reason) = no_fingerprint(&self.fingerprint) {
+            return Err(malformed(&self.fingerprint, reason));
+        }
         let input = Zeroizing::new(portion.expose().to_vec());
         let arguments = [
             "--batch",
@@ -107,6 +113,9 @@ impl<'a> PgpKey<'a> {
             .args(["--no-verbose", "--status-fd", "2"])
             .args(arguments)
             .current_dir(&self.settings.cwd);
+        without_identities(&mut command);
+        // A file with hundreds of recipients does not start as many programs at once.
+        let _turn = AT_ONCE.acquire().await;
         let ran = tokio::task::spawn_blocking(move || run(command, &input)).await;
         let failed = |reason: String| KeyError::Refused {
             reason,
@@ -156,7 +165,7 @@ impl<'a> PgpKey<'a> {
     }
 
     fn not_opened(&self, status: &Status) -> KeyError {
-        let list = format!("gpg --list-secret-keys {}", self.fingerprint);
+        let list = format!("gpg --list-secret-keys {}", quoted(&self.fingerprint));
         if status.has("NO_SECKEY") {
             return KeyError::NoIdentity {
                 searched: " to gpg".to_owned(),
@@ -243,6 +252,9 @@ impl Status {
 /// A flag of `KEY_CONSIDERED`.
 const ALL_SPENT: u32 = 2;
 
+/// How many run at the same time.
+static AT_ONCE: Semaphore = Semaphore::const_new(8);
+
 /// How a message begins.
 const ARMOR: &str = "-----BEGIN PGP MESSAGE-----";
 
@@ -282,25 +294,32 @@ fn up_to_limit(mut from: impl Read) -> io::Result<Zeroizing<Vec<u8>>> {
     Ok(bytes)
 }
 
-/// A fingerprint or a long key id; blanks are dropped, `!` at its end means this subkey and no other.
+/// A fingerprint; blanks are dropped, `!` at its end means this subkey and no other.
 fn parse(text: &str) -> Result<Recipient, KeyError> {
     let fingerprint: String = text.split_whitespace().collect();
-    let digits = fingerprint.strip_suffix('!').unwrap_or(&fingerprint);
-    let digits = digits.strip_prefix("0x").unwrap_or(digits);
-    let is_hexadecimal = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let reason = match (is_hexadecimal, digits.len()) {
-        (true, 16 | 32 | 40 | 64) => None,
-        (true, 8) => Some("8 digits are easily forged; give all 40 of the fingerprint"),
-        (true, _) => Some("a fingerprint has 40 hexadecimal digits; some are missing or too many"),
-        (false, _) => Some("a recipient is a fingerprint, 40 hexadecimal digits"),
-    };
-    if let Some(reason) = reason {
+    if let Some(reason) = no_fingerprint(&fingerprint) {
         return Err(malformed(&fingerprint, reason));
     }
     Ok(Recipient {
         kind: KIND.field.to_owned(),
         fields: Fields::from([("fp", fingerprint.as_str())]),
     })
+}
+
+/// Why a text is no fingerprint; one of version 4 has 40 digits, later ones have 64.
+fn no_fingerprint(text: &str) -> Option<&'static str> {
+    let digits = text.strip_suffix('!').unwrap_or(text);
+    let digits = digits.strip_prefix("0x").unwrap_or(digits);
+    let is_hexadecimal = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    match (is_hexadecimal, digits.len()) {
+        (true, 40 | 64) => None,
+        (true, 8) => Some("8 digits are easily forged; give all 40 of the fingerprint"),
+        (true, 16) => {
+            Some("16 digits are a key id, and can be forged; give all 40 of the fingerprint")
+        }
+        (true, _) => Some("a fingerprint has 40 hexadecimal digits; some are missing or too many"),
+        (false, _) => Some("a recipient is a fingerprint, 40 hexadecimal digits"),
+    }
 }
 
 fn malformed(label: &str, reason: &str) -> KeyError {
@@ -319,11 +338,13 @@ mod tests {
     #[test]
     fn a_fingerprint_is_taken_with_blanks_and_for_a_subkey() {
         let spaced = "A1B2 C3D4 E5F6 0718 293A  4B5C 6D7E 8F90 1122 3344";
+        let marked = format!("0x{FINGERPRINT}!");
+        let long = "5".repeat(64);
         for (text, fp) in [
             (FINGERPRINT, FINGERPRINT),
             (spaced, FINGERPRINT),
-            ("6D7E8F9011223344", "6D7E8F9011223344"),
-            ("0x6D7E8F9011223344!", "0x6D7E8F9011223344!"),
+            (&marked, &marked),
+            (&long, &long),
         ] {
             assert_eq!(parse(text).unwrap().fields.text("fp"), Some(fp), "{text}");
         }
@@ -335,7 +356,13 @@ mod tests {
             "",
             "ABCD",
             "11223344",
+            "6D7E8F9011223344",
+            "0x6D7E8F9011223344!",
+            "6D7E8F90112233446D7E8F9011223344",
             "me@example.com",
+            "=Me <me@example.com>",
+            "@example.com",
+            "*",
             "--output",
             "!",
             &FINGERPRINT[1..],

@@ -3,6 +3,8 @@
 //! Nothing here connects. Two entries are the same recipient when they name the same key in the
 //! same way; when an entry was made and what it wraps does not count.
 
+use std::collections::BTreeSet;
+
 use super::{KEY_KINDS, KeyError, KeyKind};
 use crate::metadata::Recipient;
 use crate::tree::{Field, Fields};
@@ -31,13 +33,8 @@ pub fn recipients_from(kind: &KeyKind, text: &str) -> Result<Vec<Recipient>, Key
 
 /// Removes entries that name a recipient already in the list.
 pub fn deduplicate(recipients: &mut Vec<Recipient>) {
-    let mut seen = Vec::new();
-    recipients.retain(|recipient| {
-        let identity = identity(recipient);
-        let is_new = !seen.contains(&identity);
-        seen.push(identity);
-        is_new
-    });
+    let mut seen = BTreeSet::new();
+    recipients.retain(|recipient| seen.insert(identity(recipient)));
 }
 
 /// What people know a recipient by, also one of a kind that this build does not know.

@@ -5,7 +5,7 @@
 use futures_util::future::join_all;
 
 use super::{Failure, KeyKind, Keyring, KeysError, shamir};
-use crate::metadata::{KeyGroups, Recipient};
+use crate::metadata::{KeyGroups, MOST_RECIPIENTS, Recipient};
 use crate::secret::{DataKey, Portion};
 use crate::settings::Settings;
 use crate::tree::Field;
@@ -94,6 +94,10 @@ impl Keyring {
 
 /// What each group holds.
 fn portions(key_groups: &KeyGroups, data_key: &DataKey) -> Result<Vec<Portion>, KeysError> {
+    let recipients = key_groups.recipients().count();
+    if recipients > MOST_RECIPIENTS {
+        return Err(KeysError::TooMany { recipients });
+    }
     let groups = key_groups.groups();
     if let Some(at) = groups.iter().position(|group| group.recipients.is_empty()) {
         return Err(KeysError::Empty {

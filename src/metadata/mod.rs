@@ -4,12 +4,15 @@
 //! build does not know stays an ordinary record that no one claims, kept by every command.
 
 mod groups;
+mod limits;
 mod parse;
 pub mod pattern;
+mod probe;
 mod render;
 mod selection;
 
 pub use groups::{Group, KeyGroups};
+pub use limits::MOST_RECIPIENTS;
 pub use parse::MetadataError;
 pub use selection::{Rule, RuleKind, Selector};
 
@@ -50,6 +53,12 @@ impl Recipient {
     /// The text of `enc`, if there is one.
     pub fn wrapped(&self) -> Option<&str> {
         self.fields.text("enc")
+    }
+
+    /// Whether somebody has wrapped the data key, or a share of it, for this recipient. What stands in
+    /// `enc` cannot be judged without the recipient's own key.
+    pub fn is_wrapped(&self) -> bool {
+        self.wrapped().is_some_and(|text| !text.trim().is_empty())
     }
 }
 

@@ -6,7 +6,7 @@ use crate::tree::{Field, Fields, time};
 
 use super::pattern::PatternError;
 use super::selection::RuleKind;
-use super::{KeyGroups, Metadata, Recipient, Rule};
+use super::{KeyGroups, Metadata, Recipient, Rule, limits};
 
 /// The lists of recipients that the reference knows, in the order of a group.
 pub(super) const KINDS: [&str; 7] = [
@@ -28,6 +28,16 @@ pub enum MetadataError {
     /// Nobody can open the file.
     #[error("the metadata names no recipient")]
     NoRecipients,
+    /// It says more than is read.
+    #[error("it has {found} {what}, and at most {most} are read")]
+    Limit {
+        /// What there is too much of.
+        what: &'static str,
+        /// How much of it there is.
+        found: usize,
+        /// How much is read.
+        most: usize,
+    },
     /// More than one rule.
     #[error("the metadata has two rules ({0} and {1}) that say which values are sealed")]
     TwoRules(&'static str, &'static str),
@@ -69,6 +79,7 @@ impl Metadata {
         if key_groups.groups().is_empty() {
             return Err(MetadataError::NoRecipients);
         }
+        limits::check(&fields, &key_groups)?;
         Ok(Self {
             key_groups,
             last_modified,

@@ -432,8 +432,8 @@ fn join(group: &Group) -> Atom {
     Atom { text, weight }
 }
 
-/// Bytes of a compiled pattern; far above any sensible rule.
-const SIZE_LIMIT: usize = 32 << 20;
+/// Bytes of a compiled pattern, which each key is held against; far above any sensible rule.
+const SIZE_LIMIT: usize = 1 << 20;
 
 /// Groups in groups; the compiler's own limit is a little higher.
 const NESTING_LIMIT: usize = 200;

@@ -92,6 +92,9 @@ fn told(cause: &Cause, action: &str, about: &str) -> TargetError {
                 format!("AWS refused {action}{on} ({code})"),
             ),
         },
+        Cause::NoRegion => {
+            TargetError::new(Fault::Configuration, format!("AWS {}", cause.reason()))
+        }
         Cause::Absent(_) | Cause::Garbled => TargetError::new(
             Fault::Unexpected,
             format!("{action}{on}: {}", cause.reason()),

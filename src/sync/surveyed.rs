@@ -1,10 +1,13 @@
 //! One target in a run: what it was found to hold, what has to happen there, how far it came.
 
+mod lost;
+mod others;
+
 use std::collections::HashSet;
 
 use super::engine::Assignment;
 use super::guard::{self, Evidence, Found};
-use super::observed::{Content, Observed, Writer};
+use super::observed::Observed;
 use super::options::Options;
 use super::pace::bounded;
 use super::plan::Plan;
@@ -289,23 +292,6 @@ impl Surveyed {
         evidence.collect()
     }
 
-    /// Whether another repository wrote what is there, and nothing of ours is to be.
-    fn is_anothers(&self, place: &Place) -> bool {
-        let mut plans = self.plans.iter();
-        if plans.any(|plan| plan.desired.name == place.object && !plan.desired.entries.is_empty()) {
-            return false;
-        }
-        let is_theirs = |writer: &Writer| writer.is_another && !writer.is_us;
-        match self.seen(place).map(|seen| &seen.content) {
-            Some(Content::Data(items)) => {
-                let mut items = items.iter().filter(|item| item.key == place.key);
-                items.any(|item| is_theirs(&item.writer))
-            }
-            Some(Content::Text { writer, .. } | Content::Hidden(writer)) => is_theirs(writer),
-            None => false,
-        }
-    }
-
     /// Objects that would go and hold a keystore password of a node that is no longer there.
     pub(super) fn orphans(&self) -> Vec<Failure> {
         let plans = self.plans.iter().filter(|plan| {
@@ -389,28 +375,6 @@ impl Surveyed {
         };
         failures.retain(|failure| !has_arrived(failure));
         failures
-    }
-
-    /// Looks at what was sent and never answered; what turns out to have arrived.
-    async fn find_out(&mut self) -> Vec<String> {
-        let Some(target) = self.target.as_deref() else {
-            return Vec::new();
-        };
-        let is_unknown = |plan: &&mut Plan| plan.phase == Phase::Unknown;
-        let plans: Vec<&mut Plan> = self.plans.iter_mut().filter(is_unknown).collect();
-        if plans.is_empty() {
-            return Vec::new();
-        }
-        let names: Vec<String> = plans.iter().map(|p| p.desired.name.clone()).collect();
-        let Ok(answers) = target.observe(&names).await else {
-            return Vec::new();
-        };
-        let looked = plans.into_iter().zip(answers);
-        let arrived = looked.filter_map(|(plan, answer)| {
-            let is_done = plan.find_out(answer.ok()?);
-            is_done.then(|| plan.desired.name.clone())
-        });
-        arrived.collect()
     }
 
     /// Reads back what was written, in as few requests as the target allows.

@@ -237,7 +237,7 @@ fn every_object_that_is_pushed_is_looked_at() {
         .to_owned();
     scene.git(&format!("tag on-blob {blob}")).succeeds();
     let object = format!("object {} H030", &blob[..12]);
-    assert_eq!(found(&pushed(&scene, &blob)), [object.clone()]);
+    assert_eq!(found(&pushed(&scene, &blob)), std::slice::from_ref(&object));
 
     scene.git("add secret.txt").succeeds();
     let tree = scene.git("write-tree").out().trim().to_owned();

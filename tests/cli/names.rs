@@ -62,6 +62,7 @@ fn a_name_of_a_file_is_one_line_whatever_is_in_it() {
         &["keys", "apply", "-y"],
         &["check", "."],
         &["check", "-v", "."],
+        &["check", "--format", "sarif", "."],
         &["hook", &clear],
         &["hook", "--all"],
         &["scan", "."],
@@ -83,7 +84,6 @@ fn a_name_of_a_file_is_one_line_whatever_is_in_it() {
     for words in [
         &["keys", "list", "--json"][..],
         &["check", "--json", "."],
-        &["check", "--format", "sarif", "."],
         &["hook", "--json", &clear],
         &["hook", "--format", "sarif", &clear],
     ] {

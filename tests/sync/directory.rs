@@ -103,9 +103,14 @@ fn a_protected_environment_wants_its_name_or_a_confirmation_of_the_sealed_file()
     let hint = refused.err();
     let confirm = hint.split("--confirm ").nth(1).unwrap().trim().to_owned();
     assert!(
-        confirm.starts_with("dev@") && confirm.len() == 16,
+        confirm.starts_with("dev@") && confirm.len() == 68,
         "{confirm}"
     );
+    // Another file with the same twelve digits is found in half a minute.
+    world
+        .sync(&format!("--confirm {}", &confirm[..16]))
+        .fails(1)
+        .stderr_has("at least 32");
 
     world.set("tiingo_api_key", Some("changed-key-000"));
     world.sync(&format!("--confirm {confirm}")).fails(7);
@@ -250,4 +255,17 @@ fn a_report_has_names_and_no_values() {
         "api-secrets: create [added .api, added .password]"
     );
     world.leaks_nothing(&WRITTEN);
+}
+
+#[test]
+fn a_folder_outside_of_the_repository_is_written_only_on_purpose() {
+    let scene = Scene::with_age();
+    let world = World::new(scene, &["{ kind: directory, path: ../home/out }"]);
+    let refused = world.sync("-y").fails(1);
+    refused
+        .stderr_has("outside of the repository")
+        .stderr_has("--outside");
+    assert!(!world.scene.home("out").exists());
+    world.sync("-y --outside").succeeds();
+    assert!(world.scene.home("out").is_dir());
 }

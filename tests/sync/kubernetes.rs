@@ -540,8 +540,15 @@ fn a_plugin_of_the_kubeconfig_logs_in_and_its_failure_is_told_without_its_words(
         }});
         place.log_in(&kubeconfig.to_string());
     };
-    plugin(&format!("echo '{credential}'"));
+    let seen = scene.home("seen");
+    plugin(&format!("env > {}; echo '{credential}'", seen.display()));
     place.world.sync("-y").succeeds();
+    // It logs in, and opens no files.
+    let seen = std::fs::read_to_string(seen).unwrap();
+    assert!(
+        seen.contains("HOME=") && !seen.contains("SOPS_AGE"),
+        "{seen}"
+    );
     plugin("echo canary-of-a-plugin >&2; exit 1");
     let run = place.world.sync("-y").fails(4);
     run.stderr_has("cannot log in")

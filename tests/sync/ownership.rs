@@ -266,3 +266,42 @@ fn nested_prefixes_of_two_repositories_are_two_places() {
         assert!(is_gone(&format!("{team}two")));
     }
 }
+
+#[test]
+fn drift_in_secrets_manager_is_told_with_its_writer() {
+    let store = Store::new();
+    let theirs = store.id("psql-url");
+    let body = json!({"Name": theirs, "SecretString": "never ours"});
+    Store::call("CreateSecret", &body);
+    store.world.sync("-y").fails(4);
+    store
+        .world
+        .sync("-y --only *api-keys --only *node-credentials")
+        .succeeds();
+    // The console, the CLI and SDKs make UUIDs.
+    let uuid = "1a2b3c4d-1111-4222-8333-444455556666";
+    let body =
+        json!({"SecretId": store.id("api-keys"), "SecretString": "{}", "ClientRequestToken": uuid});
+    Store::call("PutSecretValue", &body);
+    let token = "terraform-20261129070000000000000001";
+    let body = json!({"SecretId": store.id("node-credentials"), "SecretString": "{}", "ClientRequestToken": token});
+    Store::call("PutSecretValue", &body);
+
+    let status = store.world.scene.run("status --json").fails(6).json();
+    let objects = status["environments"][0]["targets"][0]["objects"]
+        .as_array()
+        .unwrap();
+    let states: Vec<String> = objects
+        .iter()
+        .map(|object| format!("{} by {}", text(&object["state"]), text(&object["by"][0])))
+        .collect();
+    assert_eq!(
+        states[0],
+        "drifted by another writer (an AWS client, version 1a2b3c4d)"
+    );
+    assert_eq!(states[1], format!("drifted by Terraform (version {token})"));
+    assert!(
+        states[2].starts_with("foreign by another writer"),
+        "{states:?}"
+    );
+}

@@ -1,11 +1,11 @@
 //! Rules about exported keys, those that are imported and those that are only kept.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::credentials::Slot;
 use super::super::environment::Profile;
 use super::super::finding::{At, Finding};
-use super::super::keystore::{Exported, Opens};
+use super::super::keystore::{Exported, MOST_WORK, Opens};
 use super::super::model::Kind;
 use super::super::profiles::Objects;
 use super::Subject;
@@ -113,10 +113,16 @@ fn exported(
             findings.push(Finding::new("V050", address.at(), message));
         }
     }
-    if let Some(password) = get("password").filter(|_| subject.is_deep)
-        && key.opens(&password.value) == Opens::No
-    {
-        let message = format!("{} does not open with {}", json.key, password.key);
+    if let Some(password) = get("password").filter(|_| subject.is_deep) {
+        let message = match key.opens(&password.value) {
+            Opens::Yes | Opens::Unknown => return,
+            Opens::No => format!("{} does not open with {}", json.key, password.key),
+            Opens::TooMuchWork => format!(
+                "{} was not opened: its kdfparams ask for more than is allowed, n·r·p of scrypt is at \
+                 most {MOST_WORK}",
+                json.key
+            ),
+        };
         findings.push(Finding::new("V051", password.at(), message));
     }
 }
@@ -124,22 +130,17 @@ fn exported(
 /// A field that two TOML files of one object have: the node refuses to start.
 fn twice(objects: &Objects<'_>, findings: &mut Vec<Finding>) {
     for (at, object) in objects.data("kubernetes").objects.iter().enumerate() {
-        let mut seen: Vec<(String, &str)> = Vec::new();
+        let mut seen: BTreeMap<String, &str> = BTreeMap::new();
         for entry in &object.entries {
             // A configuration may repeat itself; secrets may not.
             let is_toml = entry.key.rsplit('.').next() == Some("toml");
             if !is_toml || entry.key.contains("rpc") {
                 continue;
             }
-            let Some(fields) = fields(entry.value.expose()) else {
-                continue;
-            };
-            for field in fields {
-                match seen
-                    .iter()
-                    .find(|(path, key)| *path == field && *key != entry.key)
-                {
-                    Some((_, key)) => {
+            for field in fields(entry.value.expose()).unwrap_or_default() {
+                match seen.get(&field) {
+                    Some(key) if *key == entry.key => {}
+                    Some(key) => {
                         let message = format!(
                             "{field} is in {key} and in {} of {}",
                             entry.key, object.name
@@ -147,7 +148,7 @@ fn twice(objects: &Objects<'_>, findings: &mut Vec<Finding>) {
                         let at = At::setting(&format!("objects.{at}"));
                         findings.push(Finding::new("V062", at, message));
                     }
-                    None => seen.push((field, &entry.key)),
+                    None => drop(seen.insert(field, &entry.key)),
                 }
             }
         }

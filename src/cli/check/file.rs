@@ -127,7 +127,7 @@ impl Look<'_> {
             }
             Err(error) => looked.unjudged.push(error.to_string()),
         }
-        if has_keys {
+        if has_keys && (rule.selection.is_some() || owned.is_some()) {
             selection(&rules, &rule, metadata, shown, follow, looked)?;
         }
         Ok(())
@@ -241,9 +241,6 @@ fn selection(
     follow: String,
     looked: &mut Looked,
 ) -> Result<(), Error> {
-    if rule.selection.is_none() {
-        return Ok(());
-    }
     let ruled = rule_of(rule)?;
     if ruled == metadata.rule && rule.mac_only_encrypted == metadata.mac_only_encrypted {
         return Ok(());

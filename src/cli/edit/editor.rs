@@ -5,19 +5,32 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use clsecrets::fs::PrivateDir;
+use clsecrets::settings::without_identities;
 use clsecrets::{Code, Error, Settings, keys};
 
-use super::super::child::{self, Ended, without_identities};
+use super::super::child::{self, Ended};
 
 /// A program with its arguments.
 #[derive(Debug)]
 pub(super) struct Editor {
     words: Vec<String>,
+    kind: Kind,
+}
+
+/// What an editor understands of what we have to tell it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Vim,
+    Emacs,
+    Nano,
+    Other,
 }
 
 impl Editor {
     /// `SOPS_EDITOR`, else `EDITOR`, else the first of vim, nano and vi that there is.
     pub(super) fn chosen(settings: &Settings) -> Result<Self, Error> {
+        let places = settings.var("PATH").unwrap_or_default();
+        let places: Vec<PathBuf> = std::env::split_paths(places).collect();
         for variable in ["SOPS_EDITOR", "EDITOR"] {
             let Some(text) = settings.var(variable) else {
                 continue;
@@ -30,10 +43,8 @@ impl Editor {
                         format!("{variable} is no command: its quotes do not match"),
                     )
                 })?;
-            return Ok(Self { words });
+            return Ok(Self::new(words, &places));
         }
-        let places = settings.var("PATH").unwrap_or_default();
-        let places: Vec<PathBuf> = std::env::split_paths(places).collect();
         let there = |name: &&str| places.iter().any(|place| place.join(name).is_file());
         let name = ["vim", "nano", "vi"].into_iter().find(there);
         let name = name.ok_or_else(|| {
@@ -41,9 +52,13 @@ impl Editor {
                 .detail("neither vim, nano nor vi is in PATH")
                 .hint("name one: EDITOR='code --wait'")
         })?;
-        Ok(Self {
-            words: vec![name.to_owned()],
-        })
+        Ok(Self::new(vec![name.to_owned()], &places))
+    }
+
+    fn new(words: Vec<String>, places: &[PathBuf]) -> Self {
+        let program = words.first().map(String::as_str).unwrap_or_default();
+        let kind = Kind::of(program, places);
+        Self { words, kind }
     }
 
     /// Opens a file of a private directory, at a line; returns when the editor ends.
@@ -77,19 +92,27 @@ impl Editor {
 
     /// No swap, backup, undo or history files; those that cannot be refused go into the directory.
     fn without_copies(&self, directory: &PrivateDir) -> Vec<OsString> {
-        let words: &[&str] = match self.name() {
-            "vim" | "nvim" | "gvim" | "vimx" => &[
+        let words: &[&str] = match self.kind {
+            Kind::Vim => &[
                 "-n",
                 "-i",
                 "NONE",
+                // What the file says is not done, also where the user's own settings turn it on.
+                "--cmd",
+                "augroup clsecrets",
+                "--cmd",
+                "autocmd BufReadPre * setlocal nomodeline",
+                "--cmd",
+                "augroup END",
                 "-c",
                 "set noswapfile nobackup nowritebackup noundofile",
             ],
-            "nano" => &["--backupdir"],
-            _ => &[],
+            Kind::Emacs => &["--eval", NO_LOCAL_VARIABLES],
+            Kind::Nano => &["--backupdir"],
+            Kind::Other => &[],
         };
         let mut words: Vec<OsString> = words.iter().map(OsString::from).collect();
-        if self.name() == "nano" {
+        if self.kind == Kind::Nano {
             words.push(directory.path().into());
         }
         words
@@ -118,19 +141,73 @@ impl Editor {
     }
 }
 
+impl Kind {
+    /// By its name, or by that of the program that a general name leads to.
+    fn of(program: &str, places: &[PathBuf]) -> Self {
+        let name = program.rsplit('/').next().unwrap_or(program);
+        let named = Self::named(name);
+        let is_general = ["vi", "view", "ex", "editor", "sensible-editor"].contains(&name);
+        if named != Self::Other || !is_general {
+            return named;
+        }
+        let mut there = places.iter().map(|place| place.join(program));
+        let resolved = there.find_map(|path| path.canonicalize().ok());
+        let name = resolved.as_deref().and_then(Path::file_name);
+        name.map_or(Self::Other, |name| Self::named(&name.to_string_lossy()))
+    }
+
+    fn named(name: &str) -> Self {
+        // vim.basic, vim.tiny, emacs-nox
+        match name.split(['.', '-']).next().unwrap_or_default() {
+            "vim" | "nvim" | "gvim" | "vimx" | "rvim" | "evim" | "eview" | "gview" | "rview"
+            | "rgvim" | "rgview" | "vimdiff" | "gvimdiff" | "nvimdiff" | "mvim" => Self::Vim,
+            "emacs" => Self::Emacs,
+            "nano" | "rnano" => Self::Nano,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// Neither the text's own settings and code nor those of a folder are heeded.
+const NO_LOCAL_VARIABLES: &str =
+    "(setq enable-local-variables nil enable-local-eval nil enable-dir-local-variables nil)";
+
 /// The reference's status where no editor could be used.
 pub(super) const NO_EDITOR: u8 = 201;
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "a test makes its own world")]
 mod tests {
     use super::*;
 
     #[test]
+    fn a_general_name_is_looked_up_and_vim_is_known_by_all_its_names() {
+        let folder = tempfile::tempdir().unwrap();
+        let program = folder.path().join("vim.tiny");
+        std::fs::write(&program, "").unwrap();
+        std::os::unix::fs::symlink(&program, folder.path().join("vi")).unwrap();
+        let places = [folder.path().to_path_buf()];
+        let absolute = folder.path().join("vi").display().to_string();
+        for name in [
+            "vi",
+            &absolute,
+            "vim",
+            "/usr/bin/gview",
+            "nvim",
+            "vim.basic",
+        ] {
+            assert_eq!(Kind::of(name, &places), Kind::Vim, "{name}");
+        }
+        assert_eq!(Kind::of("vi", &[]), Kind::Other);
+        assert_eq!(Kind::of("emacs-nox", &[]), Kind::Emacs);
+        assert_eq!(Kind::of("emacsclient", &[]), Kind::Other);
+        assert_eq!(Kind::of("nano", &[]), Kind::Nano);
+    }
+
+    #[test]
     fn an_editor_is_told_the_line_in_its_own_way() {
         let place = |program: &str| {
-            let editor = Editor {
-                words: vec![program.to_owned()],
-            };
+            let editor = Editor::new(vec![program.to_owned()], &[]);
             let place = editor.place(Path::new("/d/a.yaml"), Some(7));
             place
                 .iter()

@@ -23,7 +23,7 @@ use zeroize::Zeroizing;
 use super::encrypt::{name_clear, report, seal_draft};
 use super::input::{Input, Naming};
 use super::opening::{Opener, Opening};
-use super::rewrapping::wrap_new;
+use super::rewrapping::{refuse_idle, wrap_new};
 use super::sealing::Sealing;
 use super::{Context, Outcome, hook};
 use session::Session;
@@ -208,6 +208,9 @@ impl Edited<'_> {
     fn wrapped(&self, metadata: &Metadata) -> Result<KeyGroups, Error> {
         let old = &self.opened.metadata().key_groups;
         let new = metadata.key_groups.clone();
+        refuse_idle(old, &new, &self.name)?;
+        let guarding = &self.args.sealing.guarding;
+        guarding.check_file(&new, self.path, &self.name, self.context)?;
         wrap_new(
             new,
             old,
@@ -226,6 +229,11 @@ impl Edited<'_> {
             .sealing
             .guarding
             .check_file(key_groups, self.path, name, context)
+            .and_then(|()| {
+                let made = (self.opened.format(), sealed.bytes.as_slice());
+                let guarding = &self.args.sealing.guarding;
+                guarding.check_rule(made, self.path, name, context)
+            })
             .and_then(|()| context.lock(self.path))
             .and_then(|_lock| {
                 fs::replace(

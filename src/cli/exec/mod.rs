@@ -18,10 +18,11 @@ use std::thread;
 use clap::Args as ClapArgs;
 use clsecrets::envelope::{OpenOptions, Opened};
 use clsecrets::fs::{self, Pipe, PrivateDir};
+use clsecrets::settings::without_identities;
 use clsecrets::{Code, Error};
 use zeroize::Zeroizing;
 
-use super::child::{self, Ended, without_identities};
+use super::child::{self, Ended};
 use super::conversion::Conversion;
 use super::face::Face;
 use super::input::{Input, Naming, missing_is};

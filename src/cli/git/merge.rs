@@ -1,12 +1,13 @@
 //! `clsecrets git merge`: the driver by which Git merges sealed files.
 //!
 //! Three files are opened in memory, one is written, sealed. Whatever goes wrong, ours stays as it
-//! was and Git is told that there is a conflict.
+//! was and Git is told that there is a conflict. So it is where the merged file would have a reader, key
+//! groups or a rule that only one side wants: what is written then does without.
 
 use std::path::Path;
 
 use clsecrets::cipher::SystemNonces;
-use clsecrets::envelope::merge::{Cause, Conflict, Merged, Readers, Side, Versions};
+use clsecrets::envelope::merge::{Cause, Conflict, Dispute, Merged, Readers, Trusted, Versions};
 use clsecrets::envelope::{OpenOptions, Opened, Sealed};
 use clsecrets::error::quoted;
 use clsecrets::format::{self, Format};
@@ -18,6 +19,8 @@ use zeroize::Zeroizing;
 
 use super::super::Context;
 use super::super::opening::Opener;
+use super::super::rewrapping::wrap_all;
+use super::trust::trusted;
 
 pub(super) type Args = super::Versions;
 
@@ -72,55 +75,74 @@ fn merge(args: &Args, context: &Context) -> Result<bool, Error> {
         return Err(Error::internal("a version was lost"));
     };
     let base = opened.next();
-    let is_old = |key: &DataKey| base.as_ref().is_none_or(|(_, base)| base.ct_eq(key));
-    // A key that was changed on one side only was changed for a reason.
-    let keeper = if is_old(&our_key) && !is_old(&their_key) {
-        Side::Theirs
-    } else {
-        Side::Ours
-    };
-    let data_key = match keeper {
-        Side::Ours => &our_key,
-        Side::Theirs => &their_key,
-    };
+    let has_ours = |key: &DataKey| our_key.ct_eq(key);
     let versions = Versions {
         base: base.as_ref().map(|(base, _)| base),
         ours: &ours,
         theirs: &theirs,
-        keeper,
-        shares_key: our_key.ct_eq(&their_key) && is_old(&our_key),
+        shares_key: has_ours(&their_key) && base.as_ref().is_none_or(|(_, key)| has_ours(key)),
     };
-    let mut readers = versions.readers();
-    let wrapping =
-        opener
-            .keyring()
-            .wrap_missing(&mut readers.key_groups, data_key, &context.settings);
-    keys::block_on(wrapping)?.map_err(|error| error.about(&name))?;
-    let mut merged = versions
-        .merge(readers.key_groups.clone(), data_key)
-        .map_err(|error| error.about(&name, true))?;
-    if readers.is_conflict {
-        merged.conflicts.push(Conflict {
-            document: 0,
-            path: clsecrets::tree::Path::root(),
-            cause: Cause::Recipients,
-        });
+    let trusted = trusted(&context.settings.absolute(&args.path), context)?;
+    let mut readers = versions
+        .readers(&trusted)
+        .map_err(|disputes| irreconcilable(&name, &disputes))?;
+    let mut key_groups = ours.metadata().key_groups.clone();
+    if !readers.needs_new_key {
+        let wrapping =
+            opener
+                .keyring()
+                .wrap_missing(&mut readers.key_groups, &our_key, &context.settings);
+        keys::block_on(wrapping)?.map_err(|error| error.about(&name))?;
+        key_groups = readers.key_groups.clone();
     }
-    let rotated = keeper == Side::Theirs || !is_old(&our_key);
-    tell(&name, &merged, &readers, rotated, context);
-    let is_clean = merged.conflicts.is_empty();
-    let text = merged
-        .opened
-        .seal(
-            data_key,
-            &mut SystemNonces::default(),
-            context.settings.now,
-            // What a side has in clear is in clear in its own file already.
-            true,
-        )
-        .map_err(|error| error.about(&name, false))?;
+    let mut merged = versions
+        .merge(key_groups, &our_key)
+        .map_err(|error| error.about(&name, true))?;
+    let selection = versions
+        .selection(merged.opened.tree(), &trusted)
+        .map_err(|disputes| irreconcilable(&name, &disputes))?;
+    readers.disputes.extend(selection.disputes.iter().cloned());
+    let disputes = readers.disputes.iter().map(|dispute| Conflict {
+        document: 0,
+        path: clsecrets::tree::Path::root(),
+        cause: Cause::Disputed(dispute.what.clone()),
+    });
+    merged.conflicts.splice(0..0, disputes);
+    let is_new_key = readers.needs_new_key || !versions.keeps_rule(&selection);
+    let told = Told::of(&merged, &readers, &trusted, is_new_key);
+    let (nonces, now) = (&mut SystemNonces::default(), context.settings.now);
+    let text = if is_new_key {
+        let data_key = DataKey::generate()
+            .map_err(|_| Error::new(Code::Failed, "the operating system gave no random bytes"))?;
+        let mut key_groups = readers.key_groups.clone();
+        wrap_all(&mut key_groups, &data_key, &name, &opener, context)?;
+        versions.seal_anew(merged, key_groups, &selection, &data_key, nonces, now)
+    } else {
+        versions.seal(merged, &our_key, nonces, now)
+    };
+    let text = text.map_err(|error| error.about(&name, false))?;
     fs::replace(&target, &text.bytes, Privacy::Umask, Some(&stamp))?;
-    Ok(is_clean)
+    told.tell(&name, context);
+    Ok(told.conflicts.is_empty())
+}
+
+/// No merged file gives nothing away: a person has to make the versions agree first.
+fn irreconcilable(name: &str, disputes: &[Dispute]) -> Error {
+    let error = Error::new(
+        Code::Failed,
+        format!(
+            "cannot merge {name}: nobody but the versions says who can open it, or what is sealed"
+        ),
+    );
+    let error = disputes
+        .iter()
+        .fold(error, |error, dispute| error.detail(dispute.what.clone()));
+    error
+        .hint("git merge --abort    # or rebase --abort, cherry-pick --abort, am --abort")
+        .hint(format!(
+            "clsecrets updatekeys {}    # on each of the two branches, by one .sops.yaml; then merge again",
+            quoted(name)
+        ))
 }
 
 fn read(path: &Path, name: String, context: &Context) -> Result<Version, Error> {
@@ -174,51 +196,104 @@ fn open(
     Ok(opened.into_iter().flatten().collect())
 }
 
-fn tell(name: &str, merged: &Merged, readers: &Readers, rotated: bool, context: &Context) {
-    let ui = &context.ui;
-    for label in &readers.added {
-        ui.note(&format!("{name}: {label} can open it now, as theirs says"));
+/// What a person is told of a merge that was done.
+struct Told {
+    added: Vec<String>,
+    removed: Vec<String>,
+    disputes: Vec<Dispute>,
+    conflicts: Vec<Conflict>,
+    left_out: Vec<usize>,
+    is_ruled: bool,
+    is_new_key: bool,
+}
+
+impl Told {
+    fn of(merged: &Merged, readers: &Readers, trusted: &[Trusted], is_new_key: bool) -> Self {
+        Self {
+            added: readers.added.clone(),
+            removed: readers.removed.clone(),
+            disputes: readers.disputes.clone(),
+            conflicts: merged.conflicts.clone(),
+            left_out: merged.left_out.clone(),
+            is_ruled: !trusted.is_empty(),
+            is_new_key,
+        }
     }
-    for label in &readers.removed {
-        ui.note(&format!(
-            "{name}: {label} is no recipient any more, as theirs says"
+
+    fn tell(&self, name: &str, context: &Context) {
+        let ui = &context.ui;
+        for label in &self.added {
+            ui.note(&format!(
+                "{name}: {label} can open it now, as the creation rule says"
+            ));
+        }
+        for label in &self.removed {
+            ui.note(&format!(
+                "{name}: {label}, who could open ours, cannot open it"
+            ));
+        }
+        if self.is_new_key {
+            ui.note(&format!(
+                "{name}: it has a new data key, which none of the versions had"
+            ));
+        }
+        if !self.left_out.is_empty() {
+            let lines: Vec<String> = self.left_out.iter().map(usize::to_string).collect();
+            ui.warn(&format!(
+                "{name}: values are merged, but comments of the other version are left out: its line {}",
+                lines.join(", ")
+            ));
+        }
+        for conflict in &self.conflicts {
+            ui.note(&format!("{name}: conflict: {conflict}"));
+        }
+        if self.conflicts.is_empty() {
+            return;
+        }
+        let count = match self.conflicts.len() {
+            1 => "1 conflict".to_owned(),
+            many => format!("{many} conflicts"),
+        };
+        let file = quoted(name);
+        let mut error = Error::new(
+            Code::Failed,
+            format!("{count} in {name}: ours is kept there, all else is merged and sealed"),
+        );
+        let of_values = self.conflicts.iter().find(|one| !one.path.is_root());
+        if let Some(first) = of_values {
+            let path = quoted(&first.path.to_string());
+            error = error
+                .hint(format!(
+                    "git show MERGE_HEAD:{file} | clsecrets decrypt --filename-override {file} --extract {path} -    # theirs"
+                ))
+                .hint(format!("clsecrets set {file} {path} --prompt    # to take another value"));
+        }
+        if !self.disputes.is_empty() {
+            error = self.settling(error, &file);
+        }
+        ui.fail(&error.hint(format!("git add {file}    # when it is as it should be")));
+    }
+
+    /// How a person does on purpose what no version may do.
+    fn settling(&self, error: Error, file: &str) -> Error {
+        let error = error.hint(format!(
+            "clsecrets updatekeys {file}    # if .sops.yaml, as it is now, says what is meant"
         ));
-    }
-    if !readers.removed.is_empty() && !rotated {
-        ui.warn(&format!(
-            "{name}: whoever was removed knows its data key: clsecrets rotate -i {}",
-            quoted(name)
-        ));
-    }
-    if !merged.left_out.is_empty() {
-        let lines: Vec<String> = merged.left_out.iter().map(usize::to_string).collect();
-        ui.warn(&format!(
-            "{name}: values are merged, but comments of the other version are left out: its line {}",
-            lines.join(", ")
-        ));
-    }
-    for conflict in &merged.conflicts {
-        ui.note(&format!("{name}: conflict: {conflict}"));
-    }
-    let Some(first) = merged.conflicts.first() else {
-        return;
-    };
-    let count = match merged.conflicts.len() {
-        1 => "1 conflict".to_owned(),
-        many => format!("{many} conflicts"),
-    };
-    let file = quoted(name);
-    let mut error = Error::new(
-        Code::Failed,
-        format!("{count} in {name}: ours is kept there, all else is merged and sealed"),
-    );
-    if !first.path.is_root() {
-        let path = quoted(&first.path.to_string());
-        error = error
-            .hint(format!(
-                "git show MERGE_HEAD:{file} | clsecrets decrypt --filename-override {file} --extract {path} -    # theirs"
+        if self.is_ruled {
+            return error;
+        }
+        let newcomers = self.disputes.iter().filter_map(|one| one.newcomer.as_ref());
+        newcomers.fold(error, |error, one| {
+            let option = match one.kind.as_str() {
+                "age" => "--add-age",
+                "kms" => "--add-kms",
+                "pgp" => "--add-pgp",
+                _ => return error,
+            };
+            error.hint(format!(
+                "clsecrets rotate -i {option} {} {file}    # to let this one in",
+                quoted(&keys::label(one))
             ))
-            .hint(format!("clsecrets set {file} {path} --prompt    # to take another value"));
+        })
     }
-    ui.fail(&error.hint(format!("git add {file}    # when it is as it should be")));
 }

@@ -5,6 +5,7 @@ pub(super) mod history;
 mod merge;
 mod setup;
 mod textconv;
+mod trust;
 
 use std::path::PathBuf;
 

@@ -26,12 +26,13 @@ code{font-size:.85rem}";
 /// The whole page.
 pub(crate) fn page(status: &Status, now: i64) -> String {
     let time = jiff::Timestamp::from_second(now).unwrap_or_default();
+    let time = at(&time.to_string());
     let mut page = format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta name=\"robots\" content=\"noindex\">\n<title>clsecrets status</title>\n\
          <style>{STYLE}</style>\n</head>\n<body>\n<h1>clsecrets status</h1>\n\
-         <p class=\"dim\"><time datetime=\"{time}\">{time}</time></p>\n"
+         <p class=\"dim\">as of {time}</p>\n"
     );
     let _ = writeln!(page, "<p><b>{}</b></p>", escaped(&status.summary()));
     for one in status.worst_first() {

@@ -8,8 +8,9 @@ use clsecrets::{Code, Error};
 
 use crate::cli::ui::Ui;
 
-/// Digits in `--confirm`.
-const DIGITS: usize = 12;
+/// Digits that `--confirm` has at least. With a few, somebody who writes sealed files finds two in
+/// seconds that have the same.
+const FEWEST_DIGITS: usize = 32;
 
 /// What is asked for, and what was answered beforehand.
 #[derive(Debug)]
@@ -26,11 +27,9 @@ pub(crate) struct Asked<'a> {
     pub(crate) confirm: Option<&'a str>,
 }
 
-/// What `--confirm` has to name: the beginning of a digest of what decides the bytes.
+/// What `--confirm` has to name: the digest of what decides the bytes.
 pub(crate) fn fingerprint(inputs: &Inputs, sources: &[SourceFile]) -> String {
-    let mut digits = inputs.digest(sources);
-    digits.truncate(DIGITS);
-    digits
+    inputs.digest(sources)
 }
 
 /// Whether the run may write; asks if it has to.
@@ -54,11 +53,24 @@ fn answered(asked: &Asked<'_>, is_terminal: bool) -> Result<Option<bool>, Error>
     let environment = asked.environment;
     let expected = format!("{environment}@{}", asked.fingerprint);
     if let Some(confirm) = asked.confirm {
-        if confirm == expected {
+        let given = confirm.split_once('@');
+        let digits = given.and_then(|(of, digits)| (of == environment).then_some(digits));
+        let digits = digits.map(str::to_ascii_lowercase);
+        let is_short = |digits: &String| digits.len() < FEWEST_DIGITS;
+        let is_it = |digits: &String| !is_short(digits) && asked.fingerprint.starts_with(digits);
+        if digits.as_ref().is_some_and(is_it) {
             return Ok(Some(true));
         }
-        let is_this = confirm.split('@').next() == Some(environment);
-        return Err(if is_this && confirm.contains('@') {
+        return Err(if digits.as_ref().is_some_and(is_short) {
+            Error::new(
+                Code::Failed,
+                format!(
+                    "--confirm takes all digits that --dry-run prints, or at least {FEWEST_DIGITS} of \
+                     them: fewer can be those of something else as well"
+                ),
+            )
+            .hint(format!("clsecrets sync --env {environment} --dry-run"))
+        } else if digits.is_some() {
             Error::new(
                 Code::Other(7),
                 format!(
@@ -98,11 +110,13 @@ fn answered(asked: &Asked<'_>, is_terminal: bool) -> Result<Option<bool>, Error>
 mod tests {
     use super::*;
 
+    const DIGEST: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+
     fn asked(is_protected: bool, yes: bool, confirm: Option<&str>) -> Asked<'_> {
         Asked {
             environment: "prod",
             is_protected,
-            fingerprint: "0123456789ab".to_owned(),
+            fingerprint: DIGEST.to_owned(),
             yes,
             confirm,
         }
@@ -121,7 +135,7 @@ mod tests {
             error
                 .hints
                 .iter()
-                .any(|hint| hint.ends_with("--confirm prod@0123456789ab"))
+                .any(|hint| hint.ends_with(&format!("--confirm prod@{DIGEST}")))
         );
     }
 
@@ -134,13 +148,27 @@ mod tests {
 
     #[test]
     fn a_confirmation_holds_for_one_sealed_file_of_one_environment() {
-        let status = |confirm| {
+        let status = |confirm: &str| {
             let answer = answered(&asked(true, false, Some(confirm)), false);
             answer.map_err(|error| error.code.status())
         };
-        assert_eq!(status("prod@0123456789ab"), Ok(Some(true)));
-        assert_eq!(status("prod@ffffffffffff"), Err(7));
-        assert_eq!(status("dev@0123456789ab"), Err(1));
+        assert_eq!(status(&format!("prod@{DIGEST}")), Ok(Some(true)));
+        assert_eq!(status(&format!("prod@{}", &DIGEST[..32])), Ok(Some(true)));
+        let upper = DIGEST.to_uppercase();
+        assert_eq!(status(&format!("prod@{upper}")), Ok(Some(true)));
+        assert_eq!(status(&format!("prod@{}", "f".repeat(64))), Err(7));
+        assert_eq!(status(&format!("prod@{DIGEST}0")), Err(7));
+        assert_eq!(status(&format!("dev@{DIGEST}")), Err(1));
         assert_eq!(status("prod"), Err(1));
+    }
+
+    #[test]
+    fn digits_that_are_too_few_to_name_one_state_are_refused_in_words() {
+        for digits in ["", "0123456789ab", &DIGEST[..31]] {
+            let confirm = format!("prod@{digits}");
+            let error = answered(&asked(true, false, Some(&confirm)), false).unwrap_err();
+            assert_eq!(error.code.status(), 1);
+            assert!(error.message.contains("at least 32"), "{error}");
+        }
     }
 }

@@ -69,7 +69,7 @@ pub(crate) struct Args {
     #[arg(short, long)]
     pub(crate) yes: bool,
     /// Confirm the run for exactly what --dry-run has shown: ENV@ and the digits that it prints for a
-    /// protected environment; may be given several times.
+    /// protected environment, at least 32 of them; may be given several times.
     #[arg(long, value_name = "ENV@DIGITS")]
     pub(crate) confirm: Vec<String>,
     #[command(flatten)]
@@ -285,7 +285,7 @@ fn names(args: &Args, context: &Context) -> Result<Vec<String>, Error> {
 /// Opens all environments and looks at all targets.
 fn look(names: &[String], allowances: &Allowances, context: &Context) -> Result<Found, Error> {
     let options: Options = allowances.options()?;
-    let loaded = environment::load_all(names, allowances.rollback, context)?;
+    let loaded = environment::load_all(names, allowances.rollback, allowances.outside, context)?;
     let mut runs = Vec::new();
     let mut deliveries = Vec::new();
     for one in loaded {

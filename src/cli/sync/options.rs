@@ -52,6 +52,9 @@ pub(crate) struct Allowances {
     /// Deliver although this rule of `validate` refuses it; may be given several times.
     #[arg(long, value_name = "V###", value_parser = rule)]
     pub(crate) skip_validate: Vec<String>,
+    /// Let paths of clsecrets.yaml lead out of the repository.
+    #[arg(long)]
+    pub(crate) outside: bool,
     /// Restart nothing.
     #[arg(long)]
     pub(crate) no_restart: bool,

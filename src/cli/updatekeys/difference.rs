@@ -74,19 +74,24 @@ impl Following {
         let sealed = Sealed::parse(input.format, input.text.clone())
             .map_err(|error| error.about(&input.name, true))?;
         let metadata = sealed.metadata();
-        let (rules, rule) = self.rule(&path, &input.name, context)?;
+        let (rules, rule, is_owned) = self.rule(&path, &input.name, context)?;
         let old = metadata.key_groups.clone();
         let key_groups = self.wanted(&old, &rule, &rules, &input.name, context)?;
-        let selection = match &rule.selection {
-            Some(_) if input.format.has_keys() => Some(rule_of(&rule)?),
-            _ => None,
+        // A rule without a word about it leaves that to the file, but for one of an environment.
+        let has_selection = rule.selection.is_some() || is_owned;
+        let selection = if has_selection && input.format.has_keys() {
+            Some(rule_of(&rule)?)
+        } else {
+            None
         };
         let is_mac_changed =
-            rule.selection.is_some() && rule.mac_only_encrypted != metadata.mac_only_encrypted;
+            has_selection && rule.mac_only_encrypted != metadata.mac_only_encrypted;
         let is_reselected = selection
             .as_ref()
             .is_some_and(|rule| *rule != metadata.rule);
-        if !differs(&old, &key_groups) && !is_reselected && !is_mac_changed {
+        // Somebody whom the rule names and nobody has wrapped for is to be wrapped for.
+        let is_idle = old.recipients().any(|one| !one.is_wrapped());
+        if !differs(&old, &key_groups) && !is_idle && !is_reselected && !is_mac_changed {
             return Ok(None);
         }
         let selection = selection
@@ -106,8 +111,9 @@ impl Following {
         path: &Path,
         name: &str,
         context: &Context,
-    ) -> Result<(RulesFile, CreationRule), Error> {
+    ) -> Result<(RulesFile, CreationRule, bool), Error> {
         let (rules, owned) = self.guarding.rules(path, context)?;
+        let is_owned = owned.is_some();
         let path = owned.as_deref().unwrap_or(path);
         let none = || {
             Error::new(Code::Failed, format!("no creation rule covers {name}"))
@@ -115,7 +121,7 @@ impl Following {
         };
         let rules = rules.ok_or_else(none)?;
         let rule = rules.rule_for(path)?.ok_or_else(none)?;
-        Ok((rules, rule))
+        Ok((rules, rule, is_owned))
     }
 
     /// The groups of the rule, and in them who the rule could not name.

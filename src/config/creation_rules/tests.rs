@@ -174,7 +174,7 @@ fn two_selections_in_a_rule_are_refused_and_an_empty_one_does_not_count() {
     .unwrap();
     let selection = rule.selection.unwrap();
     assert_eq!(
-        (selection.field, selection.value.as_str()),
+        (selection.kind.field(), selection.value.as_str()),
         ("encrypted_regex", "^a$")
     );
     assert!(rule.mac_only_encrypted);

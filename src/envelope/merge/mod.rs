@@ -1,26 +1,32 @@
 //! Two versions of a sealed file and their common ancestor become one.
 //!
 //! What the merged file holds is decided by its values and their paths; the text is then merged line
-//! by line, which keeps tokens, comments and layout of both sides, or else one side's text is
-//! changed value by value. The surprise: which of them happened does not matter, because either text
-//! has to hold what was decided, and its MAC is made anew.
+//! by line, which keeps tokens, comments and layout of both sides, or else our text is changed value
+//! by value. The surprise: which of them happened does not matter, because either text has to hold
+//! what was decided, and its MAC is made anew.
+//!
+//! No version chooses the data key, the readers or the rule by which values are sealed: see
+//! [`Versions::readers`] and [`Versions::selection`].
 
 mod lines;
 mod recipients;
+mod selection;
 mod values;
 
-pub use recipients::Readers;
+pub use recipients::{Dispute, Readers, Trusted};
+pub use selection::Selection;
 
 use std::fmt;
 
 use zeroize::Zeroizing;
 
+use crate::cipher::Nonces;
 use crate::format::{Edits, Format, MetadataEdit};
 use crate::metadata::{KeyGroups, Metadata};
 use crate::secret::DataKey;
 use crate::tree::{Comment, Path, Step as WalkStep, Tree, walk};
 
-use super::{EnvelopeError, OpenOptions, Opened, Sealed};
+use super::{EnvelopeError, OpenOptions, Opened, Sealed, Text};
 use lines::First;
 use values::Step;
 
@@ -33,19 +39,8 @@ pub struct Versions<'a> {
     pub ours: &'a Opened,
     /// The version that is merged.
     pub theirs: &'a Opened,
-    /// Whose data key the merged file has.
-    pub keeper: Side,
-    /// Whether all of them were sealed with it.
+    /// Whether all of them were sealed with one data key.
     pub shares_key: bool,
-}
-
-/// One of the two versions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Side {
-    /// The one that is merged into.
-    Ours,
-    /// The one that is merged.
-    Theirs,
 }
 
 /// Something that a person has to decide; ours is kept.
@@ -60,7 +55,7 @@ pub struct Conflict {
 }
 
 /// Why two versions do not agree.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Cause {
     /// Both have changed it, differently.
@@ -73,10 +68,8 @@ pub enum Cause {
     RemovedThere,
     /// A map has a key twice, so that its values cannot be told apart.
     Repeated,
-    /// Another rule says which values are sealed.
-    Rule,
-    /// Both have changed who can open the file, and it cannot be told what was meant.
-    Recipients,
+    /// A version asks for a reader, for key groups or for a rule that nobody else vouches for.
+    Disputed(String),
 }
 
 /// What came of a merge.
@@ -91,19 +84,11 @@ pub struct Merged {
 }
 
 impl Versions<'_> {
-    /// Merges for these recipients, who hold the key of the side that keeps it.
+    /// Merges the values, for these recipients, who hold the key of ours.
     pub fn merge(&self, key_groups: KeyGroups, key: &DataKey) -> Result<Merged, EnvelopeError> {
         let base = self.base.map(Opened::tree);
-        let mut wanted = values::merge(base, self.ours.tree(), self.theirs.tree());
-        let (ours, theirs) = (self.ours.metadata(), self.theirs.metadata());
-        if ours.rule != theirs.rule || ours.mac_only_encrypted != theirs.mac_only_encrypted {
-            wanted.conflicts.push(Conflict {
-                document: 0,
-                path: Path::root(),
-                cause: Cause::Rule,
-            });
-        }
-        let mut metadata = self.kept().metadata().clone();
+        let wanted = values::merge(base, self.ours.tree(), self.theirs.tree());
+        let mut metadata = self.ours.metadata().clone();
         metadata.key_groups = key_groups;
         let format = self.ours.format();
         for first in [First::Ours, First::Theirs] {
@@ -121,7 +106,7 @@ impl Versions<'_> {
                 });
             }
         }
-        let mut opened = reopened(format, self.text(self.kept(), &metadata)?, key)?;
+        let mut opened = reopened(format, self.text(self.ours, &metadata)?, key)?;
         let steps = values::steps(opened.tree(), &wanted.documents);
         for step in steps.ok_or(EnvelopeError::Unmergeable)? {
             match step {
@@ -140,18 +125,49 @@ impl Versions<'_> {
         })
     }
 
-    fn kept(&self) -> &Opened {
-        match self.keeper {
-            Side::Ours => self.ours,
-            Side::Theirs => self.theirs,
-        }
+    /// Whether a merged file under this rule has the metadata of ours, so that what is sealed stays as
+    /// it is.
+    pub fn keeps_rule(&self, selection: &Selection) -> bool {
+        let ours = self.ours.metadata();
+        let theirs = self.theirs.metadata();
+        let has_it = |metadata: &Metadata| {
+            metadata.rule == selection.rule
+                && metadata.mac_only_encrypted == selection.mac_only_encrypted
+        };
+        has_it(ours) && has_it(theirs)
     }
 
-    fn other(&self) -> &Opened {
-        match self.keeper {
-            Side::Ours => self.theirs,
-            Side::Theirs => self.ours,
-        }
+    /// The merged file with the data key of ours; untouched values keep their tokens.
+    pub fn seal(
+        &self,
+        merged: Merged,
+        key: &DataKey,
+        nonces: &mut dyn Nonces,
+        now: i64,
+    ) -> Result<Text, EnvelopeError> {
+        let rule = merged.opened.metadata().rule.clone();
+        self.refuse_opening(merged.opened.tree(), &rule)?;
+        // What a side has in clear is in clear in its own file already.
+        merged.opened.seal(key, nonces, now, true)
+    }
+
+    /// The merged file under a data key, a rule and recipients of its own, every value sealed anew.
+    pub fn seal_anew(
+        &self,
+        mut merged: Merged,
+        key_groups: KeyGroups,
+        selection: &Selection,
+        key: &DataKey,
+        nonces: &mut dyn Nonces,
+        now: i64,
+    ) -> Result<Text, EnvelopeError> {
+        self.refuse_opening(merged.opened.tree(), &selection.rule)?;
+        merged.opened.write_changes()?;
+        let mut metadata = merged.opened.metadata().clone();
+        metadata.key_groups = key_groups;
+        metadata.rule = selection.rule.clone();
+        metadata.mac_only_encrypted = selection.mac_only_encrypted;
+        merged.opened.rotated(metadata, key, nonces, now)
     }
 
     /// The sealed texts merged; under another key, equal values have other tokens.
@@ -174,16 +190,16 @@ impl Versions<'_> {
         opened: &Opened,
         metadata: &Metadata,
     ) -> Result<Zeroizing<Vec<u8>>, EnvelopeError> {
-        let kept = self.kept();
-        let stays = metadata.key_groups == kept.metadata().key_groups;
+        let ours = self.ours;
+        let stays = metadata.key_groups == ours.metadata().key_groups;
         let text = |opened: &Opened| Zeroizing::new(opened.sealed_text().to_vec());
-        if stays && std::ptr::eq(opened, kept) {
+        if stays && std::ptr::eq(opened, ours) {
             return Ok(text(opened));
         }
         let format = opened.format();
         let fields = metadata.render();
         let blocks = if stays {
-            format.metadata_blocks(&format.parse(text(kept))?)
+            format.metadata_blocks(&format.parse(text(ours))?)
         } else {
             None
         };
@@ -199,14 +215,13 @@ impl Versions<'_> {
 
     /// Lines of comments that the side whose text was not taken has added.
     fn comments_left_out(&self) -> Vec<usize> {
-        let other = self.other();
         let none = Tree::default();
         let mut known = comments(self.base.map_or(&none, Opened::tree));
-        known.extend(comments(self.kept().tree()));
+        known.extend(comments(self.ours.tree()));
         let is_new = |comment: &&Comment| !known.iter().any(|old| old.text.ct_eq(&comment.text));
-        let all = comments(other.tree());
+        let all = comments(self.theirs.tree());
         let new = all.into_iter().filter(is_new);
-        new.map(|comment| other.line(comment.site)).collect()
+        new.map(|comment| self.theirs.line(comment.site)).collect()
     }
 }
 
@@ -237,9 +252,8 @@ impl fmt::Display for Conflict {
         if self.document > 0 {
             write!(f, "document {}, ", self.document + 1)?;
         }
-        match self.cause {
-            Cause::Rule => f.write_str("the rule that says which values are sealed differs"),
-            Cause::Recipients => f.write_str("who can open the file was changed on both sides"),
+        match &self.cause {
+            Cause::Disputed(what) => f.write_str(what),
             cause => write!(
                 f,
                 "{} {}",

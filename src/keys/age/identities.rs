@@ -4,33 +4,34 @@
 //! nothing opened the file. The surprise: what needs a passphrase is kept back until everything
 //! else was tried, so that nobody is asked in vain.
 
+use std::collections::BTreeSet;
 use std::fmt;
-use std::io::{self, Read};
+use std::io;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 
-use age::secrecy::SecretString;
-use age::{Callbacks, Decryptor, NoCallbacks, armor::ArmoredReader};
-use zeroize::Zeroizing;
-
+use super::locked::{Locked, MOST_ROUNDS, Protected, Unlocked, rounds};
+use super::plugin::{Faults, PluginIdentity};
 use crate::keys::{Ask, KeyError, words};
-use crate::secret::{Secret, SecretBytes};
+use crate::secret::SecretBytes;
 use crate::settings::Settings;
 
 /// A private key that needs no passphrase any more.
-type Key = Box<dyn age::Identity + Send + Sync>;
+pub(super) type Key = Box<dyn age::Identity + Send + Sync>;
 
 /// The identities of a run; read when the first age recipient is to be opened.
 #[derive(Default)]
 pub(in crate::keys) struct Identities {
     fixed: Mutex<Option<Found>>,
+    /// Names of plugins that the user or a creation rule has named.
+    vouched: Mutex<BTreeSet<String>>,
 }
 
 /// What the sources gave.
 #[derive(Default)]
 pub(super) struct Found {
-    ready: Vec<Key>,
+    keys: Keys,
     locked: Vec<Locked>,
     /// Names of the sources, in the order of the search.
     searched: Vec<String>,
@@ -40,16 +41,14 @@ pub(super) struct Found {
     is_locked_out: bool,
 }
 
-/// An identity behind a passphrase.
-enum Locked {
-    Ssh {
-        key: Box<age::ssh::Identity>,
-        place: String,
-    },
-    File {
-        content: SecretBytes,
-        place: String,
-    },
+/// Identities without a passphrase.
+#[derive(Default)]
+pub(super) struct Keys {
+    pub(super) ready: Vec<Key>,
+    /// Those that a program has to be started for.
+    pub(super) plugins: Vec<PluginIdentity>,
+    /// What is wrong with these programs.
+    faults: Faults,
 }
 
 impl Identities {
@@ -64,32 +63,62 @@ impl Identities {
     ) -> Found {
         let mut fixed = self.fixed.lock().unwrap_or_else(PoisonError::into_inner);
         let found = fixed.get_or_insert_with(|| Found::of_variables_and_files(settings));
-        if try_open(&found.candidates()) {
+        if found.keys.offer(&mut try_open) {
             return Found::default();
         }
         // Commands learn which recipient is asked for, so their answers are not kept.
         let mut answered = Found::of_commands(settings, recipient);
-        if try_open(&answered.candidates()) {
+        if answered.keys.offer(&mut try_open) {
             return Found::default();
         }
+        let mut opened = Keys::default();
         for locked in found.locked.iter().chain(&answered.locked) {
             match locked.unlock(recipient, ask) {
                 Unlocked::Irrelevant => {}
                 Unlocked::NobodyToAsk => answered.is_locked_out = true,
                 Unlocked::Fault(fault) => answered.faults.push(fault),
-                Unlocked::Open(identities) => {
-                    if try_open(&borrowed(&identities)) {
-                        found.ready.extend(identities);
+                Unlocked::Open(mut keys) => {
+                    let has_opened = keys.offer(&mut try_open);
+                    opened.ready.append(&mut keys.ready);
+                    opened.plugins.append(&mut keys.plugins);
+                    answered.faults.extend(keys.faults.all());
+                    if has_opened {
+                        found.keys.append(opened);
                         return Found::default();
                     }
                 }
             }
         }
+        found.keys.append(opened);
         answered
             .searched
             .splice(0..0, found.searched.iter().cloned());
         answered.faults.splice(0..0, found.faults.iter().cloned());
+        answered.faults.extend(found.keys.faults.all());
+        answered.faults.extend(answered.keys.faults.all());
         answered
+    }
+
+    /// Remembers that somebody else than a file names a plugin.
+    pub(super) fn vouch(&self, name: &str) {
+        let mut vouched = self.vouched.lock().unwrap_or_else(PoisonError::into_inner);
+        vouched.insert(name.to_owned());
+    }
+
+    /// Whether somebody else than a file names a plugin: the user's identities, or whoever was
+    /// remembered.
+    pub(super) fn is_vouched(&self, name: &str, settings: &Settings) -> bool {
+        let vouched = self.vouched.lock().unwrap_or_else(PoisonError::into_inner);
+        if vouched.contains(name) {
+            return true;
+        }
+        let mut fixed = self.fixed.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = fixed.get_or_insert_with(|| Found::of_variables_and_files(settings));
+        found
+            .keys
+            .plugins
+            .iter()
+            .any(|plugin| plugin.name() == name)
     }
 }
 
@@ -102,7 +131,7 @@ impl Identities {
     ) -> Option<T> {
         let mut fixed = self.fixed.lock().unwrap_or_else(PoisonError::into_inner);
         let found = fixed.get_or_insert_with(|| Found::of_variables_and_files(settings));
-        try_open(&found.candidates())
+        try_open(&found.keys.ready())
     }
 }
 
@@ -112,17 +141,38 @@ impl fmt::Debug for Identities {
     }
 }
 
-fn borrowed(keys: &[Key]) -> Vec<&dyn age::Identity> {
-    keys.iter()
-        .map(|key| key.as_ref() as &dyn age::Identity)
-        .collect()
+impl Keys {
+    pub(super) fn of(key: Key) -> Self {
+        Self {
+            ready: vec![key],
+            ..Self::default()
+        }
+    }
+
+    fn ready(&self) -> Vec<&dyn age::Identity> {
+        let ready = self.ready.iter();
+        ready
+            .map(|key| key.as_ref() as &dyn age::Identity)
+            .collect()
+    }
+
+    /// Offers first what is here, then what a program has to be started for.
+    fn offer(&self, try_open: &mut impl FnMut(&[&dyn age::Identity]) -> bool) -> bool {
+        if try_open(&self.ready()) {
+            return true;
+        }
+        let plugins = self.plugins.iter();
+        let plugins: Vec<_> = plugins.map(|key| key as &dyn age::Identity).collect();
+        !plugins.is_empty() && try_open(&plugins)
+    }
+
+    fn append(&mut self, mut other: Self) {
+        self.ready.append(&mut other.ready);
+        self.plugins.append(&mut other.plugins);
+    }
 }
 
 impl Found {
-    fn candidates(&self) -> Vec<&dyn age::Identity> {
-        borrowed(&self.ready)
-    }
-
     fn of_variables_and_files(settings: &Settings) -> Self {
         let mut found = Self::default();
         if let Some(path) = settings.var("SOPS_AGE_SSH_PRIVATE_KEY_FILE") {
@@ -204,12 +254,12 @@ impl Found {
         if text.starts_with("-----BEGIN AGE ENCRYPTED FILE-----")
             || text.starts_with("age-encryption.org/")
         {
-            let place = place.to_owned();
-            self.locked.push(Locked::File { content, place });
+            self.locked
+                .push(Locked::new(Protected::File(content), place));
         } else if text.starts_with("-----BEGIN ") {
             self.ssh(place, text);
         } else {
-            let faults = parse_lines(text, &mut self.ready);
+            let faults = parse_lines(text, &mut self.keys);
             self.faults
                 .extend(faults.into_iter().map(|fault| format!("{place}: {fault}")));
         }
@@ -217,11 +267,18 @@ impl Found {
 
     fn ssh(&mut self, place: &str, text: &str) {
         match age::ssh::Identity::from_buffer(text.as_bytes(), Some(place.to_owned())) {
-            Ok(key @ age::ssh::Identity::Unencrypted(_)) => self.ready.push(Box::new(key)),
-            Ok(key @ age::ssh::Identity::Encrypted(_)) => self.locked.push(Locked::Ssh {
-                key: Box::new(key),
-                place: place.to_owned(),
-            }),
+            Ok(key @ age::ssh::Identity::Unencrypted(_)) => self.keys.ready.push(Box::new(key)),
+            Ok(age::ssh::Identity::Encrypted(_))
+                if rounds(text).is_some_and(|n| n > MOST_ROUNDS) =>
+            {
+                self.faults.push(format!(
+                    "{place}: its passphrase takes more than the {MOST_ROUNDS} rounds (of bcrypt) that \
+                     are allowed"
+                ));
+            }
+            Ok(key @ age::ssh::Identity::Encrypted(_)) => self
+                .locked
+                .push(Locked::new(Protected::Ssh(Box::new(key)), place)),
             Ok(age::ssh::Identity::Unsupported(_)) => self.faults.push(format!(
                 "{place}: this type or encryption of SSH key is not supported"
             )),
@@ -260,109 +317,9 @@ impl Found {
     }
 }
 
-enum Unlocked {
-    /// It cannot be the identity of this recipient.
-    Irrelevant,
-    NobodyToAsk,
-    Fault(String),
-    Open(Vec<Key>),
-}
-
-impl Locked {
-    fn unlock(&self, recipient: &str, ask: Option<&dyn Ask>) -> Unlocked {
-        let place = match self {
-            Self::Ssh { key, place } => {
-                if !is_key_of(key, recipient) {
-                    return Unlocked::Irrelevant;
-                }
-                place
-            }
-            Self::File { place, .. } => place,
-        };
-        let Some(ask) = ask else {
-            return Unlocked::NobodyToAsk;
-        };
-        let Some(passphrase) = ask.passphrase(&format!("passphrase of {place}")) else {
-            return Unlocked::NobodyToAsk;
-        };
-        match self {
-            Self::Ssh { key, .. } => {
-                let key = key.as_ref().clone().with_callbacks(Once::new(&passphrase));
-                Unlocked::Open(vec![Box::new(key)])
-            }
-            Self::File { content, .. } => match open_file(content, &passphrase) {
-                Ok(identities) => Unlocked::Open(identities),
-                Err(why) => Unlocked::Fault(format!("{place}: {why}")),
-            },
-        }
-    }
-}
-
-/// Answers with the passphrase that was asked for before.
-#[derive(Clone)]
-struct Once(SecretString);
-
-impl Once {
-    fn new(passphrase: &Secret<String>) -> Self {
-        Self(secret_string(passphrase))
-    }
-}
-
-impl Callbacks for Once {
-    fn display_message(&self, _: &str) {}
-
-    fn confirm(&self, _: &str, _: &str, _: Option<&str>) -> Option<bool> {
-        None
-    }
-
-    fn request_public_string(&self, _: &str) -> Option<String> {
-        None
-    }
-
-    fn request_passphrase(&self, _: &str) -> Option<SecretString> {
-        Some(self.0.clone())
-    }
-}
-
-fn secret_string(passphrase: &Secret<String>) -> SecretString {
-    SecretString::from(passphrase.expose().clone())
-}
-
-/// Compares the type and the key, not the comment behind them.
-fn is_key_of(key: &age::ssh::Identity, recipient: &str) -> bool {
-    let Ok(public) = age::ssh::Recipient::try_from(key.clone()) else {
-        return false;
-    };
-    let public = public.to_string();
-    public
-        .split_whitespace()
-        .take(2)
-        .eq(recipient.split_whitespace().take(2))
-}
-
-fn open_file(content: &SecretBytes, passphrase: &Secret<String>) -> Result<Vec<Key>, String> {
-    let no_file = |_| "it is no age file".to_owned();
-    let decryptor = Decryptor::new(ArmoredReader::new(content.expose())).map_err(no_file)?;
-    let mut identity = age::scrypt::Identity::new(secret_string(passphrase));
-    identity.set_max_work_factor(MAX_WORK_FACTOR);
-    let reader = decryptor
-        .decrypt(std::iter::once(&identity as &dyn age::Identity))
-        .map_err(|_| "the passphrase is wrong".to_owned())?;
-    let mut text = Zeroizing::new(String::with_capacity(content.len() + 1));
-    reader
-        .take(SIZE_LIMIT)
-        .read_to_string(&mut text)
-        .map_err(|_| "it holds no identities".to_owned())?;
-    let mut identities = Vec::new();
-    match parse_lines(&text, &mut identities).into_iter().next() {
-        Some(fault) if identities.is_empty() => Err(fault),
-        _ => Ok(identities),
-    }
-}
-
 /// One identity a line, or several with blanks between them (as variables often hold them). Faults
 /// name the line, never its text.
-fn parse_lines(text: &str, ready: &mut Vec<Key>) -> Vec<String> {
+pub(super) fn parse_lines(text: &str, keys: &mut Keys) -> Vec<String> {
     let mut faults = Vec::new();
     for (number, line) in text.lines().enumerate() {
         let line = line.trim();
@@ -371,19 +328,14 @@ fn parse_lines(text: &str, ready: &mut Vec<Key>) -> Vec<String> {
         }
         for word in line.split_whitespace() {
             let fault = if let Ok(identity) = word.parse::<age::x25519::Identity>() {
-                ready.push(Box::new(identity));
+                keys.ready.push(Box::new(identity));
                 continue;
             } else if word.starts_with("AGE-SECRET-KEY-PQ-") {
                 "hybrid (post-quantum) identities are not supported yet"
             } else if let Ok(identity) = word.parse::<age::plugin::Identity>() {
-                let name = identity.plugin().to_owned();
-                match age::plugin::IdentityPluginV1::new(&name, &[identity], NoCallbacks) {
-                    Ok(plugin) => {
-                        ready.push(Box::new(plugin));
-                        continue;
-                    }
-                    Err(_) => "its plugin is not installed",
-                }
+                let faults = keys.faults.clone();
+                keys.plugins.push(PluginIdentity::new(&identity, faults));
+                continue;
             } else {
                 "it holds no identity"
             };
@@ -418,9 +370,3 @@ fn run(command: &str, recipient: &str, cwd: &Path) -> Result<SecretBytes, String
         (false, None) => Err(format!("{program} was killed")),
     }
 }
-
-/// Bytes of an identity file behind a passphrase.
-const SIZE_LIMIT: u64 = 1 << 20;
-
-/// About a minute of work on a slow machine; an identity file cannot make us work for ever.
-const MAX_WORK_FACTOR: u8 = 22;

@@ -212,10 +212,9 @@ fn kinds<'n>(
     let answers = output.trim_ascii_end().split(|byte| *byte == b'\n');
     let kinds: Vec<_> = answers
         .map(|answer| match answer {
-            b"blob" => Some("blob"),
             b"tag" => Some("tag"),
             b"tree" | b"commit" => None,
-            // What is missing is asked for again, and told as such.
+            // A blob, or an object that is missing: it is asked for again, and told as such.
             _ => Some("blob"),
         })
         .collect();

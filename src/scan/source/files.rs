@@ -21,7 +21,7 @@ pub struct Given<'a> {
 #[derive(Debug)]
 pub struct Files {
     root: PathBuf,
-    files: Vec<PathBuf>,
+    named: Vec<PathBuf>,
     /// Symbolic links that were met; what they lead to is met elsewhere, or is not theirs.
     links: Vec<PathBuf>,
 }
@@ -46,7 +46,7 @@ impl Files {
             .collect();
         Self {
             root,
-            files,
+            named: files,
             links: Vec::new(),
         }
     }
@@ -93,7 +93,7 @@ impl Files {
 impl Source for Files {
     fn configuration(&mut self, names: &[&str]) -> Result<Vec<Configuration>, SourceError> {
         let inside = self
-            .files
+            .named
             .iter()
             .map(|file| self.relative(file).as_os_str());
         let mut found = Vec::new();
@@ -132,7 +132,7 @@ impl Source for Files {
         wanted: &Want<'_>,
         each: &mut dyn FnMut(Blob<'_>),
     ) -> Result<(), SourceError> {
-        for file in &self.files {
+        for file in &self.named {
             let path = self.relative(file).to_string_lossy();
             // What is never read into memory cannot exhaust it.
             if std::fs::metadata(file)

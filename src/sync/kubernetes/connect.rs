@@ -11,7 +11,7 @@ use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 
 use super::client::{Client, cannot_log_in};
 use crate::error::quoted;
-use crate::settings::Settings;
+use crate::settings::{IDENTITIES, Settings};
 use crate::sync::limits::is_label;
 use crate::sync::{Fault, KubernetesConfig, TargetError, printable};
 
@@ -82,6 +82,23 @@ pub(super) async fn connect(
     Ok((Client::new(client, &server), server))
 }
 
+/// Programs that log in to a cluster do not get what opens files.
+fn withhold_identities(kubeconfig: &mut Kubeconfig) {
+    let users = kubeconfig.auth_infos.iter_mut();
+    for user in users.filter_map(|user| user.auth_info.as_mut()) {
+        if let Some(exec) = &mut user.exec {
+            let withheld = exec.drop_env.get_or_insert_default();
+            withheld.extend(IDENTITIES.map(str::to_owned));
+        }
+        if let Some(provider) = &mut user.auth_provider {
+            let withheld = provider.config.entry("cmd-drop-env".to_owned());
+            let withheld = withheld.or_default();
+            withheld.push(' ');
+            withheld.push_str(&IDENTITIES.join(" "));
+        }
+    }
+}
+
 fn is_plain(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')
 }
@@ -118,7 +135,7 @@ async fn from_context(
             })?,
         });
     }
-    let Some(kubeconfig) = merged else {
+    let Some(mut kubeconfig) = merged else {
         return Err(wrong("there is no kubeconfig".to_owned())
             .hint("set KUBECONFIG, or write ~/.kube/config"));
     };
@@ -135,6 +152,7 @@ async fn from_context(
             config.context
         )));
     }
+    withhold_identities(&mut kubeconfig);
     let options = KubeConfigOptions {
         context: Some(config.context.clone()),
         ..KubeConfigOptions::default()

@@ -498,7 +498,9 @@ fn a_write_on_the_basis_of_an_old_version_is_a_conflict() {
     let write = |happens: &dyn Fn()| {
         let runtime = tokio::runtime::Builder::new_current_thread();
         let runtime = { runtime }.enable_all().build().unwrap();
-        let target = runtime.block_on(sync::connect(&config, &settings)).unwrap();
+        let target = runtime
+            .block_on(sync::connect(&config, &settings, &sync::Links::default()))
+            .unwrap();
         let names = [desired.name.clone()];
         let mut seen = runtime.block_on(target.observe(&names)).unwrap();
         let seen = seen.pop().unwrap().unwrap();
@@ -545,7 +547,10 @@ fn a_plugin_of_the_kubeconfig_logs_in_and_its_failure_is_told_without_its_words(
     place.world.sync("-y").succeeds();
     // It logs in, and opens no files.
     let seen = std::fs::read_to_string(seen).unwrap();
-    assert!(seen.contains("HOME=") && !seen.contains("SOPS_AGE"), "{seen}");
+    assert!(
+        seen.contains("HOME=") && !seen.contains("SOPS_AGE"),
+        "{seen}"
+    );
     plugin("echo canary-of-a-plugin >&2; exit 1");
     let run = place.world.sync("-y").fails(4);
     run.stderr_has("cannot log in")

@@ -5,8 +5,6 @@ mod custom;
 mod node_v2;
 mod trackit;
 
-pub(crate) use trackit::could_be_field;
-
 use super::catalogue::plain;
 use super::credentials::Credentials;
 use super::desired::{Desired, Entry, Form, Possible, Projection};

@@ -177,6 +177,11 @@ impl Credentials {
         self.slots.iter().map(|(path, slot)| (path.as_str(), slot))
     }
 
+    /// Each text, known or not.
+    pub fn every(&self) -> impl Iterator<Item = &Slot> {
+        self.slots.values().chain(self.others.values())
+    }
+
     /// The adapters that have a text, as people write them.
     pub fn adapters(&self) -> Vec<&str> {
         let plain = self.below("adapters").into_iter();

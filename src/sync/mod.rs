@@ -36,7 +36,7 @@ pub use guard::{Previous, Wallet};
 pub use inputs::Inputs;
 pub use limits::{ChangeLimit, Limits, admit};
 pub use links::Links;
-pub use observed::{Blocked, Content, Item, Keeper, Observed, Writer};
+pub use observed::{Blocked, Content, Item, Keeper, Observed, OwnFields, Writer};
 pub use options::{Options, Restarting};
 pub use ownership::{Owner, Whose};
 pub use password::{Fetched, Password, PasswordSource, password};

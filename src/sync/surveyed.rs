@@ -7,7 +7,7 @@ mod write;
 use std::collections::HashSet;
 
 use super::engine::Assignment;
-use super::guard::{self, Evidence, Found};
+use super::guard::{self, Evidence};
 use super::observed::Observed;
 use super::options::Options;
 use super::pace::bounded;
@@ -17,7 +17,7 @@ use super::report::{Failure, Phase, SkippedReport, TargetReport};
 use super::restart::Restarts;
 use super::verdict::{Verdict, leftover};
 use super::{Fault, Identity, Links, Step, Target, TargetConfig, TargetError, connect};
-use crate::chainlink::{Place, Possible, Projection};
+use crate::chainlink::{Place, Possible, Projection, Taken};
 use crate::settings::Settings;
 
 /// One target, looked at.
@@ -275,14 +275,14 @@ impl Surveyed {
     }
 
     /// What was found where the wallet password belongs.
-    pub(super) fn evidence(&self) -> Vec<Evidence<'_>> {
+    pub(super) fn evidence(&self) -> Vec<Evidence> {
         let places = self.projection.wallet.iter();
         let evidence = places.map(|place| {
             let found = if self.hidden.contains(place) {
-                Found::Unreadable
+                Taken::Unreadable
             } else if self.is_anothers(place) {
                 // The password of a node of theirs.
-                Found::Absent
+                Taken::Absent
             } else {
                 guard::find(place, self.seen(place))
             };
@@ -290,17 +290,17 @@ impl Surveyed {
                 node: place.node.clone(),
                 place: format!("{} {}", self.label, place.object),
                 found,
+                is_overwritten: self.plans.iter().any(|plan| plan.overwrites(place)),
             }
         });
         evidence.collect()
     }
 
-    /// Objects that would go and hold a keystore password of a node that is no longer there.
+    /// Objects that would lose a keystore password which is in no sealed file: that of a node that is
+    /// no longer there, or one that comes from elsewhere.
     pub(super) fn orphans(&self) -> Vec<Failure> {
-        let plans = self.plans.iter().filter(|plan| {
-            let is_place = |place: &Place| place.object == plan.desired.name;
-            !self.projection.wallet.iter().any(is_place) && plan.loses_wallet()
-        });
+        let plans = self.plans.iter();
+        let plans = plans.filter(|plan| plan.loses_wallet(&self.projection.wallet));
         let failures = plans.map(|plan| {
             let error = TargetError::new(
                 Fault::Refused,

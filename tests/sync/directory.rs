@@ -260,7 +260,7 @@ fn a_report_has_names_and_no_values() {
 #[test]
 fn a_folder_outside_of_the_repository_is_written_only_on_purpose() {
     let scene = Scene::with_age();
-    let mut world = World::new(scene, &["{ kind: directory, path: ../home/out }"]);
+    let world = World::new(scene, &["{ kind: directory, path: ../home/out }"]);
     let refused = world.sync("-y").fails(1);
     refused
         .stderr_has("outside of the repository")

@@ -1,6 +1,8 @@
 //! `sync` and `render`, the binary against real servers: a Kubernetes API server with etcd inside,
 //! and moto. Files are sealed by the reference tool.
 
+#[cfg(feature = "aws")]
+mod beside;
 mod directory;
 #[cfg(all(feature = "kubernetes", feature = "aws"))]
 mod faults;
@@ -34,6 +36,7 @@ mod secrets_manager;
 mod status;
 #[cfg(all(feature = "kubernetes", feature = "aws"))]
 mod surroundings;
+mod wallet;
 #[cfg(feature = "kubernetes")]
 mod workloads;
 

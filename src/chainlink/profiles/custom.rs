@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::super::composition::Maker;
 use super::super::credentials::Credentials;
-use super::super::desired::{Entry, Form, Part, Place, Projection};
+use super::super::desired::{Entry, Form, Place, Projection};
 use super::super::environment::Environment;
 use super::super::finding::{At, Finding};
 use super::OURS;
@@ -56,8 +56,8 @@ impl Custom {
                     None => {}
                 }
                 let wallets = maker.wallets(how).into_iter();
-                made.wallets.extend(wallets.map(|(node, part)| Place {
-                    part,
+                made.wallets.extend(wallets.map(|(node, parts)| Place {
+                    parts,
                     ..Place::whole(&node, &spec.name, key)
                 }));
             }
@@ -116,19 +116,9 @@ fn project<'a>(made: impl Iterator<Item = &'a Made>, prefix: &str, form: Form) -
         for key in &made.missing {
             projection.skip(&name, Some(key), "what it is made of is not there");
         }
-        let wallets = made.wallets.iter().map(|place| {
-            let is_text = form == Form::Json && made.form == Form::Text;
-            Place {
-                object: name.clone(),
-                // In one text of fields, a part of a field cannot be told.
-                part: match (&place.part, form) {
-                    (Part::Whole, _) => Part::Whole,
-                    (part, Form::Data) => part.clone(),
-                    (part, _) if is_text => part.clone(),
-                    _ => Part::Within,
-                },
-                ..place.clone()
-            }
+        let wallets = made.wallets.iter().map(|place| Place {
+            object: name.clone(),
+            ..place.clone()
         });
         projection.wallet.extend(wallets);
         let entries = made

@@ -5,8 +5,6 @@ mod custom;
 mod node_v2;
 mod trackit;
 
-pub(crate) use trackit::could_be_field;
-
 use std::collections::{BTreeSet, HashSet};
 
 use super::catalogue::plain;

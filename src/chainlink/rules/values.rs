@@ -50,7 +50,18 @@ pub(super) fn judge(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             strength(slot, findings);
         }
     }
+    let every = subject.credentials.every();
+    for slot in every.filter(|slot| is_sealed(&slot.value)) {
+        let message = format!("{} is itself a sealed value, ENC[…]", slot.key);
+        findings.push(Finding::new("V013", slot.at(), message));
+    }
     same(subject.credentials, findings);
+}
+
+/// Whether a value is what stands in a sealed file in the place of another one.
+pub(in crate::chainlink) fn is_sealed(value: &SecretBytes) -> bool {
+    let text = value.expose().trim_ascii();
+    text.starts_with(b"ENC[AES256_GCM,") && text.ends_with(b"]")
 }
 
 /// What a person or a generator chooses, and could choose badly.

@@ -176,6 +176,7 @@ const NO_LOCAL_VARIABLES: &str =
 pub(super) const NO_EDITOR: u8 = 201;
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "a test makes its own world")]
 mod tests {
     use super::*;
 

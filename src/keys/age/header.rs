@@ -102,12 +102,11 @@ impl BufRead for Whole {
     /// Gives the whole header for its first line.
     fn read_until(&mut self, end: u8, to: &mut Vec<u8>) -> io::Result<usize> {
         let rest = self.rest();
-        let length = match self.header.checked_sub(self.at) {
-            Some(length @ 1..) => length,
-            _ => {
-                let found = rest.iter().position(|byte| *byte == end);
-                found.map_or(rest.len(), |at| at + 1)
-            }
+        let length = if let Some(length @ 1..) = self.header.checked_sub(self.at) {
+            length
+        } else {
+            let found = rest.iter().position(|byte| *byte == end);
+            found.map_or(rest.len(), |at| at + 1)
         };
         let line = rest.get(..length).unwrap_or(rest);
         to.extend_from_slice(line);

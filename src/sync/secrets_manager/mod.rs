@@ -8,6 +8,7 @@
 
 mod read;
 mod service;
+mod token;
 mod write;
 
 use std::sync::Arc;
@@ -16,15 +17,16 @@ use std::time::Duration;
 use aws_sdk_secretsmanager::primitives::DateTime;
 use tokio::sync::OnceCell;
 
-use super::limits::admit_text;
-use super::observed::{Content, Observed, Writer};
+use super::limits::{admit_as_text, admit_text};
+use super::observed::{Content, Observed, OwnFields, Writer};
 use super::ownership::Owner;
 use super::verdict::{Changes, Verdict};
 use super::{
     Fault, Identity, Links, SecretsManagerConfig, Step, Target, TargetConfig, TargetError,
     TargetKind, Written, aws::Caller, printable,
 };
-use crate::chainlink::{Desired, Form, json};
+use crate::chainlink::json::{self, Field};
+use crate::chainlink::{Desired, Entry, Form};
 use crate::keys::Task;
 use crate::keys::aws::Account;
 use crate::secret::SecretBytes;
@@ -115,8 +117,7 @@ impl Target for SecretsManager {
     }
 
     fn admit(&self, desired: &Desired) -> Result<(), TargetError> {
-        let payload = payload(desired, None, &Changes::default())?;
-        admit_text(&desired.name, payload.len())
+        admit_as_text(desired)
     }
 
     fn observe<'a>(
@@ -138,8 +139,8 @@ impl Target for SecretsManager {
         Box::pin(async move {
             let name = &step.desired.name;
             if *step.verdict != Verdict::Remove {
-                let payload = payload(step.desired, step.seen, step.changes)?;
-                admit_text(name, payload.len())?;
+                let payload = Payload::of(step.desired, step.seen, step.changes)?;
+                admit_text(name, payload.text.len())?;
             }
             // What is not there has nothing to tell.
             match step.seen {
@@ -159,7 +160,7 @@ impl Target for SecretsManager {
                 Verdict::Remove => self.delete(step).await,
                 Verdict::Restore => self.restore(step).await,
                 _ => {
-                    let payload = payload(step.desired, step.seen, step.changes)?;
+                    let payload = Payload::of(step.desired, step.seen, step.changes)?;
                     self.write(step, &payload).await
                 }
             }
@@ -167,34 +168,69 @@ impl Target for SecretsManager {
     }
 }
 
-/// The text of an object. Fields of a JSON text that are not desired stay as they are, unless they
-/// are to go.
-fn payload(
-    desired: &Desired,
-    seen: Option<&Observed>,
-    changes: &Changes,
-) -> Result<SecretBytes, TargetError> {
-    let unwritable = || {
-        TargetError::new(
-            Fault::Invalid,
-            format!("{} cannot be written as one text", desired.name),
-        )
-    };
-    match (desired.form, desired.entries.as_slice()) {
-        (Form::Text, [entry]) => Ok(entry.value.duplicate()),
-        (Form::Json, entries) => {
-            let mut fields = match seen.map(|seen| &seen.content) {
-                Some(Content::Text { value, .. }) => json::read(value).unwrap_or_default(),
-                _ => json::Fields::new(),
-            };
-            fields.retain(|key, _| !changes.removed.contains(key));
-            for entry in entries {
-                fields.insert(entry.key.clone(), entry.value.duplicate());
+/// The text of an object, and which of its fields are ours.
+struct Payload {
+    text: SecretBytes,
+    own: OwnFields,
+}
+
+impl Payload {
+    /// Into a JSON text that is there only what differs is put; all else of it, of whatever type,
+    /// stays as it is spelled, unless it is to go.
+    fn of(
+        desired: &Desired,
+        seen: Option<&Observed>,
+        changes: &Changes,
+    ) -> Result<Self, TargetError> {
+        let unwritable = || {
+            let reason = format!("{} cannot be written as one text", desired.name);
+            TargetError::new(Fault::Invalid, reason)
+        };
+        let entries = match (desired.form, desired.entries.as_slice()) {
+            (Form::Text, [entry]) => {
+                return Ok(Self {
+                    text: entry.value.duplicate(),
+                    own: OwnFields::All,
+                });
             }
-            let fields = fields.iter().map(|(key, value)| (key.as_str(), value));
-            json::write(fields).ok_or_else(unwritable)
+            (Form::Json, entries) => entries,
+            _ => return Err(unwritable()),
+        };
+        let there = match seen.map(|seen| &seen.content) {
+            Some(Content::Text { value, .. }) => json::read(value),
+            _ => None,
+        };
+        let Some(mut object) = there else {
+            let fields = entries.iter();
+            let fields = fields.map(|entry| (entry.key.as_str(), &entry.value));
+            return Ok(Self {
+                text: json::write(fields).ok_or_else(unwritable)?,
+                own: OwnFields::All,
+            });
+        };
+        for key in &changes.removed {
+            object = object.without(key).ok_or_else(unwritable)?;
         }
-        _ => Err(unwritable()),
+        let differs = |entry: &&Entry| {
+            changes.added.contains(&entry.key) || changes.changed.contains(&entry.key)
+        };
+        for entry in entries.iter().filter(differs) {
+            object = object
+                .put(&entry.key, &entry.value)
+                .ok_or_else(unwritable)?;
+        }
+        let is_there = |entry: &Entry| matches!(object.field(&entry.key), Field::Text(text) if text.ct_eq(&entry.value));
+        if !entries.iter().all(is_there) {
+            return Err(unwritable());
+        }
+        let is_ours = |name: &str| {
+            let is_kept = changes.kept.iter().any(|kept| kept == name);
+            is_kept || desired.entry(name).is_some()
+        };
+        Ok(Self {
+            own: OwnFields::Noted(object.names().map(is_ours).collect()),
+            text: object.text(),
+        })
     }
 }
 
@@ -227,8 +263,10 @@ fn observed(
     let version = printable(version.unwrap_or_default());
     let writer = writer(owner, &version);
     let written = made.filter(|_| writer.is_us).map(DateTime::secs);
+    let own = token::own_fields(&version);
     let mut seen = Observed::new(Content::Text { value, writer }, version);
     seen.written = written;
+    seen.own = own;
     seen
 }
 
@@ -256,21 +294,26 @@ mod tests {
             &Owner::default(),
             Some("clsecrets-1"),
             None,
-            secret(r#"{"c":"3","b":"0","a":"1"}"#),
+            secret(r#"{"c":"3", "b":"0","a":1.0}"#),
         );
-        let merged = payload(&desired, Some(&seen), &Changes::default()).unwrap();
-        assert_eq!(text(&merged), r#"{"a":"1","b":"2","c":"3"}"#);
-        let none = Changes::default();
-        assert_eq!(
-            text(&payload(&desired, None, &none).unwrap()),
-            r#"{"b":"2"}"#
-        );
+        let changes = Changes {
+            changed: vec!["b".to_owned()],
+            kept: vec!["c".to_owned()],
+            ..Changes::default()
+        };
+        let merged = Payload::of(&desired, Some(&seen), &changes).unwrap();
+        assert_eq!(text(&merged.text), r#"{"c":"3", "b":"2","a":1.0}"#);
+        assert_eq!(merged.own, OwnFields::Noted(vec![true, true, false]));
+        let new = Payload::of(&desired, None, &Changes::default()).unwrap();
+        assert_eq!(text(&new.text), r#"{"b":"2"}"#);
+        assert_eq!(new.own, OwnFields::All);
         let prune = Changes {
             removed: vec!["c".to_owned()],
-            ..none
+            kept: Vec::new(),
+            ..changes
         };
-        let pruned = payload(&desired, Some(&seen), &prune).unwrap();
-        assert_eq!(text(&pruned), r#"{"a":"1","b":"2"}"#);
+        let pruned = Payload::of(&desired, Some(&seen), &prune).unwrap();
+        assert_eq!(text(&pruned.text), r#"{"b":"2","a":1.0}"#);
     }
 
     #[test]
@@ -285,7 +328,11 @@ mod tests {
             )],
         };
         assert_eq!(
-            text(&payload(&desired, None, &Changes::default()).unwrap()),
+            text(
+                &Payload::of(&desired, None, &Changes::default())
+                    .unwrap()
+                    .text
+            ),
             "postgres://u:p@h/d"
         );
     }

@@ -4,7 +4,8 @@ use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretOutput;
 use aws_sdk_secretsmanager::types::{ReplicaRegionType, Tag};
 
 use super::read::current;
-use super::{SET, SecretsManager, observed};
+use super::token;
+use super::{Payload, SET, SecretsManager, observed};
 use crate::secret::SecretBytes;
 use crate::sync::observed::{Content, Observed};
 use crate::sync::{Fault, Step, TargetError, Written, aws};
@@ -22,10 +23,11 @@ impl SecretsManager {
     pub(super) async fn write(
         &self,
         step: &Step<'_>,
-        payload: &SecretBytes,
+        payload: &Payload,
     ) -> Result<Written, TargetError> {
         let name = step.desired.name.as_str();
-        let token = self.config.owner.token()?;
+        let token = token::with_fields(self.config.owner.token()?, &payload.own);
+        let payload = &payload.text;
         match step.seen {
             None => self.create(name, payload, &token).await?,
             Some(seen) => {

@@ -67,6 +67,7 @@ const MAY_EXPOSE: &[&str] = &[
     "chainlink/json.rs",
     "chainlink/keystore.rs",
     "chainlink/node.rs",
+    "chainlink/part.rs",
     "chainlink/rules/",
     "chainlink/toml.rs",
     "sync/",

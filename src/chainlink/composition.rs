@@ -2,10 +2,12 @@
 
 use super::credentials::{Credentials, Slot};
 use super::database::Database;
-use super::desired::{Form, Part};
+use super::desired::Form;
 use super::finding::{At, Finding};
 use super::model::Kind;
 use super::node::Made;
+use super::part::{Part, Taken, UrlPart, count_lines, take};
+use super::rules::values::is_sealed;
 use crate::secret::SecretBytes;
 
 /// An object that `clsecrets.yaml` spells out.
@@ -119,7 +121,15 @@ impl Maker<'_> {
                 }
             },
             Composition::Literal(text) => Some((SecretBytes::copy_of(text.as_bytes()), Vec::new())),
-            Composition::Given { value, source } => Some((value.duplicate(), vec![source.clone()])),
+            Composition::Given { value, source } => {
+                if is_sealed(value) {
+                    let message =
+                        format!("{}: {source} is itself a sealed value, ENC[…]", self.name);
+                    findings.push(Finding::new("V013", self.at.clone(), message));
+                    return None;
+                }
+                Some((value.duplicate(), vec![source.clone()]))
+            }
             Composition::Lines(parts) => self.lines(parts, findings),
             Composition::Dsn(dsn) => self.dsn(dsn, findings),
             Composition::Json(fields) => self.json(fields, findings),
@@ -190,35 +200,106 @@ impl Maker<'_> {
         }
     }
 
-    /// Every keystore password in it, and where: the node, and the part of the value.
-    pub(super) fn wallets(&self, how: &Composition) -> Vec<(String, Part)> {
-        let within = |parts: &[Composition]| -> Vec<(String, Part)> {
-            let all = parts.iter().flat_map(|part| self.wallets(part));
-            all.map(|(node, _)| (node, Part::Within)).collect()
-        };
+    /// Every keystore password in it, and where: the node, and the steps to it in the value.
+    pub(super) fn wallets(&self, how: &Composition) -> Vec<(String, Vec<Part>)> {
         match how {
+            // A key that is no longer there has been one as well.
             Composition::Key { key, .. } => {
                 let slot = self.credentials.by_key(key);
-                let wallet = slot.filter(|slot| slot.kind == Kind::WalletPassword);
-                wallet
-                    .map(|slot| (node_of(slot), Part::Whole))
+                let is_wallet =
+                    slot.map_or_else(|| is_wallet(key), |slot| slot.kind == Kind::WalletPassword);
+                let key = slot.map_or(key.as_str(), |slot| slot.key.as_str());
+                is_wallet
+                    .then(|| (node_of(key), Vec::new()))
                     .into_iter()
                     .collect()
             }
-            Composition::Lines(parts) => within(parts),
-            Composition::Json(fields) => fields
-                .iter()
-                .flat_map(|(name, how)| {
-                    let found = self.wallets(how).into_iter();
-                    found.map(|(node, part)| match part {
-                        Part::Whole => (node, Part::Json(name.clone())),
-                        _ => (node, Part::Within),
-                    })
-                })
-                .collect(),
-            Composition::Literal(_) | Composition::Dsn(_) | Composition::Given { .. } => Vec::new(),
+            Composition::Lines(parts) => self.wallets_in_lines(parts),
+            Composition::Json(fields) => {
+                let all = fields.iter();
+                all.flat_map(|(name, how)| behind(&Part::Json(name.clone()), self.wallets(how)))
+                    .collect()
+            }
+            Composition::Dsn(dsn) => {
+                let parts = [
+                    (&dsn.user, UrlPart::User),
+                    (&dsn.password, UrlPart::Password),
+                    (&dsn.host, UrlPart::Host),
+                    (&dsn.database, UrlPart::Database),
+                ];
+                let given = parts
+                    .into_iter()
+                    .filter_map(|(how, part)| Some((how.as_ref()?, part)));
+                given
+                    .flat_map(|(how, part)| behind(&Part::Url(part), self.wallets(how)))
+                    .collect()
+            }
+            Composition::Given { value, .. } => self.wallets_in_given(value),
+            Composition::Literal(_) => Vec::new(),
         }
     }
+
+    /// Each part takes as many lines as its value has; where one is missing, nothing is written.
+    fn wallets_in_lines(&self, parts: &[Composition]) -> Vec<(String, Vec<Part>)> {
+        let lengths = parts.iter().map(|how| {
+            let made = self.make(how, &mut Vec::new());
+            made.map_or(1, |(value, _)| count_lines(&value))
+        });
+        let lengths: Vec<usize> = lengths.collect();
+        let of = lengths.iter().sum();
+        let mut first = 0;
+        let mut found = Vec::new();
+        for (how, count) in parts.iter().zip(lengths) {
+            let lines = Part::Lines { first, count, of };
+            found.extend(behind(&lines, self.wallets(how)));
+            first += count;
+        }
+        found
+    }
+
+    /// A file, or a value that somebody else keeps, can be a node's secrets, or hold a password that
+    /// the sealed files have, too.
+    fn wallets_in_given(&self, value: &SecretBytes) -> Vec<(String, Vec<Part>)> {
+        let slots = self.credentials.all();
+        let wallets = slots.filter(|(_, slot)| slot.kind == Kind::WalletPassword);
+        let wallets: Vec<&Slot> = wallets.map(|(_, slot)| slot).collect();
+        let is_in = |slot: &&&Slot| {
+            let wanted = slot.value.expose();
+            let mut windows = value.expose().windows(wanted.len().max(1));
+            !wanted.is_empty() && windows.any(|window| window == wanted)
+        };
+        let toml = match take(value, &[Part::Toml]) {
+            Taken::Value(keystore) => Some(keystore),
+            _ => None,
+        };
+        let found = wallets.iter().filter(is_in).map(|slot| {
+            let is_toml = toml.as_ref().is_some_and(|own| own.ct_eq(&slot.value));
+            let parts = if slot.value.ct_eq(value) {
+                Vec::new()
+            } else if is_toml {
+                vec![Part::Toml]
+            } else {
+                vec![Part::Within]
+            };
+            (node_of(&slot.key), parts)
+        });
+        found.collect()
+    }
+}
+
+/// The same places, seen from outside.
+fn behind(part: &Part, found: Vec<(String, Vec<Part>)>) -> Vec<(String, Vec<Part>)> {
+    let found = found.into_iter().map(|(node, mut parts)| {
+        parts.insert(0, part.clone());
+        (node, parts)
+    });
+    found.collect()
+}
+
+/// Whether a key is called as a keystore password is.
+fn is_wallet(key: &str) -> bool {
+    let last = key.rsplit(['.', '/']).next();
+    last == Some("wallet_password")
 }
 
 /// Whether it is a key that is only kept.
@@ -227,8 +308,8 @@ fn is_backup(key: &str) -> bool {
 }
 
 /// The node that a keystore password is of; empty for the one of the top level.
-fn node_of(slot: &Slot) -> String {
-    let rest = slot.key.strip_prefix("nodes.");
+fn node_of(key: &str) -> String {
+    let rest = key.strip_prefix("nodes.");
     let node = rest.and_then(|rest| rest.strip_suffix(".wallet_password"));
     node.unwrap_or_default().to_owned()
 }

@@ -1,5 +1,6 @@
 //! What shall be at a target: names, data keys, exact bytes, and where each came from.
 
+use super::part::Part;
 use crate::secret::SecretBytes;
 
 /// The name that stands for the content of an object that has no data keys.
@@ -47,21 +48,8 @@ pub struct Place {
     pub object: String,
     /// The data key, or the field of the JSON text.
     pub key: String,
-    /// Which part of it.
-    pub part: Part,
-}
-
-/// A part of a value.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Part {
-    /// All of it.
-    Whole,
-    /// `Password.Keystore` of a TOML text.
-    Toml,
-    /// A field of a flat JSON object.
-    Json(String),
-    /// Somewhere in it: it cannot be found again.
-    Within,
+    /// The steps to it in the value; none if it is the whole value.
+    pub parts: Vec<Part>,
 }
 
 impl Place {
@@ -71,7 +59,7 @@ impl Place {
             node: node.to_owned(),
             object: object.to_owned(),
             key: key.to_owned(),
-            part: Part::Whole,
+            parts: Vec::new(),
         }
     }
 }
@@ -154,6 +142,13 @@ impl Entry {
             value,
             sources,
         }
+    }
+
+    /// Whether nothing of it is from a sealed file: it is read from elsewhere.
+    pub fn is_given(&self) -> bool {
+        let is_elsewhere =
+            |source: &String| source.starts_with("file ") || source.starts_with("secretsmanager ");
+        !self.sources.is_empty() && self.sources.iter().all(is_elsewhere)
     }
 
     /// An entry that is one credential as it is.

@@ -18,6 +18,7 @@ pub(crate) mod json;
 mod keystore;
 pub mod model;
 mod node;
+mod part;
 mod profiles;
 pub mod rules;
 pub mod schema;
@@ -27,22 +28,15 @@ mod version;
 pub use composition::{Composition, Dsn, ObjectSpec};
 pub use credentials::{Credentials, Slot, Unknown};
 pub use database::{Database, SSL_MODES};
-pub use desired::{Desired, Entry, Form, Part, Place, Possible, Projection, Skipped, WHOLE};
+pub use desired::{Desired, Entry, Form, Place, Possible, Projection, Skipped, WHOLE};
 pub use environment::{Environment, NodeSettings, Profile};
 pub use finding::{At, Finding, refuse};
 pub use generate::generate;
+pub use part::{Part, Taken, UrlPart, take};
 pub use profiles::Objects;
 pub use version::Version;
-
-pub(crate) use profiles::could_be_field;
 
 /// Whether something is kept in the sealed file and never delivered.
 fn is_kept(path: &str) -> bool {
     path.starts_with("backup/") || path.contains("/backup/")
-}
-
-/// `Password.Keystore` of a node's secrets, as they were written by us or by others; `None` if the
-/// text does not say it plainly.
-pub(crate) fn keystore_of(text: &crate::secret::SecretBytes) -> Option<crate::secret::SecretBytes> {
-    toml::field(text, "Password", "Keystore")
 }

@@ -97,45 +97,6 @@ impl Toml {
     }
 }
 
-/// A text field of a table, written as a basic string on one line, as [`Toml`] writes it.
-pub(super) fn field(text: &SecretBytes, table: &str, name: &str) -> Option<SecretBytes> {
-    let text = std::str::from_utf8(text.expose()).ok()?;
-    let head = format!("[{table}]");
-    let mut lines = text.lines().skip_while(|line| line.trim() != head).skip(1);
-    let written = lines
-        .by_ref()
-        .take_while(|line| !line.trim_start().starts_with('['))
-        .find_map(|line| {
-            let (key, value) = line.split_once('=')?;
-            (key.trim() == name).then(|| value.trim())
-        })?;
-    let inner = written.strip_prefix('"')?.strip_suffix('"')?;
-    let mut value = Zeroizing::new(String::with_capacity(inner.len()));
-    let mut letters = inner.chars();
-    while let Some(c) = letters.next() {
-        if c == '"' {
-            return None;
-        }
-        if c != '\\' {
-            value.push(c);
-            continue;
-        }
-        let escaped = letters.next()?;
-        value.push(match escaped {
-            'n' => '\n',
-            'r' => '\r',
-            't' => '\t',
-            '"' | '\\' => escaped,
-            'u' => {
-                let digits: String = letters.by_ref().take(4).collect();
-                char::from_u32(u32::from_str_radix(&digits, 16).ok()?)?
-            }
-            _ => return None,
-        });
-    }
-    Some(SecretBytes::copy_of(value.as_bytes()))
-}
-
 /// A text as a basic string.
 pub(super) fn quoted(text: &str) -> String {
     let mut written = String::new();
@@ -197,21 +158,6 @@ mod tests {
             let read: toml::Table = text.parse().unwrap();
             prop_assert_eq!(read["Mercury"]["Credentials"][&name]["Password"].as_str(), Some(value.as_str()));
             prop_assert_eq!(sources, ["k"]);
-        }
-
-        #[test]
-        fn a_field_is_found_again(value in "\\PC{0,30}[\\x00-\\x7f]{0,30}") {
-            let mut toml = Toml::with_room(value.len());
-            let made = (SecretBytes::copy_of(value.as_bytes()), Vec::new());
-            toml.table(&["Database"]);
-            toml.made("Keystore", Some(&(SecretBytes::copy_of(b"other"), Vec::new())));
-            toml.table(&["Password"]);
-            toml.made("VRF", Some(&made));
-            toml.made("Keystore", Some(&made));
-            let (text, _) = toml.finish().unwrap();
-            let found = field(&text, "Password", "Keystore").unwrap();
-            prop_assert!(found.ct_eq(&made.0));
-            prop_assert!(field(&text, "Password", "Other").is_none());
         }
     }
 

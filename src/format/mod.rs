@@ -29,7 +29,7 @@ pub const FORMATS: &[&dyn Format] = &[
 ];
 
 /// The name of the metadata.
-const METADATA_KEY: &str = "sops";
+pub(crate) const METADATA_KEY: &str = "sops";
 
 /// Bytes above which a text is read and checked in ways that are made for its size.
 pub(crate) const LARGE: usize = 1 << 20;

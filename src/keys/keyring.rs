@@ -53,6 +53,7 @@ impl Keyring {
         allow(
             unused_variables,
             clippy::unused_self,
+            clippy::needless_pass_by_value,
             reason = "only age has such programs"
         )
     )]

@@ -89,18 +89,32 @@ impl std::str::FromStr for ChangeLimit {
 pub fn admit(config: &TargetConfig, desired: &Desired) -> Result<(), TargetError> {
     match config {
         TargetConfig::Directory(_) | TargetConfig::Kubernetes(_) => admit_data(desired),
-        TargetConfig::SecretsManager(_) => {
-            let fields = desired.entries.iter();
-            let size = match desired.form {
-                Form::Json => {
-                    let fields = fields.map(|entry| (entry.key.as_str(), &entry.value));
-                    json::write(fields).map_or(0, |text| text.len())
-                }
-                _ => fields.map(|entry| entry.value.len()).sum(),
+        TargetConfig::SecretsManager(_) => admit_as_text(desired),
+    }
+}
+
+/// Judges an object with one text, as it is without what others keep in it.
+pub(crate) fn admit_as_text(desired: &Desired) -> Result<(), TargetError> {
+    for entry in &desired.entries {
+        if std::str::from_utf8(entry.value.expose()).is_err() {
+            let what = match desired.form {
+                Form::Text => desired.name.clone(),
+                _ => format!("{} in {}", entry.key, desired.name),
             };
-            admit_text(&desired.name, size)
+            let reason = format!("{what} is no text (UTF-8), and Secrets Manager gets texts");
+            return Err(invalid(reason)
+                .hint("leave it to other targets (only: [kubernetes]), or deliver it in base64"));
         }
     }
+    let fields = desired.entries.iter();
+    let size = match desired.form {
+        Form::Json => {
+            let fields = fields.map(|entry| (entry.key.as_str(), &entry.value));
+            json::write(fields).map_or(0, |text| text.len())
+        }
+        _ => fields.map(|entry| entry.value.len()).sum(),
+    };
+    admit_text(&desired.name, size)
 }
 
 /// Kubernetes: the sum of the values of a secret.

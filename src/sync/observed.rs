@@ -19,6 +19,31 @@ pub struct Observed {
     pub keeper: Option<Keeper>,
     /// Why it may not simply be written, if so.
     pub blocked: Option<Blocked>,
+    /// Which fields of a JSON text are ours.
+    pub own: OwnFields,
+}
+
+/// Which fields of a JSON text that we wrote are ours: others can keep theirs in it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum OwnFields {
+    /// It was not noted, so none is known to be.
+    #[default]
+    Unknown,
+    /// All of them.
+    All,
+    /// For each field, in the order of the text.
+    Noted(Vec<bool>),
+}
+
+impl OwnFields {
+    /// Whether the field at a position is ours.
+    pub fn has(&self, at: usize) -> bool {
+        match self {
+            Self::Unknown => false,
+            Self::All => true,
+            Self::Noted(marks) => marks.get(at).copied().unwrap_or_default(),
+        }
+    }
 }
 
 /// An operator or a deployment tool that an object belongs to as a whole.
@@ -49,6 +74,7 @@ impl Observed {
             is_under_old_name: false,
             keeper: None,
             blocked: None,
+            own: OwnFields::default(),
         }
     }
 

@@ -152,6 +152,8 @@ impl Owner {
         let Some(rest) = id.strip_prefix(PREFIX) else {
             return Whose::Foreign;
         };
+        // Behind it can stand which fields are ours; no hexadecimal digit begins that.
+        let rest = rest.rsplit_once("-y").map_or(rest, |(rest, _)| rest);
         if is_hex(rest, RANDOM) {
             return self.unmarked();
         }

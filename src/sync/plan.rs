@@ -1,10 +1,11 @@
 //! One object in a run: what shall be there, what is, what has to happen, how far it came.
 
+use super::guard::{self, Becoming};
 use super::observed::{Content, Observed};
 use super::report::{KeyReport, ObjectReport, Phase};
-use super::verdict::{Allowed, Changes, Judgement, Verdict, verdict};
+use super::verdict::{Allowed, Changes, Judgement, Verdict, WHOLE_TEXT, verdict};
 use super::{Fault, Step, Target, TargetError};
-use crate::chainlink::{Desired, Form, Place, json, keystore_of};
+use crate::chainlink::{Desired, Form, Place, WHOLE};
 
 /// Seconds since 1970 as a time that people read.
 fn time(seconds: i64) -> Option<String> {
@@ -42,7 +43,10 @@ impl Plan {
     ) -> Self {
         let desired = Desired {
             name: name.to_owned(),
-            form: Form::Data,
+            form: match seen.content {
+                Content::Text { .. } => Form::Json,
+                _ => Form::Data,
+            },
             entries: Vec::new(),
         };
         Self::new(desired, Some(seen), judged, allowed)
@@ -120,27 +124,48 @@ impl Plan {
         places.any(|place| self.desired.entry(&place.key).is_some())
     }
 
-    /// Whether something goes that looks like a keystore password.
-    pub(super) fn loses_wallet(&self) -> bool {
-        let Some(seen) = &self.seen else {
+    /// Whether the run writes something else to a place, or takes it away.
+    pub(super) fn overwrites(&self, place: &Place) -> bool {
+        if place.object != self.desired.name || !self.is_write() {
+            return false;
+        }
+        let Changes {
+            changed, removed, ..
+        } = &self.judged.changes;
+        let is_text = |seen: &Observed| matches!(&seen.content, Content::Text { .. });
+        let is_whole = self.judged.verdict == Verdict::Remove
+            // A text that has no fields is replaced as a whole.
+            || changed.iter().any(|key| key == WHOLE)
+                && self.seen.as_ref().is_some_and(is_text)
+            || removed.iter().any(|key| key == WHOLE_TEXT);
+        is_whole || changed.iter().chain(removed).any(|key| *key == place.key)
+    }
+
+    /// Whether a keystore password goes, or becomes another one, beside the places that are guarded
+    /// by what the sealed files say.
+    pub(super) fn loses_wallet(&self, guarded: &[Place]) -> bool {
+        let Some(seen) = self.seen.as_ref().filter(|_| self.is_write()) else {
             return false;
         };
-        let goes = |key: &str| match self.judged.verdict {
-            Verdict::Remove => true,
-            _ => self.judged.changes.removed.iter().any(|gone| gone == key),
+        let Changes {
+            changed, removed, ..
+        } = &self.judged.changes;
+        let is_guarded = |key: &str| {
+            let mut places = guarded.iter();
+            places.any(|place| place.object == self.desired.name && place.key == key)
         };
-        match &seen.content {
-            Content::Data(items) => items.iter().any(|item| {
-                let is_toml = item.key.rsplit('.').next() == Some("toml")
-                    && keystore_of(&item.value).is_some();
-                (item.key == ".password" || is_toml) && goes(&item.key)
-            }),
-            Content::Text { value, .. } => {
-                let fields = json::read(value).unwrap_or_default();
-                fields.contains_key("wallet_password") && goes("wallet_password")
-            }
-            Content::Hidden(_) => false,
-        }
+        let is_removed = self.judged.verdict == Verdict::Remove;
+        let goes =
+            |key: &str| !is_guarded(key) && (is_removed || removed.iter().any(|gone| gone == key));
+        let becomes = |key: &str| {
+            let is_changed = !is_guarded(key) && changed.iter().any(|changed| changed == key);
+            let entry = self.desired.entry(key).filter(|_| is_changed)?;
+            Some(Becoming {
+                value: entry.value.duplicate(),
+                by_name: entry.is_given(),
+            })
+        };
+        guard::is_lost(&seen.content, goes, becomes)
     }
 
     pub(super) fn step(&self) -> Step<'_> {
@@ -212,13 +237,14 @@ impl Plan {
         if let Some(refusal) = self.judged.verdict.refusal(&self.desired.name) {
             return Err(refusal);
         }
-        let is_of = |place: &&Place| place.object == self.desired.name;
-        let mut places = wallet.iter().filter(is_of);
-        if places.any(|place| self.judged.changes.changed.contains(&place.key)) {
+        let seen = self.seen.as_ref();
+        let is_replaced = |place: &Place| guard::is_replaced(place, seen, &self.desired);
+        let mut places = wallet.iter();
+        if places.any(|place| self.overwrites(place) && is_replaced(place)) {
             return Err(TargetError::new(
                 Fault::Refused,
-                "was restored and holds another wallet_password; the node's key ring would no \
-                 longer open",
+                "was restored and holds another wallet_password, or one that cannot be read; the \
+                 node's key ring would no longer open",
             )
             .hint(
                 "restore the old value; only if the key ring was made anew, add \

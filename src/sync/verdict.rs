@@ -4,10 +4,13 @@
 //! Ownership is judged by data key: what another writer made last is in sync if the bytes are
 //! equal, and refused if not. Keys that are not desired stay, unless ours are to be pruned.
 
-use super::observed::{Blocked, Content, Item, Observed, Writer};
+mod comparison;
+
+use super::observed::{Blocked, Content, Observed, OwnFields, Writer};
 use super::{Fault, TargetError};
-use crate::chainlink::{Desired, Form, could_be_field, json};
-use crate::secret::SecretBytes;
+use crate::chainlink::{Desired, Form, json};
+use comparison::Comparison;
+pub(super) use comparison::WHOLE_TEXT;
 
 /// What the operator allows to happen to an object.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -53,6 +56,8 @@ pub enum Verdict {
         writers: Vec<String>,
         /// Which keys.
         keys: Vec<String>,
+        /// What of theirs would be gone if it were taken over.
+        lost: Vec<String>,
     },
     /// It may not be written.
     Refuse(TargetError),
@@ -65,7 +70,7 @@ pub struct Changes {
     pub added: Vec<String>,
     /// There with other bytes.
     pub changed: Vec<String>,
-    /// Ours, no longer desired, and removed.
+    /// Ours, no longer desired, and removed; or a part of a text that is replaced as a whole.
     pub removed: Vec<String>,
     /// Ours and no longer desired; they stay.
     pub kept: Vec<String>,
@@ -102,11 +107,17 @@ pub fn verdict(desired: &Desired, seen: Option<&Observed>, allowed: Allowed) -> 
     match (&seen.content, desired.form) {
         (Content::Data(items), _) => comparison.data(desired, items, allowed),
         (Content::Text { value, writer }, Form::Json) => {
-            comparison.json(desired, value, writer, allowed);
+            comparison.json(
+                desired,
+                value,
+                writer,
+                &seen.own,
+                allowed.prune && may_go(writer, allowed),
+            );
         }
         (Content::Text { value, writer }, Form::Data | Form::Text) => {
             for entry in &desired.entries {
-                comparison.value(&entry.key, &entry.value, value, writer);
+                comparison.text(&entry.key, &entry.value, value, writer);
             }
         }
         (Content::Hidden(writer), _) => {
@@ -138,6 +149,32 @@ pub fn leftover(name: &str, seen: &Observed, allowed: Allowed) -> Option<Judgeme
                 verdict: Verdict::Unclaimed,
                 changes,
             });
+        }
+        Content::Text { value, writer } if json::is_like_object(value) => {
+            let none = Desired {
+                name: name.to_owned(),
+                form: Form::Json,
+                entries: Vec::new(),
+            };
+            let mut comparison = Comparison::default();
+            comparison.json(
+                &none,
+                value,
+                writer,
+                &seen.own,
+                allowed.prune && may_go(writer, allowed),
+            );
+            changes = comparison.changes;
+            let is_ours = !(changes.removed.is_empty() && changes.kept.is_empty());
+            match seen.own {
+                OwnFields::Unknown if allowed.prune => {
+                    let verdict = Verdict::Refuse(unmarked(name));
+                    return Some(Judgement { verdict, changes });
+                }
+                // Only others' fields are left of it.
+                OwnFields::Noted(_) if !is_ours => return None,
+                _ => {}
+            }
         }
         Content::Text { .. } => {}
         Content::Data(items) => {
@@ -177,6 +214,17 @@ pub fn leftover(name: &str, seen: &Observed, allowed: Allowed) -> Option<Judgeme
     Some(Judgement { verdict, changes })
 }
 
+fn unmarked(name: &str) -> TargetError {
+    let reason = format!(
+        "{name} is no longer desired, but was written by a version of clsecrets that did not note \
+         which of its fields are ours, so it is not removed"
+    );
+    TargetError::new(Fault::Refused, reason).hint(format!(
+        "look whether others keep fields in it; if not: aws secretsmanager delete-secret \
+         --secret-id {name}"
+    ))
+}
+
 /// Whether what is ours as far as can be told may go: what has no mark only if that is said.
 fn may_go(writer: &Writer, allowed: Allowed) -> bool {
     !writer.is_unmarked || (allowed.prune && allowed.adopt)
@@ -193,168 +241,6 @@ fn scheduled(name: &str, writer: &Writer) -> TargetError {
     .hint(format!(
         "to restore it and take it over, add --adopt {name}"
     ))
-}
-
-#[derive(Default)]
-struct Comparison {
-    changes: Changes,
-    /// Keys that differ and are not ours alone, and whose they are.
-    contested: Vec<String>,
-    writers: Vec<String>,
-    /// Who wrote what is equal.
-    equal_to: Vec<String>,
-}
-
-impl Comparison {
-    fn data(&mut self, desired: &Desired, items: &[Item], allowed: Allowed) {
-        for entry in &desired.entries {
-            match items.iter().find(|item| item.key == entry.key) {
-                Some(item) => self.value(&entry.key, &entry.value, &item.value, &item.writer),
-                None => self.changes.added.push(entry.key.clone()),
-            }
-        }
-        for item in items {
-            if desired.entry(&item.key).is_none() {
-                let list = if !item.writer.is_us {
-                    &mut self.changes.foreign
-                } else if !may_go(&item.writer, allowed) {
-                    &mut self.changes.unclaimed
-                } else if allowed.prune && item.writer.is_us_alone() {
-                    &mut self.changes.removed
-                } else {
-                    // What somebody else applies too would stay anyway.
-                    &mut self.changes.kept
-                };
-                list.push(item.key.clone());
-            }
-        }
-    }
-
-    fn json(&mut self, desired: &Desired, value: &SecretBytes, writer: &Writer, allowed: Allowed) {
-        let Some(fields) = json::read(value) else {
-            // No object of texts: all of it would be replaced.
-            for entry in &desired.entries {
-                self.differs(&entry.key, writer);
-            }
-            return;
-        };
-        for entry in &desired.entries {
-            match fields.get(&entry.key) {
-                Some(field) => self.value(&entry.key, &entry.value, field, writer),
-                None if writer.is_us => self.changes.added.push(entry.key.clone()),
-                None => {
-                    // A text has one writer: a field more would replace what they wrote.
-                    self.changes.added.push(entry.key.clone());
-                    self.contest(&entry.key, writer);
-                }
-            }
-        }
-        // A text has one writer, who may have kept fields of others in it: only what a profile could
-        // have put there goes.
-        let is_ours = writer.is_us && may_go(writer, allowed);
-        let becomes_ours = is_ours || (allowed.adopt && !self.contested.is_empty());
-        for key in fields.keys().filter(|key| desired.entry(key).is_none()) {
-            let list = if becomes_ours && allowed.prune && could_be_field(key) {
-                &mut self.changes.removed
-            } else if writer.is_us {
-                &mut self.changes.kept
-            } else {
-                &mut self.changes.foreign
-            };
-            list.push(key.clone());
-        }
-    }
-
-    fn value(&mut self, key: &str, desired: &SecretBytes, seen: &SecretBytes, writer: &Writer) {
-        if !desired.ct_eq(seen) {
-            self.differs(key, writer);
-        } else if !writer.is_us {
-            self.changes.equal_of_others.push(key.to_owned());
-            self.name(writer, |this| &mut this.equal_to);
-        }
-    }
-
-    fn differs(&mut self, key: &str, writer: &Writer) {
-        self.changes.changed.push(key.to_owned());
-        if !writer.is_us_alone() {
-            self.contest(key, writer);
-        }
-    }
-
-    fn contest(&mut self, key: &str, writer: &Writer) {
-        self.contested.push(key.to_owned());
-        self.name(writer, |this| &mut this.writers);
-    }
-
-    fn name(&mut self, writer: &Writer, list: fn(&mut Self) -> &mut Vec<String>) {
-        let list = list(self);
-        for name in writer.names() {
-            if !list.contains(&name) {
-                list.push(name);
-            }
-        }
-    }
-
-    fn judge(self, name: &str, seen: &Observed, allowed: Allowed) -> Judgement {
-        let Self {
-            changes,
-            contested,
-            mut writers,
-            equal_to,
-        } = self;
-        let Changes {
-            added,
-            changed,
-            removed,
-            foreign,
-            unclaimed,
-            equal_of_others,
-            ..
-        } = &changes;
-        let is_equal = added.is_empty() && changed.is_empty() && removed.is_empty();
-        let is_taken_over = allowed.adopt && !equal_of_others.is_empty();
-        if is_taken_over {
-            for name in equal_to {
-                if !writers.contains(&name) {
-                    writers.push(name);
-                }
-            }
-        }
-        let verdict = match &seen.blocked {
-            _ if is_equal && !is_taken_over => Verdict::InSync,
-            Some(Blocked::Refused(reason)) => Verdict::Refuse(reason.clone()),
-            _ if !contested.is_empty() && !allowed.adopt => Verdict::Foreign {
-                writers,
-                keys: contested,
-            },
-            // Its bytes stay; only the server's record of whose they are changes.
-            Some(Blocked::Fixed(_)) if is_equal => Verdict::Adopt { from: writers },
-            Some(Blocked::Fixed(_))
-                if allowed.replace
-                    && !(foreign.is_empty() && unclaimed.is_empty())
-                    && !allowed.adopt =>
-            {
-                let keys: Vec<String> = foreign.iter().chain(unclaimed).cloned().collect();
-                Verdict::Refuse(shared(name, &keys))
-            }
-            Some(Blocked::Fixed(_)) if allowed.replace => Verdict::Replace,
-            Some(Blocked::Fixed(reason)) => Verdict::Refuse(reason.clone()),
-            None if !contested.is_empty() || is_taken_over => Verdict::Adopt { from: writers },
-            None => Verdict::Update,
-        };
-        Judgement { verdict, changes }
-    }
-}
-
-fn shared(name: &str, keys: &[String]) -> TargetError {
-    TargetError::new(
-        Fault::Refused,
-        format!(
-            "{name} would have to be made anew, and {} in it belongs to others",
-            keys.join(", ")
-        ),
-    )
-    .hint(format!("to take that over as well, add --adopt {name}"))
 }
 
 impl Verdict {
@@ -392,19 +278,28 @@ impl Verdict {
     pub fn refusal(&self, object: &str) -> Option<TargetError> {
         match self {
             Self::Refuse(reason) => Some(reason.clone()),
-            Self::Foreign { writers, keys } => Some(
-                TargetError::new(
-                    Fault::Refused,
+            Self::Foreign {
+                writers,
+                keys,
+                lost,
+            } => {
+                let adopt = format!("add --adopt {object}");
+                let hint = if lost.is_empty() {
+                    format!("compare the two; to take it over, {adopt}")
+                } else {
                     format!(
-                        "{} differs and was written last by {}",
-                        keys.join(", "),
-                        writers.join(", ")
-                    ),
-                )
-                .hint(format!(
-                    "compare the two; to take it over, add --adopt {object}"
-                )),
-            ),
+                        "compare the two; taking it over would delete {} of theirs; if nobody needs \
+                         that, {adopt}",
+                        lost.join(", ")
+                    )
+                };
+                let reason = format!(
+                    "{} differs and was written last by {}",
+                    keys.join(", "),
+                    writers.join(", ")
+                );
+                Some(TargetError::new(Fault::Refused, reason).hint(hint))
+            }
             _ => None,
         }
     }

@@ -1,20 +1,28 @@
 //! `sync` and `render`, the binary against real servers: a Kubernetes API server with etcd inside,
 //! and moto. Files are sealed by the reference tool.
 
+#[cfg(feature = "aws")]
+mod beside;
 mod directory;
 #[cfg(all(feature = "kubernetes", feature = "aws"))]
 mod faults;
 mod flags;
 #[cfg(all(feature = "kubernetes", feature = "aws"))]
+mod fleet;
+#[cfg(all(feature = "kubernetes", feature = "aws"))]
 mod histories;
 #[cfg(all(feature = "kubernetes", feature = "aws"))]
 mod keepers;
+#[cfg(feature = "kubernetes")]
+mod kubeconfig;
 #[cfg(feature = "kubernetes")]
 mod kubernetes;
 #[cfg(all(feature = "kubernetes", feature = "aws"))]
 mod lost;
 #[cfg(all(feature = "kubernetes", feature = "aws"))]
 mod ownership;
+#[cfg(all(feature = "kubernetes", feature = "aws"))]
+mod patience;
 #[cfg(feature = "aws")]
 mod reviewed;
 #[cfg(feature = "kubernetes")]
@@ -28,6 +36,7 @@ mod secrets_manager;
 mod status;
 #[cfg(all(feature = "kubernetes", feature = "aws"))]
 mod surroundings;
+mod wallet;
 #[cfg(feature = "kubernetes")]
 mod workloads;
 

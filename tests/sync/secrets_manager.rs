@@ -82,7 +82,7 @@ fn a_first_run_creates_a_second_writes_nothing_and_a_change_writes_one_object() 
     assert_eq!(store.writes().len(), 3);
 
     let before = store.versions();
-    let is_ours = |id: &String| id.starts_with("clsecrets-") && id.len() == 59;
+    let is_ours = |id: &String| id.starts_with("clsecrets-") && id.len() == 61;
     assert!(before.iter().all(is_ours));
     assert_eq!(store.world.apply()["summary"]["in_sync"], 3);
     let calls = store.proxy.calls();

@@ -3,8 +3,9 @@
 //! `N-v2` holds `secret.toml` and `.api`; of `N-usr-v2` every data key is one more secrets file, so
 //! none repeats a field; `N-db` are variables without a password.
 
-use super::super::desired::{Form, Part, Place, Projection};
+use super::super::desired::{Form, Place, Projection};
 use super::super::files;
+use super::super::part::Part;
 use super::node_v2::{missing, rpc};
 use super::{OURS, Objects, entry, literal};
 
@@ -28,7 +29,7 @@ pub(super) fn data(objects: &Objects<'_>) -> Projection {
         main.extend(entry(".api", node.api_file()));
         missing(node, &first, &mut projection);
         projection.wallet.push(Place {
-            part: Part::Toml,
+            parts: vec![Part::Toml],
             ..Place::whole(node.name(), &first, "secret.toml")
         });
         projection.add(&first, Form::Data, main);

@@ -1,8 +1,10 @@
 //! Profile `custom`: the objects that `clsecrets.yaml` spells out.
 
+use std::collections::HashMap;
+
 use super::super::composition::Maker;
 use super::super::credentials::Credentials;
-use super::super::desired::{Entry, Form, Part, Place, Projection};
+use super::super::desired::{Entry, Form, Place, Projection};
 use super::super::environment::Environment;
 use super::super::finding::{At, Finding};
 use super::OURS;
@@ -54,8 +56,8 @@ impl Custom {
                     None => {}
                 }
                 let wallets = maker.wallets(how).into_iter();
-                made.wallets.extend(wallets.map(|(node, part)| Place {
-                    part,
+                made.wallets.extend(wallets.map(|(node, parts)| Place {
+                    parts,
                     ..Place::whole(&node, &spec.name, key)
                 }));
             }
@@ -74,12 +76,12 @@ impl Custom {
     pub(super) fn texts(&self, prefix: &str) -> Projection {
         let all: Vec<&Made> = self.going_to("secretsmanager").collect();
         let mut projection = project(all.iter().copied(), prefix, Form::Json);
+        // Of two with one name, which are refused elsewhere, the first.
+        let named = all.iter().rev().map(|made| (made.name.as_str(), made.form));
+        let named: HashMap<&str, Form> = named.collect();
         let forms = projection.objects.iter_mut().map(|object| {
             let name = object.name.strip_prefix(prefix).unwrap_or(&object.name);
-            let form = all
-                .iter()
-                .find(|made| made.name == name)
-                .map(|made| made.form);
+            let form = named.get(name).copied();
             (object, form)
         });
         for (object, form) in forms {
@@ -114,19 +116,9 @@ fn project<'a>(made: impl Iterator<Item = &'a Made>, prefix: &str, form: Form) -
         for key in &made.missing {
             projection.skip(&name, Some(key), "what it is made of is not there");
         }
-        let wallets = made.wallets.iter().map(|place| {
-            let is_text = form == Form::Json && made.form == Form::Text;
-            Place {
-                object: name.clone(),
-                // In one text of fields, a part of a field cannot be told.
-                part: match (&place.part, form) {
-                    (Part::Whole, _) => Part::Whole,
-                    (part, Form::Data) => part.clone(),
-                    (part, _) if is_text => part.clone(),
-                    _ => Part::Within,
-                },
-                ..place.clone()
-            }
+        let wallets = made.wallets.iter().map(|place| Place {
+            object: name.clone(),
+            ..place.clone()
         });
         projection.wallet.extend(wallets);
         let entries = made

@@ -1,8 +1,9 @@
 //! Profile `node-v2`: files that a node from version 2 on is started with, one object of variables
 //! for each adapter, and the same credentials as JSON for Secrets Manager.
 
-use super::super::desired::{Entry, Form, Part, Place, Projection};
+use super::super::desired::{Entry, Form, Place, Projection};
 use super::super::files;
+use super::super::part::Part;
 use super::trackit::node_credentials;
 use super::{OURS, Objects, again, entry, literal};
 
@@ -26,7 +27,7 @@ pub(super) fn data(objects: &Objects<'_>) -> Projection {
             .wallet
             .push(Place::whole(node.name(), &secrets, ".password"));
         projection.wallet.push(Place {
-            part: Part::Toml,
+            parts: vec![Part::Toml],
             ..Place::whole(node.name(), &secrets, "secrets.toml")
         });
         projection.add(&secrets, Form::Data, entries);

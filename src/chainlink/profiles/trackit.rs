@@ -15,28 +15,6 @@ const NODE_CREDENTIALS: &str = "node-credentials";
 /// Adapters that the charts know and the catalogue no longer does.
 const GONE: &[&str] = &["nomics"];
 
-/// Whether a profile could have made a field of this name in a JSON text.
-pub(crate) fn could_be_field(name: &str) -> bool {
-    let fixed = [
-        "user_email",
-        "user_password",
-        "wallet_password",
-        "vrf_password",
-        "url",
-        "engine",
-        "username",
-        "password",
-        "host",
-        "port",
-        "dbname",
-    ];
-    let is_variable = |name: &str| {
-        name.bytes()
-            .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
-    };
-    fixed.contains(&name) || name.ends_with(API_KEY) || is_variable(name)
-}
-
 /// The key of an adapter in the short form.
 fn short(adapter: &str) -> String {
     format!("{}{API_KEY}", plain(adapter))

@@ -8,7 +8,7 @@ mod adapters;
 mod database;
 mod keys;
 mod nodes;
-mod values;
+pub(super) mod values;
 
 use super::credentials::Credentials;
 use super::environment::Environment;
@@ -72,6 +72,7 @@ rules! {
     "V010" Error "a value begins or ends with white space" "remove it; the node refuses it and an adapter sends it";
     "V011" Error "a value has a line break or a NUL, or is no text" "give it one line of text; files would be cut there or refused";
     "V012" Warning "a password has other characters than ASCII" "limits count bytes; use ASCII if a tool on the way does not know UTF-8";
+    "V013" Error "a value is itself a sealed one, ENC[…]: it was sealed twice, or copied from a sealed file" "open the file that it is from, and set what it stands for";
     "V020" Error "a keystore or VRF password has less than 16 bytes" "if the key ring is older than this rule: node.allow_legacy_keystore: true; else clsecrets gen";
     "V021" Error "the API user's password has less than 16 or more than 50 bytes" "clsecrets gen";
     "V022" Error "the API user's password contains the email address" "clsecrets gen";
@@ -115,7 +116,7 @@ rules! {
 
 /// Rules without which nothing can be delivered: they cannot be skipped.
 pub const NEEDED: &[&str] = &[
-    "V001", "V003", "V023", "V030", "V045", "V054", "V070", "V080",
+    "V001", "V003", "V013", "V023", "V030", "V045", "V054", "V070", "V080",
 ];
 
 /// The rule of an id; the first if there is none, which a test excludes.

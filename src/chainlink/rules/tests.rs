@@ -279,6 +279,8 @@ fn v010_v011_and_v012_are_about_characters() {
         &with("user_password", "'Córrect-horse-battery-1'"),
         &["V012 warning"],
     );
+    let sealed = "'ENC[AES256_GCM,data:x,iv:x,tag:x,type:str]'";
+    finds(&trackit(), &with("tiingo_api_key", sealed), &["V013 error"]);
 }
 
 #[test]

@@ -12,6 +12,7 @@ use clsecrets::fs;
 use clsecrets::{Code, Error};
 
 use super::{Context, Outcome, environment};
+use crate::cli::sync::options::Timeout;
 use found::Status;
 
 /// Show how environments and their targets stand.
@@ -33,6 +34,8 @@ pub(crate) struct Args {
     /// Write a page to this file as well: self-contained, without values, readable on a phone.
     #[arg(long, value_name = "FILE")]
     pub(crate) html: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) timeout: Timeout,
 }
 
 const EXAMPLES: &str = "\
@@ -51,7 +54,8 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
     } else {
         args.env.clone()
     };
-    let status = found::find(&names, args.target.as_deref(), context)?;
+    let patience = args.timeout.patience()?;
+    let status = found::find(&names, args.target.as_deref(), &patience, context)?;
     if let Some(path) = &args.html {
         let path = context.settings.absolute(path);
         let page = page::page(&status, context.settings.now);

@@ -7,31 +7,32 @@
 //! names.
 
 mod read;
+mod service;
+mod token;
 mod write;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_sdk_secretsmanager::Client;
-use aws_sdk_secretsmanager::config::Builder;
-use aws_sdk_secretsmanager::config::retry::RetryConfig;
-use aws_sdk_secretsmanager::config::timeout::TimeoutConfig;
 use aws_sdk_secretsmanager::primitives::DateTime;
+use tokio::sync::OnceCell;
 
-use super::limits::admit_text;
-use super::observed::{Content, Observed, Writer};
+use super::limits::{admit_as_text, admit_text};
+use super::observed::{Content, Observed, OwnFields, Writer};
 use super::ownership::Owner;
-use super::pace::Pace;
 use super::verdict::{Changes, Verdict};
 use super::{
-    Fault, Identity, SecretsManagerConfig, Step, Target, TargetConfig, TargetError, TargetKind,
-    Written, aws, printable,
+    Fault, Identity, Links, SecretsManagerConfig, Step, Target, TargetConfig, TargetError,
+    TargetKind, Written, aws::Caller, printable,
 };
-use crate::chainlink::{Desired, Form, json};
+use crate::chainlink::json::{self, Field};
+use crate::chainlink::{Desired, Entry, Form};
 use crate::keys::Task;
 use crate::keys::aws::Account;
 use crate::secret::SecretBytes;
 use crate::settings::Settings;
+
+pub(super) use service::Service;
 
 /// The kind's entry in [`super::TARGET_KINDS`].
 pub(super) const KIND: TargetKind = TargetKind {
@@ -55,10 +56,9 @@ const CALL_TIME: Duration = Duration::from_secs(30);
 
 struct SecretsManager {
     config: SecretsManagerConfig,
-    sts: aws_sdk_sts::Client,
-    client: Client,
-    writes: Arc<Pace>,
-    reads: Arc<Pace>,
+    service: Arc<Service>,
+    /// Who we are, whichever target asks first.
+    caller: Arc<OnceCell<Result<Caller, TargetError>>>,
 }
 
 impl std::fmt::Debug for SecretsManager {
@@ -72,6 +72,7 @@ impl std::fmt::Debug for SecretsManager {
 fn connect<'a>(
     config: &'a TargetConfig,
     settings: &'a Settings,
+    links: &'a Links,
 ) -> Task<'a, Box<dyn Target>, TargetError> {
     Box::pin(async move {
         let TargetConfig::SecretsManager(config) = config else {
@@ -82,27 +83,10 @@ fn connect<'a>(
             region: config.region.clone(),
             role: None,
         };
-        let loaded = aws::load(&account, settings).await?;
-        let retries = RetryConfig::standard()
-            .with_max_attempts(TRIES)
-            .with_initial_backoff(FIRST_PAUSE)
-            .with_max_backoff(LONGEST_PAUSE);
-        let timeouts = TimeoutConfig::builder()
-            .operation_attempt_timeout(TRY_TIME)
-            .operation_timeout(CALL_TIME)
-            .build();
-        let patient = Builder::from(&loaded)
-            .retry_config(retries)
-            .timeout_config(timeouts)
-            .build();
-        let profile = config.profile.as_deref().unwrap_or_default();
-        let quota = |what: &str| format!("secretsmanager {what} {profile} {}", config.region);
         Ok(Box::new(SecretsManager {
             config: config.clone(),
-            sts: aws_sdk_sts::Client::new(&loaded),
-            client: Client::from_conf(patient),
-            writes: Pace::of(&quota("writes"), WRITES_A_SECOND),
-            reads: Pace::of(&quota("reads"), READS_A_SECOND),
+            service: Service::of(&account, settings, links).await?,
+            caller: links.accounts.callers.cell(config.profile.clone()),
         }) as Box<dyn Target>)
     })
 }
@@ -114,10 +98,8 @@ impl Target for SecretsManager {
 
     fn identify(&self) -> Task<'_, Identity, TargetError> {
         Box::pin(async move {
-            let answer = self.sts.get_caller_identity().send().await;
-            let answer =
-                answer.map_err(|error| aws::explain(&error, "sts:GetCallerIdentity", ""))?;
-            let account = printable(answer.account().unwrap_or_default());
+            let caller = self.caller.get_or_init(|| Box::pin(self.service.caller()));
+            let Caller { account, arn } = caller.await.clone()?;
             if let Some(expected) = &self.config.expect_account
                 && *expected != account
             {
@@ -129,14 +111,13 @@ impl Target for SecretsManager {
             }
             Ok(Identity {
                 place: format!("account {account} region {}", self.config.region),
-                actor: answer.arn().map(printable),
+                actor: arn,
             })
         })
     }
 
     fn admit(&self, desired: &Desired) -> Result<(), TargetError> {
-        let payload = payload(desired, None, &Changes::default())?;
-        admit_text(&desired.name, payload.len())
+        admit_as_text(desired)
     }
 
     fn observe<'a>(
@@ -158,12 +139,15 @@ impl Target for SecretsManager {
         Box::pin(async move {
             let name = &step.desired.name;
             if *step.verdict != Verdict::Remove {
-                let payload = payload(step.desired, step.seen, step.changes)?;
-                admit_text(name, payload.len())?;
+                let payload = Payload::of(step.desired, step.seen, step.changes)?;
+                admit_text(name, payload.text.len())?;
             }
             // What is not there has nothing to tell.
             match step.seen {
-                Some(_) => self.admit_write(name).await,
+                Some(_) => {
+                    let _turn = self.service.gate.acquire().await;
+                    self.service.admit_write(name).await
+                }
                 None => Ok(()),
             }
         })
@@ -171,11 +155,12 @@ impl Target for SecretsManager {
 
     fn apply<'a>(&'a self, step: &'a Step<'a>) -> Task<'a, Written, TargetError> {
         Box::pin(async move {
+            let _turn = self.service.gate.acquire().await;
             match step.verdict {
                 Verdict::Remove => self.delete(step).await,
                 Verdict::Restore => self.restore(step).await,
                 _ => {
-                    let payload = payload(step.desired, step.seen, step.changes)?;
+                    let payload = Payload::of(step.desired, step.seen, step.changes)?;
                     self.write(step, &payload).await
                 }
             }
@@ -183,34 +168,69 @@ impl Target for SecretsManager {
     }
 }
 
-/// The text of an object. Fields of a JSON text that are not desired stay as they are, unless they
-/// are to go.
-fn payload(
-    desired: &Desired,
-    seen: Option<&Observed>,
-    changes: &Changes,
-) -> Result<SecretBytes, TargetError> {
-    let unwritable = || {
-        TargetError::new(
-            Fault::Invalid,
-            format!("{} cannot be written as one text", desired.name),
-        )
-    };
-    match (desired.form, desired.entries.as_slice()) {
-        (Form::Text, [entry]) => Ok(entry.value.duplicate()),
-        (Form::Json, entries) => {
-            let mut fields = match seen.map(|seen| &seen.content) {
-                Some(Content::Text { value, .. }) => json::read(value).unwrap_or_default(),
-                _ => json::Fields::new(),
-            };
-            fields.retain(|key, _| !changes.removed.contains(key));
-            for entry in entries {
-                fields.insert(entry.key.clone(), entry.value.duplicate());
+/// The text of an object, and which of its fields are ours.
+struct Payload {
+    text: SecretBytes,
+    own: OwnFields,
+}
+
+impl Payload {
+    /// Into a JSON text that is there only what differs is put; all else of it, of whatever type,
+    /// stays as it is spelled, unless it is to go.
+    fn of(
+        desired: &Desired,
+        seen: Option<&Observed>,
+        changes: &Changes,
+    ) -> Result<Self, TargetError> {
+        let unwritable = || {
+            let reason = format!("{} cannot be written as one text", desired.name);
+            TargetError::new(Fault::Invalid, reason)
+        };
+        let entries = match (desired.form, desired.entries.as_slice()) {
+            (Form::Text, [entry]) => {
+                return Ok(Self {
+                    text: entry.value.duplicate(),
+                    own: OwnFields::All,
+                });
             }
-            let fields = fields.iter().map(|(key, value)| (key.as_str(), value));
-            json::write(fields).ok_or_else(unwritable)
+            (Form::Json, entries) => entries,
+            _ => return Err(unwritable()),
+        };
+        let there = match seen.map(|seen| &seen.content) {
+            Some(Content::Text { value, .. }) => json::read(value),
+            _ => None,
+        };
+        let Some(mut object) = there else {
+            let fields = entries.iter();
+            let fields = fields.map(|entry| (entry.key.as_str(), &entry.value));
+            return Ok(Self {
+                text: json::write(fields).ok_or_else(unwritable)?,
+                own: OwnFields::All,
+            });
+        };
+        for key in &changes.removed {
+            object = object.without(key).ok_or_else(unwritable)?;
         }
-        _ => Err(unwritable()),
+        let differs = |entry: &&Entry| {
+            changes.added.contains(&entry.key) || changes.changed.contains(&entry.key)
+        };
+        for entry in entries.iter().filter(differs) {
+            object = object
+                .put(&entry.key, &entry.value)
+                .ok_or_else(unwritable)?;
+        }
+        let is_there = |entry: &Entry| matches!(object.field(&entry.key), Field::Text(text) if text.ct_eq(&entry.value));
+        if !entries.iter().all(is_there) {
+            return Err(unwritable());
+        }
+        let is_ours = |name: &str| {
+            let is_kept = changes.kept.iter().any(|kept| kept == name);
+            is_kept || desired.entry(name).is_some()
+        };
+        Ok(Self {
+            own: OwnFields::Noted(object.names().map(is_ours).collect()),
+            text: object.text(),
+        })
     }
 }
 
@@ -243,8 +263,10 @@ fn observed(
     let version = printable(version.unwrap_or_default());
     let writer = writer(owner, &version);
     let written = made.filter(|_| writer.is_us).map(DateTime::secs);
+    let own = token::own_fields(&version);
     let mut seen = Observed::new(Content::Text { value, writer }, version);
     seen.written = written;
+    seen.own = own;
     seen
 }
 
@@ -272,21 +294,26 @@ mod tests {
             &Owner::default(),
             Some("clsecrets-1"),
             None,
-            secret(r#"{"c":"3","b":"0","a":"1"}"#),
+            secret(r#"{"c":"3", "b":"0","a":1.0}"#),
         );
-        let merged = payload(&desired, Some(&seen), &Changes::default()).unwrap();
-        assert_eq!(text(&merged), r#"{"a":"1","b":"2","c":"3"}"#);
-        let none = Changes::default();
-        assert_eq!(
-            text(&payload(&desired, None, &none).unwrap()),
-            r#"{"b":"2"}"#
-        );
+        let changes = Changes {
+            changed: vec!["b".to_owned()],
+            kept: vec!["c".to_owned()],
+            ..Changes::default()
+        };
+        let merged = Payload::of(&desired, Some(&seen), &changes).unwrap();
+        assert_eq!(text(&merged.text), r#"{"c":"3", "b":"2","a":1.0}"#);
+        assert_eq!(merged.own, OwnFields::Noted(vec![true, true, false]));
+        let new = Payload::of(&desired, None, &Changes::default()).unwrap();
+        assert_eq!(text(&new.text), r#"{"b":"2"}"#);
+        assert_eq!(new.own, OwnFields::All);
         let prune = Changes {
             removed: vec!["c".to_owned()],
-            ..none
+            kept: Vec::new(),
+            ..changes
         };
-        let pruned = payload(&desired, Some(&seen), &prune).unwrap();
-        assert_eq!(text(&pruned), r#"{"a":"1","b":"2"}"#);
+        let pruned = Payload::of(&desired, Some(&seen), &prune).unwrap();
+        assert_eq!(text(&pruned.text), r#"{"b":"2","a":1.0}"#);
     }
 
     #[test]
@@ -301,7 +328,11 @@ mod tests {
             )],
         };
         assert_eq!(
-            text(&payload(&desired, None, &Changes::default()).unwrap()),
+            text(
+                &Payload::of(&desired, None, &Changes::default())
+                    .unwrap()
+                    .text
+            ),
             "postgres://u:p@h/d"
         );
     }

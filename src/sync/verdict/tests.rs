@@ -1,5 +1,7 @@
+use super::super::observed::Item;
 use super::*;
 use crate::chainlink::Entry;
+use crate::secret::SecretBytes;
 
 const ADOPT: Allowed = Allowed {
     adopt: true,
@@ -40,7 +42,9 @@ fn data(items: &[(&str, &str, Writer)]) -> Observed {
 
 fn text(value: &str, writer: Writer) -> Observed {
     let value = secret(value);
-    Observed::new(Content::Text { value, writer }, "1")
+    let mut seen = Observed::new(Content::Text { value, writer }, "1");
+    seen.own = OwnFields::All;
+    seen
 }
 
 #[test]
@@ -211,14 +215,81 @@ fn pruning_removes_what_is_ours_alone_and_nothing_else() {
 }
 
 #[test]
-fn of_a_text_only_fields_that_a_profile_could_have_made_are_pruned() {
+fn of_a_text_only_fields_that_were_noted_as_ours_are_pruned() {
     let want = desired(Form::Json, &[("tiingo_api_key", "1")]);
-    let all = r#"{"tiingo_api_key":"1","bea_api_key":"2","theirs":"3"}"#;
-    let judged = verdict(&want, Some(&text(all, Writer::us())), PRUNE);
+    let all = r#"{"tiingo_api_key":"1","bea_api_key":"2","theirs":3,"twice":"4","twice":"5"}"#;
+    let mut seen = text(all, Writer::us());
+    seen.own = OwnFields::Noted(vec![true, true, false, true, true]);
+    let judged = verdict(&want, Some(&seen), PRUNE);
     assert_eq!(judged.changes.removed, ["bea_api_key"]);
-    assert_eq!(judged.changes.kept, ["theirs"]);
+    assert_eq!(judged.changes.foreign, ["theirs", "twice", "twice"]);
+    let judged = verdict(&want, Some(&seen), Allowed::default());
+    assert_eq!(judged.verdict, Verdict::InSync);
+    assert_eq!(judged.changes.kept, ["bea_api_key"]);
+    // What is not noted is nobody's that we know, whatever it is called.
+    seen.own = OwnFields::Unknown;
+    let judged = verdict(&want, Some(&seen), PRUNE);
+    assert_eq!(judged.verdict, Verdict::InSync);
+    assert_eq!(judged.changes.foreign.len(), 4);
     let judged = verdict(&want, Some(&text(all, Writer::other("x"))), PRUNE);
     assert_eq!(judged.verdict, Verdict::InSync);
+}
+
+#[test]
+fn a_field_of_another_type_is_no_reason_to_lose_the_others() {
+    let want = desired(Form::Json, &[("password", "new")]);
+    let theirs = r#"{"username":"u","engine":"postgres","port":5432,"password":"old"}"#;
+    let seen = text(theirs, Writer::other("RDS"));
+    let judged = verdict(&want, Some(&seen), Allowed::default());
+    let refusal = judged.verdict.refusal("o").unwrap();
+    assert!(!refusal.hint.unwrap().contains("delete"));
+    let judged = verdict(&want, Some(&seen), ADOPT);
+    assert_eq!(judged.changes.changed, ["password"]);
+    assert_eq!(judged.changes.foreign, ["username", "engine", "port"]);
+    assert!(judged.changes.removed.is_empty());
+}
+
+#[test]
+fn what_would_go_with_a_text_is_named_and_what_cannot_be_read_is_refused() {
+    let want = desired(Form::Json, &[("a", "1")]);
+    let other = || Writer::other("x");
+    let judged = verdict(&want, Some(&text("theirs", other())), Allowed::default());
+    let hint = judged.verdict.refusal("o").unwrap().hint.unwrap();
+    assert!(hint.contains("would delete (the whole text"), "{hint}");
+    let judged = verdict(&want, Some(&text("theirs", other())), ADOPT);
+    assert_eq!(judged.changes.removed, [WHOLE_TEXT]);
+    for unfit in [r#"{"a":1e999}"#, r#"{"a""#, r#"{"a":"2","a":"1"}"#] {
+        for writer in [Writer::us(), other()] {
+            let judged = verdict(&want, Some(&text(unfit, writer)), ADOPT);
+            assert!(matches!(judged.verdict, Verdict::Refuse(_)), "{unfit}");
+        }
+    }
+    let whole = desired(Form::Text, &[("value", "postgres://h")]);
+    let judged = verdict(&whole, Some(&text(r#"{"u":"1","p":2}"#, other())), ADOPT);
+    assert_eq!(judged.changes.removed, ["u", "p"]);
+}
+
+#[test]
+fn of_a_text_of_several_owners_only_our_fields_go() {
+    let mut seen = text(r#"{"a":"1","b":2}"#, Writer::us());
+    let judge = |seen: &Observed, allowed| leftover("o", seen, allowed);
+    assert_eq!(judge(&seen, PRUNE).unwrap().verdict, Verdict::Remove);
+    seen.own = OwnFields::Noted(vec![true, false]);
+    let judged = judge(&seen, PRUNE).unwrap();
+    assert_eq!(judged.verdict, Verdict::Update);
+    assert_eq!(judged.changes.removed, ["a"]);
+    let judged = judge(&seen, Allowed::default()).unwrap();
+    assert_eq!(
+        (judged.verdict, judged.changes.kept),
+        (Verdict::Keep, vec!["a".to_owned()])
+    );
+    seen.own = OwnFields::Noted(vec![false, false]);
+    assert_eq!(judge(&seen, PRUNE), None);
+    seen.own = OwnFields::Unknown;
+    assert!(matches!(
+        judge(&seen, PRUNE).unwrap().verdict,
+        Verdict::Refuse(_)
+    ));
 }
 
 #[test]

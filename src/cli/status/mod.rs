@@ -24,6 +24,9 @@ pub(crate) struct Args {
     /// Only targets of this kind or this name, `*` for any part.
     #[arg(long, value_name = "TARGET")]
     pub(crate) target: Option<String>,
+    /// Refuse (4) a sealed file whose data key is not that of HEAD or of the last delivery.
+    #[arg(long)]
+    pub(crate) strict: bool,
     /// Print for machines.
     #[arg(long)]
     pub(crate) json: bool,
@@ -51,7 +54,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
     } else {
         args.env.clone()
     };
-    let status = found::find(&names, args.target.as_deref(), context)?;
+    let status = found::find(&names, args.target.as_deref(), args.strict, context)?;
     if let Some(path) = &args.html {
         let path = context.settings.absolute(path);
         let page = page::page(&status, context.settings.now);

@@ -33,6 +33,8 @@ pub struct Slot {
 pub struct Credentials {
     /// By path: `nodes/node-a/database/password`.
     slots: BTreeMap<String, Slot>,
+    /// The paths, by the keys as the files write them.
+    paths: BTreeMap<String, String>,
     /// Names of adapters as people write them, by their plain form.
     adapters: BTreeMap<String, String>,
     /// Keys that the model does not know.
@@ -126,7 +128,12 @@ impl Credentials {
             file: 0,
             site: Site::NEW,
         };
-        self.slots.insert(path.to_owned(), slot);
+        self.keep(path.to_owned(), slot);
+    }
+
+    fn keep(&mut self, path: String, slot: Slot) {
+        self.paths.insert(slot.key.clone(), path.clone());
+        self.slots.insert(path, slot);
     }
 
     /// The text of a path.
@@ -194,10 +201,10 @@ impl Credentials {
 
     /// The text of a key as a file writes it, known or not.
     pub fn by_key(&self, key: &str) -> Option<&Slot> {
-        let mut slots = self.slots.values().chain(self.others.values());
         let long = model::ALIASES.iter().find(|(alias, _)| *alias == key);
-        slots
-            .find(|slot| slot.key == key)
+        let path = self.paths.get(key);
+        path.and_then(|path| self.get(path))
+            .or_else(|| self.others.get(key))
             .or_else(|| self.get(&key.replace('.', "/")))
             .or_else(|| self.get(long?.1))
     }
@@ -360,7 +367,7 @@ impl Credentials {
             file: spot.file,
             site: leaf.site,
         };
-        self.slots.insert(spot.path, slot);
+        self.keep(spot.path, slot);
     }
 }
 

@@ -53,9 +53,11 @@ mod warden;
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use clsecrets::fs::{self, Lock};
+use clsecrets::sync::Links;
 use clsecrets::{Code, Error, Settings};
 
 use face::{Face, Words};
@@ -127,6 +129,8 @@ pub(crate) struct Context {
     pub(crate) ui: Ui,
     /// As what the tool was called.
     pub(crate) face: Face,
+    /// Connections to targets, for all that one command does.
+    pub(crate) links: Arc<Links>,
 }
 
 impl Context {
@@ -172,7 +176,12 @@ pub(crate) fn main() -> ExitCode {
     if !matches!(cli.command, Command::ClearAway(_)) {
         fs::clear_left_over(&settings);
     }
-    let context = Context { settings, ui, face };
+    let context = Context {
+        settings,
+        ui,
+        face,
+        links: Arc::default(),
+    };
     match run(&cli.command, &context) {
         Ok(status) => ExitCode::from(status),
         Err(error) => ExitCode::from(context.ui.fail(&error)),

@@ -326,7 +326,7 @@ fn fetched(
         region,
         profile,
     };
-    let fetched = block_on(sync::password(&source, &context.settings))?;
+    let fetched = block_on(sync::password(&source, &context.settings, &context.links))?;
     let fetched = fetched.map_err(|error| {
         let status = Code::Other(error.fault.status());
         let refused = Error::new(status, refuse(&format!("{name}: {}", error.reason)).message);

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::error::Error as StdError;
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use aws_config::profile::ProfileFileCredentialsProvider;
@@ -14,8 +15,9 @@ use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::provider::future;
 use aws_sdk_kms::config::{
-    Credentials, RuntimeComponents, SharedCredentialsProvider, SharedHttpClient,
+    Credentials, ProvideCredentials, RuntimeComponents, SharedCredentialsProvider, SharedHttpClient,
 };
 use aws_sdk_kms::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_http_client::proxy::ProxyConfig;
@@ -66,6 +68,8 @@ pub(crate) enum Fault {
     Throttled(String),
     /// No credentials could be found or loaded.
     NoCredentials(&'static str),
+    /// Credentials were not there in bounded time.
+    Late,
     /// The service did not answer in bounded time.
     Unreachable(&'static str),
     /// What is given as the region is none; it would become the name of a host.
@@ -93,7 +97,7 @@ impl Aws {
             Some(http) => http.clone(),
             None => loaded.http.insert(http_client(settings)?).clone(),
         };
-        let base = load(account, http).await;
+        let base = with_credentials(load(account, http).await).await?;
         let config = match &account.role {
             None => base,
             Some(role) => assume(&base, role).await?,
@@ -128,6 +132,7 @@ impl Fault {
             SdkError::DispatchFailure(failure) => {
                 let source = failure.as_connector_error();
                 match credentials_fault(source.map(|source| source as &dyn StdError)) {
+                    Some(LATE) => Self::Late,
                     Some(why) => Self::NoCredentials(why),
                     None if failure.is_timeout() => Self::Unreachable("the connection timed out"),
                     None if failure.is_user() => Self::Garbled,
@@ -135,6 +140,7 @@ impl Fault {
                 }
             }
             SdkError::ConstructionFailure(_) => match credentials_fault(error.source()) {
+                Some(LATE) => Self::Late,
                 Some(why) => Self::NoCredentials(why),
                 None => Self::Garbled,
             },
@@ -188,7 +194,11 @@ impl Fault {
             | Self::Expired(code)
             | Self::Invalid(code)
             | Self::Throttled(code) => Some(code),
-            Self::NoCredentials(_) | Self::Unreachable(_) | Self::NoRegion | Self::Garbled => None,
+            Self::NoCredentials(_)
+            | Self::Late
+            | Self::Unreachable(_)
+            | Self::NoRegion
+            | Self::Garbled => None,
         }
     }
 
@@ -202,6 +212,7 @@ impl Fault {
             Self::Invalid(code) => format!("the AWS credentials are not valid: {code}"),
             Self::Throttled(code) => format!("the service is overloaded or throttles: {code}"),
             Self::NoCredentials(why) => (*why).to_owned(),
+            Self::Late => LATE.to_owned(),
             Self::Unreachable(why) => format!("cannot be reached: {why}"),
             Self::NoRegion => {
                 "cannot be called: its region is none of AWS, such as eu-west-1".to_owned()
@@ -240,6 +251,51 @@ async fn load(account: &Account, http: SharedHttpClient) -> SdkConfig {
         );
     }
     loader.load().await
+}
+
+/// Loads the credentials before the first call, with a time limit of their own: a call that waits for
+/// them would be taken for a service that does not answer.
+async fn with_credentials(base: SdkConfig) -> Result<SdkConfig, Fault> {
+    let Some(source) = base.credentials_provider() else {
+        return Ok(base);
+    };
+    let loaded = tokio::time::timeout(LOAD_TIMEOUT, source.provide_credentials()).await;
+    match loaded.map_err(|_| Fault::Late)? {
+        Ok(first) => {
+            let source = Loading {
+                first: std::sync::Mutex::new(Some(first)),
+                source,
+            };
+            let provider = SharedCredentialsProvider::new(source);
+            Ok(base.into_builder().credentials_provider(provider).build())
+        }
+        // The call itself tells why.
+        Err(_) => Ok(base),
+    }
+}
+
+/// Credentials that were loaded already, and where later ones come from.
+#[derive(Debug)]
+struct Loading {
+    first: std::sync::Mutex<Option<Credentials>>,
+    source: SharedCredentialsProvider,
+}
+
+impl ProvideCredentials for Loading {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        let first = self
+            .first
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        match first {
+            Some(first) => future::ProvideCredentials::ready(Ok(first)),
+            None => self.source.provide_credentials(),
+        }
+    }
 }
 
 async fn assume(base: &SdkConfig, role: &str) -> Result<SdkConfig, Fault> {
@@ -314,7 +370,7 @@ fn credentials_fault(mut cause: Option<&(dyn StdError + 'static)>) -> Option<&'s
         {
             found = Some("the AWS credentials could not be loaded");
         } else if text.starts_with("credentials provider timed out") {
-            found = Some("loading the AWS credentials timed out");
+            return Some(LATE);
         } else if text.contains("SSO") && text.contains("expired") {
             return Some("the AWS single sign-on session is expired");
         }
@@ -350,7 +406,10 @@ fn is_code(text: &str) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || byte == b'.' || byte == b'_')
 }
 
+/// What is said of a `credential_process` or a metadata service that does not answer.
+const LATE: &str = "loading the AWS credentials took too long";
 const ATTEMPTS: u32 = 3;
+const LOAD_TIMEOUT: Duration = Duration::from_secs(15);
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(1500);
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(10);

@@ -267,6 +267,7 @@ fn failed(account: &Account, what: &str, fault: &Fault) -> KeyError {
         Fault::Unreachable(_) => KeyError::Unreachable {
             reason: format!("AWS KMS in {} {reason}", account.region),
         },
+        Fault::Late => KeyError::Unreachable { reason },
         _ => KeyError::Refused { reason, hint },
     }
 }

@@ -1,19 +1,64 @@
 //! The refusals and failures of AWS, as a target tells them: which action, on what, why.
 
+use std::collections::BTreeMap;
 use std::error::Error as StdError;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_config::SdkConfig;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use tokio::sync::OnceCell;
 
+use super::secrets_manager::Service;
 use super::{Fault, TargetError};
 use crate::keys::aws::{Account, Aws, Fault as Cause};
 use crate::settings::Settings;
 
-/// Loads what a client needs.
-pub(super) async fn load(account: &Account, settings: &Settings) -> Result<SdkConfig, TargetError> {
-    let loaded = Aws::default().config(account, settings).await;
-    loaded.map_err(|cause| told(&cause, "sts:AssumeRole", ""))
+/// The accounts of a run: one HTTP client, and one of each service for each account and region.
+#[derive(Debug, Default)]
+pub(super) struct Accounts {
+    aws: Aws,
+    /// By profile and region.
+    pub(super) services: Shared<(Option<String>, String), Arc<Service>>,
+    /// Who we are, by profile: asked once.
+    pub(super) callers: Shared<Option<String>, Result<Caller, TargetError>>,
+}
+
+/// Things that are made once for each key, by whoever comes first; the others wait for it.
+#[derive(Debug)]
+pub(super) struct Shared<K, V>(Mutex<BTreeMap<K, Arc<OnceCell<V>>>>);
+
+/// Whose credentials are used.
+#[derive(Debug, Clone)]
+pub(super) struct Caller {
+    pub(super) account: String,
+    pub(super) arn: Option<String>,
+}
+
+impl<K, V> Default for Shared<K, V> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<K: Ord, V> Shared<K, V> {
+    /// The cell of a key.
+    pub(super) fn cell(&self, key: K) -> Arc<OnceCell<V>> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(all.entry(key).or_default())
+    }
+}
+
+impl Accounts {
+    /// Loads what a client needs.
+    pub(super) async fn load(
+        &self,
+        account: &Account,
+        settings: &Settings,
+    ) -> Result<SdkConfig, TargetError> {
+        let loaded = self.aws.config(account, settings).await;
+        loaded.map_err(|cause| told(&cause, "sts:AssumeRole", ""))
+    }
 }
 
 /// The service's code of a refusal, if it gave one.
@@ -73,6 +118,7 @@ fn told(cause: &Cause, action: &str, about: &str) -> TargetError {
         Cause::NoCredentials(why) => TargetError::new(Fault::Configuration, *why).hint(format!(
             "set AWS_PROFILE or the profile of the target, then: {who}"
         )),
+        Cause::Late => TargetError::new(Fault::Unreachable, cause.reason()).hint(who),
         Cause::Throttled(_) | Cause::Unreachable(_) => TargetError::new(
             Fault::Unreachable,
             format!("{action}{on}: {}", cause.reason()),

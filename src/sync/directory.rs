@@ -12,7 +12,8 @@ use std::path::Path;
 use super::limits::admit_data;
 use super::observed::{Blocked, Content, Item, Observed, Writer};
 use super::{
-    DirectoryConfig, Fault, Identity, Step, Target, TargetConfig, TargetError, TargetKind, Written,
+    DirectoryConfig, Fault, Identity, Links, Step, Target, TargetConfig, TargetError, TargetKind,
+    Written,
 };
 use crate::chainlink::Desired;
 use crate::fs::{self, Privacy, Stamp};
@@ -39,6 +40,7 @@ struct Directory {
 fn connect<'a>(
     config: &'a TargetConfig,
     _settings: &'a Settings,
+    _links: &'a Links,
 ) -> Task<'a, Box<dyn Target>, TargetError> {
     Box::pin(async move {
         match config {

@@ -49,18 +49,25 @@ pub async fn survey(
         .partition(|assignment| assignment.is_selected);
     let mut targets: Vec<Surveyed> = selected.into_iter().map(Surveyed::new).collect();
     let mut witnesses: Vec<Surveyed> = others.into_iter().map(Surveyed::witness).collect();
+    let clock = options.patience.clock();
     let mut notes = Vec::new();
     let mut failures = mistakes(&targets, &options);
     for target in &mut targets {
         target.narrow(&options);
     }
     if failures.is_empty() {
-        let all = targets.iter_mut().map(|target| target.identify(settings));
+        let all = targets.iter_mut().map(|target| {
+            let label = target.label.clone();
+            clock.failures(label, target.identify(settings, &options.links))
+        });
         failures = join_all(all).await.into_iter().flatten().collect();
     }
     if failures.is_empty() || options.is_look {
         let reached = targets.iter_mut().filter(|target| target.is_reached());
-        let all = reached.map(|target| target.observe(&options));
+        let all = reached.map(|target| {
+            let label = target.label.clone();
+            clock.failures(label, target.observe(&options))
+        });
         failures.extend(join_all(all).await.into_iter().flatten());
     }
     if failures.is_empty() && options.prune {
@@ -72,8 +79,17 @@ pub async fn survey(
         failures = idle_adoptions(&names, &options);
     }
     if failures.is_empty() && !options.replace_wallet {
-        let all = witnesses.iter_mut().map(|other| other.testify(settings));
-        notes = join_all(all).await.into_iter().flatten().collect();
+        let all = witnesses.iter_mut().map(|other| {
+            let label = other.label.clone();
+            let said = clock.of(other.testify(settings, &options.links));
+            async move { said.await.map_err(|late| Failure::of(&label, None, &late)) }
+        });
+        for said in join_all(all).await {
+            match said {
+                Ok(said) => notes.extend(said),
+                Err(late) => failures.push(late),
+            }
+        }
     }
     if failures.is_empty() || options.is_look {
         failures.extend(targets.iter().flat_map(Surveyed::refusals));
@@ -82,17 +98,29 @@ pub async fn survey(
         failures.extend(wallet_refusals(&targets, &witnesses, wallets, &options));
     }
     if failures.is_empty() {
-        let all = targets.iter_mut().map(|t| t.find_workloads(&options));
-        for (failed, noted) in join_all(all).await {
-            failures.extend(failed);
-            notes.extend(noted);
+        let all = targets.iter_mut().map(|target| {
+            let label = target.label.clone();
+            let found = clock.of(target.find_workloads(&options));
+            async move { found.await.map_err(|late| Failure::of(&label, None, &late)) }
+        });
+        for found in join_all(all).await {
+            match found {
+                Ok((failed, noted)) => {
+                    failures.extend(failed);
+                    notes.extend(noted);
+                }
+                Err(late) => failures.push(late),
+            }
         }
     }
     if failures.is_empty() {
         failures.extend(too_much(&targets, &options));
     }
     if failures.is_empty() {
-        let all = targets.iter().map(Surveyed::check);
+        let all = targets.iter().map(|target| {
+            let label = target.label.clone();
+            clock.failures(label, target.check())
+        });
         failures = join_all(all).await.into_iter().flatten().collect();
     }
     Survey {
@@ -148,12 +176,14 @@ impl Survey {
             return;
         }
         let options = &self.options;
+        let clock = options.patience.clock();
         for kind in TARGET_KINDS {
             let of_kind = self.targets.iter_mut().filter(|t| t.kind == kind.name);
-            let failed = join_all(of_kind.map(|target| target.apply(options))).await;
+            let failed = join_all(of_kind.map(|target| target.apply(options, &clock))).await;
             self.failures.extend(failed.into_iter().flatten());
         }
-        let restarts = self.targets.iter_mut().map(|t| t.restart(options));
+        let clock = clock.longer(options.restarting.wait.unwrap_or_default());
+        let restarts = self.targets.iter_mut().map(|t| t.restart(options, &clock));
         let failed = join_all(restarts).await;
         self.failures.extend(failed.into_iter().flatten());
     }

@@ -14,11 +14,13 @@ mod inputs;
 #[cfg(feature = "kubernetes")]
 mod kubernetes;
 mod limits;
+mod links;
 mod observed;
 mod options;
 mod ownership;
 mod pace;
 mod password;
+mod patience;
 mod plan;
 mod progress;
 mod report;
@@ -33,10 +35,12 @@ pub use engine::{Assignment, Survey, collisions, survey};
 pub use guard::{Previous, Wallet};
 pub use inputs::Inputs;
 pub use limits::{ChangeLimit, Limits, admit};
+pub use links::Links;
 pub use observed::{Blocked, Content, Item, Keeper, Observed, OwnFields, Writer};
 pub use options::{Options, Restarting};
 pub use ownership::{Owner, Whose};
 pub use password::{Fetched, Password, PasswordSource, password};
+pub use patience::{Patience, Stop};
 pub use progress::Progress;
 pub use report::{
     Failure, KeyReport, Mode, ObjectReport, Phase, Report, RestartReport, SCHEMA, SkippedReport,
@@ -97,7 +101,7 @@ const AT_ONCE: usize = 16;
 
 /// Makes a target of its configuration.
 pub type Connect =
-    for<'a> fn(&'a TargetConfig, &'a Settings) -> Task<'a, Box<dyn Target>, TargetError>;
+    for<'a> fn(&'a TargetConfig, &'a Settings, &'a Links) -> Task<'a, Box<dyn Target>, TargetError>;
 
 /// A kind of target. Adding one is one line in [`TARGET_KINDS`] and one file.
 #[derive(Debug)]
@@ -122,10 +126,11 @@ pub const TARGET_KINDS: &[&TargetKind] = &[
 pub async fn connect(
     config: &TargetConfig,
     settings: &Settings,
+    links: &Links,
 ) -> Result<Box<dyn Target>, TargetError> {
     let name = config.kind();
     match TARGET_KINDS.iter().find(|kind| kind.name == name) {
-        Some(kind) => (kind.connect)(config, settings).await,
+        Some(kind) => (kind.connect)(config, settings, links).await,
         None => Err(TargetError::new(
             Fault::Configuration,
             format!("this build has no support for targets of kind {name}"),

@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::limits::Limits;
+use super::links::Links;
+use super::patience::Patience;
 use super::progress::Progress;
 use super::verdict::Allowed;
 
@@ -33,6 +35,10 @@ pub struct Options {
     pub is_look: bool,
     /// Where it is told how far the run came.
     pub progress: Arc<Progress>,
+    /// What its targets share.
+    pub links: Arc<Links>,
+    /// How long it may take.
+    pub patience: Patience,
 }
 
 /// What happens to workloads that use a written object.

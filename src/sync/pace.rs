@@ -3,11 +3,9 @@
 //! A quota belongs to an account, not to a run, so that targets and environments of one account
 //! share their pace.
 
-#[cfg(feature = "aws")]
-use std::collections::BTreeMap;
 use std::future::Future;
 #[cfg(feature = "aws")]
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, PoisonError};
 #[cfg(feature = "aws")]
 use std::time::Duration;
 
@@ -30,20 +28,11 @@ pub(super) struct Pace {
 
 #[cfg(feature = "aws")]
 impl Pace {
-    fn new(per_second: u32) -> Self {
+    pub(super) fn new(per_second: u32) -> Self {
         Self {
             between: Duration::from_secs(1) / per_second.max(1),
             next: Mutex::new(None),
         }
-    }
-
-    /// The pace of a service in this process, by a name for its quota.
-    pub(super) fn of(quota: &str, per_second: u32) -> Arc<Self> {
-        static SHARED: OnceLock<Mutex<BTreeMap<String, Arc<Pace>>>> = OnceLock::new();
-        let shared = SHARED.get_or_init(Mutex::default);
-        let mut shared = shared.lock().unwrap_or_else(PoisonError::into_inner);
-        let pace = shared.entry(quota.to_owned());
-        Arc::clone(pace.or_insert_with(|| Arc::new(Self::new(per_second))))
     }
 
     /// Waits until a call may go.

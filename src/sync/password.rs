@@ -10,7 +10,7 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Vis
 
 #[cfg(feature = "aws")]
 use super::aws;
-use super::{Fault, TargetError};
+use super::{Fault, Links, TargetError};
 #[cfg(feature = "aws")]
 use crate::keys::aws::Account;
 use crate::secret::SecretBytes;
@@ -52,13 +52,14 @@ pub struct Fetched {
 pub async fn password(
     source: &PasswordSource,
     settings: &Settings,
+    links: &Links,
 ) -> Result<Fetched, TargetError> {
     let account = Account {
         profile: source.profile.clone(),
         region: source.region.clone(),
         role: None,
     };
-    let loaded = aws::load(&account, settings).await?;
+    let loaded = links.accounts.load(&account, settings).await?;
     let client = aws_sdk_secretsmanager::Client::new(&loaded);
     let name = source.name.as_str();
     let answer = client.get_secret_value().secret_id(name).send().await;
@@ -90,6 +91,7 @@ pub async fn password(
 pub async fn password(
     source: &PasswordSource,
     _settings: &Settings,
+    _links: &Links,
 ) -> Result<Fetched, TargetError> {
     let reason = format!(
         "this build cannot read {} from Secrets Manager",

@@ -32,12 +32,18 @@ pub struct Workload {
 pub async fn workloads(
     config: &TargetConfig,
     settings: &Settings,
+    options: &Options,
 ) -> Result<Vec<Workload>, TargetError> {
-    let target = connect(config, settings).await?;
-    match target.workloads() {
-        Some(workloads) => Ok(workloads.find(&[]).await?.0),
-        None => Ok(Vec::new()),
-    }
+    let look = async {
+        let target = connect(config, settings, &options.links).await?;
+        let Some(workloads) = target.workloads() else {
+            return Ok(Vec::new());
+        };
+        // A cluster that is not reached is asked once in a run.
+        target.identify().await?;
+        Ok(workloads.find(&[]).await?.0)
+    };
+    options.patience.clock().of(look).await?
 }
 
 /// How far a new start came.

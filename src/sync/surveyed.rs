@@ -2,6 +2,7 @@
 
 mod lost;
 mod others;
+mod write;
 
 use std::collections::HashSet;
 
@@ -10,11 +11,12 @@ use super::guard::{self, Evidence};
 use super::observed::Observed;
 use super::options::Options;
 use super::pace::bounded;
+use super::patience::Clock;
 use super::plan::Plan;
 use super::report::{Failure, Phase, SkippedReport, TargetReport};
 use super::restart::Restarts;
 use super::verdict::{Verdict, leftover};
-use super::{Fault, Identity, Step, Target, TargetConfig, TargetError, connect};
+use super::{Fault, Identity, Links, Step, Target, TargetConfig, TargetError, connect};
 use crate::chainlink::{Place, Possible, Projection, Taken};
 use crate::settings::Settings;
 
@@ -83,11 +85,11 @@ impl Surveyed {
 
     /// Reads the places of the wallet password only. What cannot be read tells nothing and stops
     /// nothing here; it is said, since the guard knows less then.
-    pub(super) async fn testify(&mut self, settings: &Settings) -> Vec<String> {
+    pub(super) async fn testify(&mut self, settings: &Settings, links: &Links) -> Vec<String> {
         if self.projection.wallet.is_empty() {
             return Vec::new();
         }
-        let mut failures = self.identify(settings).await;
+        let mut failures = self.identify(settings, links).await;
         if failures.is_empty() {
             failures = self.observe(&Options::default()).await;
         }
@@ -123,8 +125,8 @@ impl Surveyed {
     }
 
     /// Connects, learns where it is, and judges what needs no request.
-    pub(super) async fn identify(&mut self, settings: &Settings) -> Vec<Failure> {
-        let target = match connect(&self.config, settings).await {
+    pub(super) async fn identify(&mut self, settings: &Settings, links: &Links) -> Vec<Failure> {
+        let target = match connect(&self.config, settings, links).await {
             Ok(target) => target,
             Err(error) => return vec![self.failure(None, &error)],
         };
@@ -187,6 +189,7 @@ impl Surveyed {
         };
         self.is_looked_at = true;
         let besides = answers.split_off(wanted);
+        let is_of_before: HashSet<&str> = possible.iter().map(String::as_str).collect();
         let mut failures = Vec::new();
         for (object, answer) in self.projection.objects.drain(..).zip(answers) {
             match answer {
@@ -208,7 +211,7 @@ impl Surveyed {
         for (name, answer) in beside {
             let places = self.projection.wallet.iter();
             let place = places.clone().find(|place| place.object == name).cloned();
-            let is_possible = possible.contains(&name);
+            let is_possible = is_of_before.contains(name.as_str());
             match (place, answer) {
                 // Nothing is to be written there, so it only tells nothing.
                 (place, Err(_)) => self.hidden.extend(place),
@@ -344,71 +347,27 @@ impl Surveyed {
         checked.into_iter().flatten().collect()
     }
 
-    /// Writes what differs, and reads it back.
-    pub(super) async fn apply(&mut self, options: &Options) -> Vec<Failure> {
+    /// Starts workloads anew, and follows them if asked to.
+    pub(super) async fn restart(&mut self, options: &Options, clock: &Clock) -> Vec<Failure> {
         let Some(target) = self.target.as_deref() else {
             return Vec::new();
         };
-        let label = &self.label;
-        let guarded: &[Place] = if options.replace_wallet {
-            &[]
-        } else {
-            &self.projection.wallet
-        };
-        let writes = self.plans.iter_mut().filter(|plan| plan.is_write());
-        let progress = &options.progress;
-        let writes = writes.map(|plan| async {
-            let written = plan.write(target, guarded).await;
-            progress.advance();
-            let error = written.err()?;
-            Some(Failure::of(label, Some(&plan.desired.name), &error))
-        });
-        let writes: Vec<_> = writes.collect();
-        progress.expect(writes.len());
-        let written = bounded(target.width(), writes).await;
-        let mut failures: Vec<Failure> = written.into_iter().flatten().collect();
-        failures.extend(self.verify().await);
-        let arrived = self.find_out().await;
-        let has_arrived = |failure: &Failure| {
-            let object = failure.object.as_ref();
-            object.is_some_and(|object| arrived.contains(object))
-        };
-        failures.retain(|failure| !has_arrived(failure));
-        failures
-    }
-
-    /// Reads back what was written, in as few requests as the target allows.
-    async fn verify(&mut self) -> Vec<Failure> {
-        let Some(target) = self.target.as_deref() else {
-            return Vec::new();
-        };
-        let is_written = |plan: &&mut Plan| plan.phase == Phase::Written;
-        let mut plans: Vec<&mut Plan> = self.plans.iter_mut().filter(is_written).collect();
-        if plans.is_empty() {
+        if !self.restarts.is_pending() {
             return Vec::new();
         }
-        let names: Vec<String> = plans.iter().map(|p| p.desired.name.clone()).collect();
-        let answers = match target.observe(&names).await {
-            Ok(answers) => answers,
-            Err(error) => return vec![Failure::of(&self.label, None, &error)],
-        };
-        let judged = plans.iter_mut().zip(answers).filter_map(|(plan, answer)| {
-            let error = answer.and_then(|now| plan.verify(now)).err()?;
-            Some(Failure::of(&self.label, Some(&plan.desired.name), &error))
-        });
-        judged.collect()
-    }
-
-    /// Starts workloads anew, and follows them if asked to.
-    pub(super) async fn restart(&mut self, options: &Options) -> Vec<Failure> {
-        let Some(target) = self.target.as_deref() else {
-            return Vec::new();
-        };
-        let failed = self.restarts.run(target, &self.plans, options).await;
-        let failed = failed.into_iter();
-        failed
-            .map(|(id, error)| Failure::of(&self.label, Some(&id), &error))
-            .collect()
+        if let Some(why) = clock.is_over() {
+            let reason = format!("workloads were not restarted: {why}");
+            let error = TargetError::new(Fault::Unreachable, reason).hint("run the command again");
+            return vec![self.failure(None, &error)];
+        }
+        let restarted = clock.finish(self.restarts.run(target, &self.plans, options));
+        match restarted.await {
+            Ok(failed) => failed
+                .into_iter()
+                .map(|(id, error)| Failure::of(&self.label, Some(&id), &error))
+                .collect(),
+            Err(late) => vec![Failure::of(&self.label, None, &late)],
+        }
     }
 
     pub(super) fn has_writes(&self) -> bool {

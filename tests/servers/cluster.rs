@@ -59,6 +59,16 @@ impl Cluster {
         self.process = None;
     }
 
+    /// Has it take connections and answer nothing.
+    pub(crate) fn freeze(&self) {
+        self.process.as_ref().unwrap().signal("-STOP");
+    }
+
+    /// Has it go on.
+    pub(crate) fn thaw(&self) {
+        self.process.as_ref().unwrap().signal("-CONT");
+    }
+
     /// Starts it again with all that it held, at another address.
     pub(crate) fn start_again(&mut self) {
         let (process, admin) = serve(&self.folder);

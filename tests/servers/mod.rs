@@ -13,6 +13,7 @@
 #[cfg(feature = "kubernetes")]
 mod cluster;
 mod moto;
+mod mutual_tls;
 mod process;
 mod proxy;
 mod tls_front;
@@ -20,6 +21,7 @@ mod tls_front;
 #[cfg(feature = "kubernetes")]
 pub(crate) use cluster::{Cluster, Namespace, User, cluster};
 pub(crate) use moto::{Moto, moto};
+pub(crate) use mutual_tls::MutualTls;
 pub(crate) use proxy::{Fault, Proxy, closed_port, silent_port};
 pub(crate) use tls_front::{TLS_FRONT, TlsFront};
 

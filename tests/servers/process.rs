@@ -50,6 +50,15 @@ impl Process {
     }
 }
 
+impl Process {
+    /// Sends a signal, as `kill` names it.
+    pub(super) fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        let status = Command::new("kill").args([name, &pid]).status().unwrap();
+        assert!(status.success(), "kill {name} {pid}");
+    }
+}
+
 /// A folder for a server. The server itself removes it when the tests end, because what is shared by
 /// all tests is never dropped; a test's own server leaves that to the drop.
 pub(super) fn scratch() -> TempDir {

@@ -498,7 +498,9 @@ fn a_write_on_the_basis_of_an_old_version_is_a_conflict() {
     let write = |happens: &dyn Fn()| {
         let runtime = tokio::runtime::Builder::new_current_thread();
         let runtime = { runtime }.enable_all().build().unwrap();
-        let target = runtime.block_on(sync::connect(&config, &settings)).unwrap();
+        let target = runtime
+            .block_on(sync::connect(&config, &settings, &sync::Links::default()))
+            .unwrap();
         let names = [desired.name.clone()];
         let mut seen = runtime.block_on(target.observe(&names)).unwrap();
         let seen = seen.pop().unwrap().unwrap();

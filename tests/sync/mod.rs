@@ -8,15 +8,21 @@ mod directory;
 mod faults;
 mod flags;
 #[cfg(all(feature = "kubernetes", feature = "aws"))]
+mod fleet;
+#[cfg(all(feature = "kubernetes", feature = "aws"))]
 mod histories;
 #[cfg(all(feature = "kubernetes", feature = "aws"))]
 mod keepers;
+#[cfg(feature = "kubernetes")]
+mod kubeconfig;
 #[cfg(feature = "kubernetes")]
 mod kubernetes;
 #[cfg(all(feature = "kubernetes", feature = "aws"))]
 mod lost;
 #[cfg(all(feature = "kubernetes", feature = "aws"))]
 mod ownership;
+#[cfg(all(feature = "kubernetes", feature = "aws"))]
+mod patience;
 #[cfg(feature = "aws")]
 mod reviewed;
 #[cfg(feature = "kubernetes")]

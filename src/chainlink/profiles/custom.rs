@@ -1,5 +1,7 @@
 //! Profile `custom`: the objects that `clsecrets.yaml` spells out.
 
+use std::collections::HashMap;
+
 use super::super::composition::Maker;
 use super::super::credentials::Credentials;
 use super::super::desired::{Entry, Form, Place, Projection};
@@ -74,12 +76,12 @@ impl Custom {
     pub(super) fn texts(&self, prefix: &str) -> Projection {
         let all: Vec<&Made> = self.going_to("secretsmanager").collect();
         let mut projection = project(all.iter().copied(), prefix, Form::Json);
+        // Of two with one name, which are refused elsewhere, the first.
+        let named = all.iter().rev().map(|made| (made.name.as_str(), made.form));
+        let named: HashMap<&str, Form> = named.collect();
         let forms = projection.objects.iter_mut().map(|object| {
             let name = object.name.strip_prefix(prefix).unwrap_or(&object.name);
-            let form = all
-                .iter()
-                .find(|made| made.name == name)
-                .map(|made| made.form);
+            let form = named.get(name).copied();
             (object, form)
         });
         for (object, form) in forms {

@@ -5,6 +5,8 @@ mod custom;
 mod node_v2;
 mod trackit;
 
+use std::collections::{BTreeSet, HashSet};
+
 use super::catalogue::plain;
 use super::credentials::Credentials;
 use super::desired::{Desired, Entry, Form, Possible, Projection};
@@ -89,7 +91,7 @@ impl<'a> Objects<'a> {
     pub fn unused<'p>(&self, projections: impl Iterator<Item = &'p Projection>) -> Vec<String> {
         let objects = projections.flat_map(|projection| &projection.objects);
         let entries = objects.flat_map(|object: &Desired| &object.entries);
-        let used: std::collections::BTreeSet<&str> = entries
+        let used: BTreeSet<&str> = entries
             .flat_map(|entry| entry.sources.iter().map(String::as_str))
             .collect();
         let slots = self.credentials.all().filter(|(path, _)| {
@@ -126,7 +128,7 @@ impl<'a> Objects<'a> {
 
     /// No two objects may have one name.
     fn names(&self, findings: &mut Vec<Finding>) {
-        let mut seen: Vec<String> = Vec::new();
+        let mut seen: HashSet<String> = HashSet::new();
         let objects = self.data("kubernetes").objects;
         let names = objects.iter().map(|object| object.name.clone());
         // Those without a source count, too: they can have one tomorrow.
@@ -148,7 +150,7 @@ impl<'a> Objects<'a> {
                 );
                 findings.push(Finding::new("V070", At::setting(field), message));
             }
-            seen.push(name);
+            seen.insert(name);
         }
     }
 

@@ -1,5 +1,8 @@
 //! Rules about single values: their shape, their strength, what they are taken for.
 
+use std::collections::HashMap;
+use std::hash::{BuildHasher as _, RandomState};
+
 use super::super::credentials::{Credentials, Slot};
 use super::super::finding::Finding;
 use super::super::model::Kind;
@@ -210,16 +213,38 @@ fn same(credentials: &Credentials, findings: &mut Vec<Finding>) {
         .map(|(_, slot)| slot)
         .filter(|slot| is_chosen(slot.kind) && !slot.value.is_empty())
         .collect();
-    for (at, slot) in chosen.iter().enumerate() {
-        let before = chosen.get(..at).unwrap_or_default();
+    let mut before = ByValue::default();
+    for slot in chosen {
         // An exported key with the keystore password is another rule's.
-        let twin = before
-            .iter()
-            .find(|other| other.value.ct_eq(&slot.value) && !is_export(other.kind, slot.kind));
-        if let Some(twin) = twin {
+        let mut twins = before.twins(slot);
+        if let Some(twin) = twins.find(|other| !is_export(other.kind, slot.kind)) {
             let message = format!("{} and {} have the same value", twin.key, slot.key);
             findings.push(Finding::new("V009", slot.at(), message));
         }
+        drop(twins);
+        before.add(slot);
+    }
+}
+
+/// Texts by a hash of their values, under a key that this process draws and nobody sees: thousands of
+/// them are compared with one another.
+#[derive(Default)]
+struct ByValue<'a> {
+    key: RandomState,
+    slots: HashMap<u64, Vec<&'a Slot>>,
+}
+
+impl<'a> ByValue<'a> {
+    fn add(&mut self, slot: &'a Slot) {
+        let hash = self.key.hash_one(slot.value.expose());
+        self.slots.entry(hash).or_default().push(slot);
+    }
+
+    /// Those with the same value, in the order in which they came.
+    fn twins<'s>(&'s self, slot: &'s Slot) -> impl Iterator<Item = &'a Slot> + use<'a, 's> {
+        let hash = self.key.hash_one(slot.value.expose());
+        let same = self.slots.get(&hash).into_iter().flatten().copied();
+        same.filter(|other| other.value.ct_eq(&slot.value))
     }
 }
 
@@ -231,10 +256,13 @@ fn is_export(one: Kind, other: Kind) -> bool {
 /// One value in two environments.
 pub(super) fn shared(one: &Credentials, other: &Credentials, name: &str) -> Vec<Finding> {
     let chosen = |slot: &&Slot| is_chosen(slot.kind) && !slot.value.is_empty();
-    let theirs: Vec<&Slot> = other.all().map(|(_, slot)| slot).filter(chosen).collect();
+    let mut theirs = ByValue::default();
+    for slot in other.all().map(|(_, slot)| slot).filter(chosen) {
+        theirs.add(slot);
+    }
     let mut findings = Vec::new();
     for slot in one.all().map(|(_, slot)| slot).filter(chosen) {
-        if let Some(twin) = theirs.iter().find(|twin| twin.value.ct_eq(&slot.value)) {
+        if let Some(twin) = theirs.twins(slot).next() {
             let message = format!("{} has the same value as {} of {name}", slot.key, twin.key);
             findings.push(Finding::new("V009", slot.at(), message));
         }

@@ -1,8 +1,10 @@
 //! What `status` finds out, as machines read it. Names, times and versions; no value.
 
+use std::sync::Arc;
+
 use clsecrets::Error;
 use clsecrets::keys::{block_on, label};
-use clsecrets::sync::{Failure, Mode, ObjectReport, Options, Owner, Report, survey};
+use clsecrets::sync::{Failure, Mode, ObjectReport, Options, Owner, Patience, Report, survey};
 use futures_util::future::join_all;
 use serde::Serialize;
 
@@ -101,6 +103,7 @@ pub(crate) fn find(
     names: &[String],
     only: Option<&str>,
     strict: bool,
+    patience: &Patience,
     context: &Context,
 ) -> Result<Status, Error> {
     let mut environments = Vec::new();
@@ -140,7 +143,8 @@ pub(crate) fn find(
     }
     let looks = waiting
         .into_iter()
-        .map(|(at, sources, delivery)| async move {
+        .map(|(at, sources, delivery)| (at, sources, delivery, patience.clone()))
+        .map(|(at, sources, delivery, patience)| async move {
             let Delivery {
                 assignments,
                 wallets,
@@ -148,12 +152,17 @@ pub(crate) fn find(
             } = delivery;
             let options = Options {
                 is_look: true,
+                links: Arc::clone(&context.links),
+                patience,
                 ..Options::default()
             };
             let survey = survey(assignments, &wallets, options, &context.settings).await;
             (at, survey.report("", Mode::Check, sources))
         });
-    for (at, report) in block_on(join_all(looks))? {
+    let working = context.ui.working(|| "looking at the targets".to_owned());
+    let looked = block_on(join_all(looks))?;
+    drop(working);
+    for (at, report) in looked {
         if let Some(found) = environments.get_mut(at) {
             found.take(&report);
         }

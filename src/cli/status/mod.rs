@@ -12,6 +12,7 @@ use clsecrets::fs;
 use clsecrets::{Code, Error};
 
 use super::{Context, Outcome, environment};
+use crate::cli::sync::options::Timeout;
 use found::Status;
 
 /// Show how environments and their targets stand.
@@ -36,6 +37,8 @@ pub(crate) struct Args {
     /// Write a page to this file as well: self-contained, without values, readable on a phone.
     #[arg(long, value_name = "FILE")]
     pub(crate) html: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) timeout: Timeout,
 }
 
 const EXAMPLES: &str = "\
@@ -54,7 +57,9 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
     } else {
         args.env.clone()
     };
-    let status = found::find(&names, args.target.as_deref(), args.strict, context)?;
+    let patience = args.timeout.patience()?;
+    let only = args.target.as_deref();
+    let status = found::find(&names, only, args.strict, &patience, context)?;
     if let Some(path) = &args.html {
         let path = context.settings.absolute(path);
         let page = page::page(&status, context.settings.now);

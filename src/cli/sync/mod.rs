@@ -5,8 +5,9 @@
 //! stops all.
 
 mod consent;
+mod interrupt;
 pub(crate) mod journal;
-mod options;
+pub(crate) mod options;
 mod outcome;
 mod plan;
 mod reviewed;
@@ -18,7 +19,7 @@ use std::sync::Arc;
 use clap::Args as Arguments;
 use clsecrets::keys::block_on;
 use clsecrets::sync::{
-    Inputs, Mode, Options, Progress, Report, SourceFile, Survey, collisions, survey,
+    Inputs, Mode, Options, Patience, Progress, Report, SourceFile, Survey, collisions, survey,
 };
 use clsecrets::{Code, Error};
 use futures_util::future::join_all;
@@ -26,8 +27,9 @@ use futures_util::future::join_all;
 use super::data_keys::Renewal;
 use super::delivery::Delivery;
 use super::{Context, Outcome, environment};
+use interrupt::Interrupts;
 use journal::{Journal, Of};
-use options::Allowances;
+use options::{Allowances, Timeout};
 use outcome::{finish, json, print};
 use reviewed::Reviewed;
 
@@ -76,6 +78,8 @@ pub(crate) struct Args {
     /// Refuse (4) a sealed file whose data key is not that of HEAD or of the last delivery.
     #[arg(long)]
     pub(crate) strict: bool,
+    #[command(flatten)]
+    pub(crate) timeout: Timeout,
     #[command(flatten)]
     pub(crate) allowances: Allowances,
 }
@@ -166,7 +170,9 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
         None => (names(args, context)?, &args.allowances),
     };
     let mode = args.mode();
-    let mut found = look(&names, allowances, context)?;
+    let patience = args.timeout.patience()?;
+    let interrupts = Interrupts::heard(&patience.stop);
+    let mut found = look(&names, allowances, &patience, context)?;
     renewed(&found.runs, args.strict, context)?;
     let reports = found.reports(mode);
     for line in reports.iter().flat_map(plan::skipped) {
@@ -220,10 +226,11 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
             }
         }
     }
+    let turns = turn::take(&found.runs, context);
+    interrupts.writing();
     for (run, report) in found.runs.iter().zip(&reports) {
         journal.begin(report, &run.of())?;
     }
-    let turns = turn::take(&found.runs, context);
     let progress = Arc::clone(&found.progress);
     let working = context.ui.working(move || match progress.counts() {
         (done, total) if done < total => format!("{done} of {total} written"),
@@ -318,8 +325,13 @@ fn names(args: &Args, context: &Context) -> Result<Vec<String>, Error> {
 }
 
 /// Opens all environments and looks at all targets.
-fn look(names: &[String], allowances: &Allowances, context: &Context) -> Result<Found, Error> {
-    let options: Options = allowances.options()?;
+fn look(
+    names: &[String],
+    allowances: &Allowances,
+    patience: &Patience,
+    context: &Context,
+) -> Result<Found, Error> {
+    let options: Options = allowances.options(&context.links, patience)?;
     let loaded = environment::load_all(names, allowances.rollback, allowances.outside, context)?;
     let mut runs = Vec::new();
     let mut deliveries = Vec::new();

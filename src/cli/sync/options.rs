@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use clap::Args as Arguments;
 use clsecrets::chainlink::rules;
-use clsecrets::sync::{ChangeLimit, Limits, Options, Restarting};
+use clsecrets::sync::{ChangeLimit, Limits, Links, Options, Patience, Restarting};
 use clsecrets::{Code, Error};
 use serde::{Deserialize, Serialize};
 
 /// How long `--wait` follows a rollout if it does not say.
 const WAIT: &str = "5m";
+/// How long a phase may take if nobody says.
+const TIMEOUT: &str = "10m";
 
 /// Flags that decide what a run does.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Arguments, Serialize, Deserialize)]
@@ -72,7 +74,11 @@ pub(crate) struct Allowances {
 
 impl Allowances {
     /// As the engine takes them.
-    pub(crate) fn options(&self) -> Result<Options, Error> {
+    pub(crate) fn options(
+        &self,
+        links: &Arc<Links>,
+        patience: &Patience,
+    ) -> Result<Options, Error> {
         let wrong = |flag: &str, text: &str, what: &str| {
             Error::new(Code::Failed, format!("{flag} {text}: not {what}"))
         };
@@ -108,6 +114,42 @@ impl Allowances {
             },
             is_look: false,
             progress: Arc::default(),
+            links: Arc::clone(links),
+            patience: patience.clone(),
+        })
+    }
+}
+
+/// How long a phase of a run may take, as `--timeout` says it.
+#[derive(Debug, Clone, PartialEq, Eq, Arguments)]
+pub(crate) struct Timeout {
+    /// Stop looking, or writing, after so long, as in 90s or 1h; asking a person is not counted, and
+    /// the time of --wait comes on top.
+    #[arg(long, value_name = "TIME", default_value = TIMEOUT)]
+    timeout: String,
+}
+
+impl Default for Timeout {
+    fn default() -> Self {
+        Self {
+            timeout: TIMEOUT.to_owned(),
+        }
+    }
+}
+
+impl Timeout {
+    /// As the engine takes it.
+    pub(crate) fn patience(&self) -> Result<Patience, Error> {
+        let text = self.timeout.as_str();
+        let limit = duration(text)
+            .filter(|limit| !limit.is_zero())
+            .ok_or_else(|| {
+                let message = format!("--timeout {text}: not a time, as in 90s, 5m or 1h");
+                Error::new(Code::Failed, message)
+            })?;
+        Ok(Patience {
+            limit,
+            ..Patience::default()
         })
     }
 }

@@ -1,11 +1,13 @@
 //! What `validate --live` says about targets: owners, deletions, and variables of pods that override
 //! what is delivered. Reads only.
 
+use std::sync::Arc;
+
 use clsecrets::Error;
 use clsecrets::chainlink::rules::RULES;
 use clsecrets::chainlink::{At, Finding, Profile};
 use clsecrets::keys::block_on;
-use clsecrets::sync::{Mode, Options, Report, TargetConfig, survey, workloads};
+use clsecrets::sync::{Mode, Options, Patience, Report, TargetConfig, survey, workloads};
 
 use super::told::Told;
 use crate::cli::Context;
@@ -24,7 +26,17 @@ const SHADOWS: &[(&str, &str)] = &[
 ];
 
 /// Looks at the targets of one environment.
-pub(super) fn judge(loaded: Loaded, context: &Context, told: &mut Told) -> Result<(), Error> {
+pub(super) fn judge(
+    loaded: Loaded,
+    patience: &Patience,
+    context: &Context,
+    told: &mut Told,
+) -> Result<(), Error> {
+    let options = Options {
+        links: Arc::clone(&context.links),
+        patience: patience.clone(),
+        ..Options::default()
+    };
     let name = loaded.name.clone();
     let places: Vec<(String, (String, usize))> = loaded
         .targets
@@ -37,7 +49,7 @@ pub(super) fn judge(loaded: Loaded, context: &Context, told: &mut Told) -> Resul
         .collect();
     if loaded.environment.profile != Profile::Trackit {
         for config in &loaded.targets {
-            variables(config, &places, context, told)?;
+            variables(config, &places, &options, context, told)?;
         }
     }
     // What the rules say has been told; here they stop nothing that can be looked at.
@@ -50,8 +62,9 @@ pub(super) fn judge(loaded: Loaded, context: &Context, told: &mut Told) -> Resul
         wallets,
         ..
     } = delivery;
-    let options = Options::default();
+    let working = context.ui.working(|| "looking at the targets".to_owned());
     let survey = block_on(survey(assignments, &wallets, options, &context.settings))?;
+    drop(working);
     report(
         &survey.report(&name, Mode::Check, Vec::new()),
         &places,
@@ -105,13 +118,14 @@ fn report(report: &Report, places: &[(String, (String, usize))], told: &mut Told
 fn variables(
     config: &TargetConfig,
     places: &[(String, (String, usize))],
+    options: &Options,
     context: &Context,
     told: &mut Told,
 ) -> Result<(), Error> {
     let label = config.label();
     let place = places.iter().find(|(known, _)| *known == label);
     let (file, line) = place.map_or(("clsecrets.yaml".to_owned(), 1), |(_, place)| place.clone());
-    let found = match block_on(workloads(config, &context.settings))? {
+    let found = match block_on(workloads(config, &context.settings, options))? {
         Ok(found) => found,
         Err(error) => {
             told.unjudged(&file, &format!("{label}: {}", error.reason));

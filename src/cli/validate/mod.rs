@@ -15,6 +15,7 @@ use clsecrets::{Code, Error};
 
 use super::delivery::{Loaded, project};
 use super::opening::Opener;
+use super::sync::options::Timeout;
 use super::{Context, Outcome};
 use told::Told;
 
@@ -57,6 +58,8 @@ pub(crate) struct Args {
     /// Short for --format json.
     #[arg(long, conflicts_with = "format")]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) timeout: Timeout,
 }
 
 /// How to report.
@@ -141,8 +144,9 @@ fn judge(args: &Args, context: &Context) -> Result<Told, Error> {
         urls::judge(environments.directory(), &mut told);
     }
     if args.live {
+        let patience = args.timeout.patience()?;
         for (loaded, _) in read {
-            live::judge(loaded, context, &mut told)?;
+            live::judge(loaded, &patience, context, &mut told)?;
         }
     }
     told.leave_out(&args.skip);

@@ -6,11 +6,16 @@
 //! answer that it cannot read.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
-use http::{Request, StatusCode};
-use kube::client::Body;
+use bytes::Bytes;
+use http::header::{ACCEPT, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use http::{Method, Request, StatusCode};
+use http_body_util::Full;
 use zeroize::Zeroizing;
+
+use super::connect::Connection;
 
 use crate::sync::{Fault, KubernetesConfig, TargetError, printable};
 
@@ -28,10 +33,10 @@ const NO_DATA: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v
 /// The same of a list.
 const NO_DATA_LIST: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
 
-/// A connected cluster.
+/// A connected cluster; all targets that are reached by one context share the connections.
+#[derive(Clone)]
 pub(super) struct Client {
-    inner: kube::Client,
-    server: String,
+    pub(super) connection: Arc<Connection>,
 }
 
 /// What is asked.
@@ -89,13 +94,6 @@ pub(super) struct Refusal {
 }
 
 impl Client {
-    pub(super) fn new(inner: kube::Client, server: &str) -> Self {
-        Self {
-            inner,
-            server: server.to_owned(),
-        }
-    }
-
     /// Sends a request, again if need be.
     pub(super) async fn send(
         &self,
@@ -104,29 +102,45 @@ impl Client {
         body: Option<&[u8]>,
     ) -> Result<Answer, TargetError> {
         let mut pause = PAUSE;
-        for tries_left in (0..TRIES).rev() {
-            let result = tokio::time::timeout(TRY_TIME, self.attempt(verb, path, body)).await;
-            let lost = |error: TargetError| match verb {
-                Verb::Apply | Verb::Merge | Verb::Delete => error.of_write(),
-                Verb::Get | Verb::Meta | Verb::List | Verb::Ask => error,
-            };
-            let (answer, asked) = match result {
-                Ok(Ok((answer, asked))) => (Ok(answer), asked),
-                Ok(Err(error)) => (Err(lost(error)), None),
-                Err(_) => (Err(lost(self.unreachable("does not answer in time"))), None),
+        let mut has_logged_in_again = false;
+        let mut is_lost = false;
+        let mut tries_left = TRIES;
+        loop {
+            tries_left -= 1;
+            let begun = tokio::time::Instant::now();
+            let (answer, asked) = match self.attempt(verb, path, body).await {
+                Ok((answer, asked)) => (Ok(answer), asked),
+                Err(mut error) => {
+                    // What one try has sent may have arrived, however the next one ends.
+                    is_lost |= error.is_lost;
+                    error.is_lost = is_lost;
+                    (Err(error), None)
+                }
             };
             let may_pass = match &answer {
+                Ok(Answer::Refused(refusal)) if refusal.status == 401 && !has_logged_in_again => {
+                    // What a plug-in gave may have expired while we worked.
+                    has_logged_in_again = true;
+                    if self.connection.login.forget().await {
+                        tries_left += 1;
+                        continue;
+                    }
+                    false
+                }
                 Ok(Answer::Refused(refusal)) => refusal.may_pass(),
                 Ok(Answer::Done(_)) => false,
                 Err(error) => error.fault == Fault::Unreachable,
             };
+            if answer.is_err() && begun.elapsed() >= TRY_TIME {
+                // Who was silent for a whole try is asked once more, and not three times.
+                tries_left = tries_left.min(1);
+            }
             if !may_pass || tries_left == 0 {
                 return answer;
             }
             tokio::time::sleep(asked.unwrap_or(jitter(pause)).min(LONGEST_PAUSE)).await;
             pause *= 2;
         }
-        Err(self.unreachable("does not answer"))
     }
 
     async fn attempt(
@@ -135,64 +149,90 @@ impl Client {
         path: &str,
         body: Option<&[u8]>,
     ) -> Result<(Answer, Option<Duration>), TargetError> {
-        let request = match verb {
-            Verb::Get => Request::get(path),
-            Verb::Meta => Request::get(path).header("accept", NO_DATA),
-            Verb::List => Request::get(path).header("accept", NO_DATA_LIST),
-            Verb::Ask => Request::post(path).header("content-type", "application/json"),
-            Verb::Merge => Request::patch(path)
-                .header("content-type", "application/merge-patch+json")
-                .header("accept", NO_DATA),
-            Verb::Delete => Request::delete(path)
-                .header("content-type", "application/json")
-                .header("accept", NO_DATA),
-            Verb::Apply => Request::patch(path)
-                .header("content-type", "application/apply-patch+yaml")
-                .header("accept", NO_DATA),
+        const JSON: &str = "application/json";
+        let (method, kind, wanted) = match verb {
+            Verb::Get => (Method::GET, None, None),
+            Verb::Meta => (Method::GET, None, Some(NO_DATA)),
+            Verb::List => (Method::GET, None, Some(NO_DATA_LIST)),
+            Verb::Ask => (Method::POST, Some(JSON), None),
+            Verb::Merge => (
+                Method::PATCH,
+                Some("application/merge-patch+json"),
+                Some(NO_DATA),
+            ),
+            Verb::Delete => (Method::DELETE, Some(JSON), Some(NO_DATA)),
+            Verb::Apply => (
+                Method::PATCH,
+                Some("application/apply-patch+yaml"),
+                Some(NO_DATA),
+            ),
         };
-        let body = body.map_or_else(Body::empty, |bytes| Body::from(bytes.to_vec()));
-        let request = request.body(body).map_err(|_| {
+        let connection = &self.connection;
+        // Zeroed when the last of the connection's hands has let go of it.
+        let body = Zeroizing::new(body.unwrap_or_default().to_vec());
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", connection.base));
+        let body = Full::new(Bytes::from_owner(body));
+        let mut request = request.body(body).map_err(|_| {
             TargetError::new(Fault::Configuration, "the server's address cannot be used")
         })?;
-        let sent = self.inner.send(request).await;
-        let response = sent.map_err(|error| self.explain(&error))?;
-        let status = response.status();
-        let header = response.headers().get("retry-after");
-        let asked = header
+        let headers = request.headers_mut();
+        headers.insert(ACCEPT, HeaderValue::from_static(wanted.unwrap_or(JSON)));
+        if let Some(kind) = kind {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+        }
+        connection.login.admit(headers).await?;
+        let _turn = connection.turn().await;
+        let lost = |error: TargetError| match verb {
+            Verb::Apply | Verb::Merge | Verb::Delete => error.of_write(),
+            Verb::Get | Verb::Meta | Verb::List | Verb::Ask => error,
+        };
+        let sent = tokio::time::timeout(TRY_TIME, connection.wire.send(request)).await;
+        let Ok(sent) = sent else {
+            return Err(lost(self.unreachable("does not answer in time")));
+        };
+        let (head, bytes) = sent
+            .map_err(|error| lost(self.explain(error.as_ref())))?
+            .into_parts();
+        let asked = head.headers.get(RETRY_AFTER);
+        let asked = asked
             .and_then(|value| value.to_str().ok()?.parse().ok())
             .map(Duration::from_secs);
-        let collected = response.into_body().collect_bytes().await;
-        let bytes = collected.map_err(|error| self.explain(&error))?;
         let body = match bytes.try_into_mut() {
             Ok(own) => Zeroizing::new(Vec::from(own)),
             Err(shared) => Zeroizing::new(shared.to_vec()),
         };
-        if status.is_success() {
+        if head.status.is_success() {
             return Ok((Answer::Done(body), asked));
         }
-        Ok((Answer::Refused(Refusal::read(status, &body)), asked))
+        Ok((Answer::Refused(Refusal::read(head.status, &body)), asked))
     }
 
     /// A request that got no answer. The library's own words name addresses and certificates at
-    /// length; what an operator needs is which of three things it was.
-    fn explain(&self, error: &kube::Error) -> TargetError {
-        if matches!(error, kube::Error::Auth(_)) {
-            return cannot_log_in();
-        }
+    /// length; what an operator needs is which of these it was.
+    fn explain(&self, error: &(dyn std::error::Error + 'static)) -> TargetError {
         let mut text = String::new();
-        let mut cause: Option<&dyn std::error::Error> = Some(error);
+        let mut cause = Some(error);
         while let Some(error) = cause {
             text.push_str(&error.to_string().to_lowercase());
+            text.push('\n');
             cause = error.source();
         }
+        let server = &self.connection.server;
         let has = |word: &str| text.contains(word);
+        let wrong = |reason: String| TargetError::new(Fault::Configuration, reason);
+        // Repeating these would not help.
+        if has("received fatal alert") {
+            return wrong(format!("{server} breaks off the TLS handshake"))
+                .hint("look at client-certificate and tls-server-name in the kubeconfig");
+        }
         if has("certificate") {
-            // Repeating it would not help.
-            return TargetError::new(
-                Fault::Configuration,
-                format!("the certificate of {} is not trusted", self.server),
-            )
-            .hint("correct certificate-authority-data in the kubeconfig");
+            return wrong(format!("the certificate of {server} is not trusted"))
+                .hint("correct certificate-authority-data in the kubeconfig");
+        }
+        if has("tunnel") || has("proxy") || has("socks") {
+            return self.unreachable("cannot be reached through its proxy");
         }
         self.unreachable(if has("refused") {
             "refuses connections"
@@ -206,23 +246,15 @@ impl Client {
     }
 
     fn unreachable(&self, what: &str) -> TargetError {
-        TargetError::new(Fault::Unreachable, format!("{} {what}", self.server))
+        let server = &self.connection.server;
+        TargetError::new(Fault::Unreachable, format!("{server} {what}"))
     }
-}
-
-/// A plug-in of the kubeconfig that fails, or a token that cannot be read; its words are its own.
-pub(super) fn cannot_log_in() -> TargetError {
-    TargetError::new(
-        Fault::Denied,
-        "the kubeconfig's user cannot log in (its plugin or token failed)",
-    )
-    .hint("kubectl auth whoami")
 }
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client")
-            .field("server", &self.server)
+            .field("server", &self.connection.server)
             .finish_non_exhaustive()
     }
 }

@@ -1,97 +1,126 @@
-//! From a context of the kubeconfig to a client. There is no default cluster: the context is named
-//! in `clsecrets.yaml`, and may have to lead to an expected server.
-//!
-//! The errors of the parser are not relayed, because they quote the file, tokens included.
+//! From a context of the kubeconfig to connections, made once in a run. There is no default cluster:
+//! the context is named in `clsecrets.yaml`, and may have to lead to an expected server.
 
-use std::path::PathBuf;
-use std::time::Duration;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use kube::Config;
-use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http::Uri;
+use tokio::sync::{OnceCell, Semaphore, SemaphorePermit};
+use zeroize::Zeroizing;
 
-use super::client::{Client, cannot_log_in};
-use crate::settings::{IDENTITIES, Settings};
+use super::client::Client;
+use super::kubeconfig::{self, Cluster, wrong};
+use super::login::Login;
+use super::plugin::Plugin;
+use super::proxy::proxy;
+use super::wire::{Trust, Wire};
+use crate::settings::Settings;
 use crate::sync::limits::is_label;
-use crate::sync::{Fault, KubernetesConfig, TargetError, printable};
+use crate::sync::{Fault, KubernetesConfig, TargetError};
 
 /// The context that means the pod's own cluster.
 const IN_CLUSTER: &str = "in-cluster";
+/// Where a pod has what it needs for that.
+const ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
+/// Requests of one cluster at a time.
+const OF_ONE: usize = 16;
+/// Requests of all clusters at a time, so that a run has few files open, however many they are.
+const OF_ALL: usize = 32;
 
-/// Connects, and tells the server's address.
-pub(super) async fn connect(
-    config: &KubernetesConfig,
-    settings: &Settings,
-) -> Result<(Client, String), TargetError> {
-    let wrong = |reason: String| TargetError::new(Fault::Configuration, reason);
-    if !is_label(&config.namespace) {
-        return Err(wrong(format!(
-            "{} is no name for a namespace",
-            config.namespace
-        )));
-    }
-    let manager = config.owner.manager();
-    if manager.len() > 128 || !manager.chars().all(is_plain) {
-        return Err(wrong(format!(
-            "{manager} is no name for a field manager; shorten the name of the environment"
-        )));
-    }
-    let mut kube = if config.context == IN_CLUSTER {
-        Config::incluster().map_err(|_| {
-            wrong("this process does not run in a pod with a service account".to_owned())
-        })?
-    } else {
-        from_context(config, settings).await?
-    };
-    let server = kube.cluster_url.to_string();
-    if let Some(expected) = &config.expect_server
-        && expected.trim_end_matches('/') != server.trim_end_matches('/')
-    {
-        return Err(TargetError::new(
-            Fault::WrongPlace,
-            format!(
-                "the context {} leads to {server}, not to {expected}",
-                config.context
-            ),
-        )
-        .hint("correct the context in the kubeconfig, or expect_server in clsecrets.yaml"));
-    }
-    if kube.proxy_url.is_some() {
-        return Err(wrong(
-            "a proxy is set (HTTPS_PROXY, or proxy-url in the kubeconfig), and this build reaches \
-             clusters only directly"
-                .to_owned(),
-        )
-        .hint("env -u HTTPS_PROXY -u https_proxy clsecrets sync …"));
-    }
-    kube.connect_timeout = Some(Duration::from_secs(5));
-    kube.default_retry = false;
-    let client = kube::Client::try_from(kube).map_err(|error| {
-        if matches!(error, kube::Error::Auth(_)) {
-            return cannot_log_in();
-        }
-        wrong(format!(
-            "the credentials of the context {} cannot be used",
-            config.context
-        ))
-        .hint(format!("kubectl --context {} auth whoami", config.context))
-    })?;
-    Ok((Client::new(client, &server), server))
+/// The clusters of a run, by context.
+pub(in crate::sync) struct Clusters {
+    known: Mutex<BTreeMap<String, Arc<Known>>>,
+    all: Arc<Semaphore>,
 }
 
-/// Programs that log in to a cluster do not get what opens files.
-fn withhold_identities(kubeconfig: &mut Kubeconfig) {
-    let users = kubeconfig.auth_infos.iter_mut();
-    for user in users.filter_map(|user| user.auth_info.as_mut()) {
-        if let Some(exec) = &mut user.exec {
-            let withheld = exec.drop_env.get_or_insert_default();
-            withheld.extend(IDENTITIES.map(str::to_owned));
+/// What came of the first to connect; the others take it as it is.
+type Known = OnceCell<Result<Arc<Connection>, TargetError>>;
+
+/// One API server.
+pub(super) struct Connection {
+    pub(super) wire: Wire,
+    pub(super) login: Login,
+    /// Its address, as it is shown.
+    pub(super) server: String,
+    /// What every path begins with.
+    pub(super) base: String,
+    /// Whom it takes us for; asked once, also when there is no answer.
+    pub(super) user: OnceCell<Result<String, TargetError>>,
+    own: Semaphore,
+    all: Arc<Semaphore>,
+}
+
+impl Default for Clusters {
+    fn default() -> Self {
+        Self {
+            known: Mutex::default(),
+            all: Arc::new(Semaphore::new(OF_ALL)),
         }
-        if let Some(provider) = &mut user.auth_provider {
-            let withheld = provider.config.entry("cmd-drop-env".to_owned());
-            let withheld = withheld.or_default();
-            withheld.push(' ');
-            withheld.push_str(&IDENTITIES.join(" "));
+    }
+}
+
+impl fmt::Debug for Clusters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Clusters").finish_non_exhaustive()
+    }
+}
+
+impl Connection {
+    /// Waits until a request may go.
+    pub(super) async fn turn(&self) -> (Option<SemaphorePermit<'_>>, Option<SemaphorePermit<'_>>) {
+        let own = self.own.acquire().await;
+        (own.ok(), self.all.acquire().await.ok())
+    }
+}
+
+impl Clusters {
+    /// Connects, if nobody has yet in this run.
+    pub(super) async fn connect(
+        &self,
+        config: &KubernetesConfig,
+        settings: &Settings,
+    ) -> Result<Client, TargetError> {
+        if !is_label(&config.namespace) {
+            return Err(wrong(format!(
+                "{} is no name for a namespace",
+                config.namespace
+            )));
         }
+        let manager = config.owner.manager();
+        if manager.len() > 128 || !manager.chars().all(is_plain) {
+            return Err(wrong(format!(
+                "{manager} is no name for a field manager; shorten the name of the environment"
+            )));
+        }
+        let (known, number) = {
+            let mut all = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+            let known = Arc::clone(all.entry(config.context.clone()).or_default());
+            (known, all.len())
+        };
+        let connection = known.get_or_init(|| {
+            // Boxed, for it is large, and whoever only waits for it needs no room for it.
+            let open = Box::pin(open(&config.context, settings, number, &self.all));
+            async { Ok(Arc::new(open.await?)) }
+        });
+        let connection = connection.await.clone()?;
+        let server = &connection.server;
+        if let Some(expected) = &config.expect_server
+            && expected.trim_end_matches('/') != server.trim_end_matches('/')
+        {
+            return Err(TargetError::new(
+                Fault::WrongPlace,
+                format!(
+                    "the context {} leads to {server}, not to {expected}",
+                    config.context
+                ),
+            )
+            .hint("correct the context in the kubeconfig, or expect_server in clsecrets.yaml"));
+        }
+        Ok(Client { connection })
     }
 }
 
@@ -99,84 +128,109 @@ fn is_plain(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')
 }
 
-async fn from_context(
-    config: &KubernetesConfig,
+/// How many connections are kept that nobody uses: few where there are many clusters.
+fn idle(number: usize) -> usize {
+    match number {
+        0..=2 => OF_ONE,
+        3..=32 => 1,
+        _ => 0,
+    }
+}
+
+async fn open(
+    context: &str,
     settings: &Settings,
-) -> Result<Config, TargetError> {
-    let wrong = |reason: String| TargetError::new(Fault::Configuration, reason);
-    let paths = kubeconfig_paths(settings);
-    let mut merged: Option<Kubeconfig> = None;
-    for path in &paths {
-        let read = match Kubeconfig::read_from(path) {
-            Ok(read) => read,
-            // As kubectl does: a file of the list that is not there is left out.
-            Err(KubeconfigError::ReadConfig(error, _))
-                if error.kind() == std::io::ErrorKind::NotFound =>
-            {
-                continue;
-            }
-            Err(KubeconfigError::ReadConfig(error, _)) => {
-                let reason = crate::fs::plain(&error);
-                return Err(wrong(format!("cannot read {}: {reason}", path.display())));
-            }
-            Err(_) => return Err(wrong(format!("{} is no kubeconfig", path.display()))),
-        };
-        merged = Some(match merged {
-            None => read,
-            Some(first) => first.merge(read).map_err(|_| {
-                wrong(format!(
-                    "{} does not go with the other kubeconfigs",
-                    path.display()
-                ))
-            })?,
-        });
-    }
-    let Some(mut kubeconfig) = merged else {
-        return Err(wrong("there is no kubeconfig".to_owned())
-            .hint("set KUBECONFIG, or write ~/.kube/config"));
+    number: usize,
+    all: &Arc<Semaphore>,
+) -> Result<Connection, TargetError> {
+    let (server, cluster, login, mut trust) = if context == IN_CLUSTER {
+        of_pod(settings)?
+    } else {
+        let (cluster, mut user) = kubeconfig::find(context, settings)?;
+        let trust = Trust::of(&cluster, &user, context)?;
+        let server = address(&cluster, context)?;
+        let authority = trust.authority.as_ref().map(|pem| STANDARD.encode(pem));
+        let plugin = user
+            .exec
+            .take()
+            .map(|exec| Plugin::of(exec, &cluster, authority, context))
+            .transpose()?;
+        let login = Login::of(&user, plugin, context, settings.now)?;
+        (server, cluster, login, trust)
     };
-    let contexts = kubeconfig.contexts.iter();
-    let names: Vec<String> = contexts.map(|context| printable(&context.name)).collect();
-    if !names.contains(&config.context) {
-        let known = if names.is_empty() {
-            "it has none".to_owned()
-        } else {
-            format!("it has {}", names.join(", "))
-        };
-        return Err(wrong(format!(
-            "the kubeconfig has no context {}; {known}",
-            config.context
-        )));
+    if let Some(given) = login.begin().await?
+        && let (Some(certificate), Some(key)) =
+            (given.client_certificate_data, given.client_key_data.text())
+    {
+        let key = Zeroizing::new(key.as_bytes().to_vec());
+        trust.identity = Some((certificate.into_bytes(), key));
     }
-    withhold_identities(&mut kubeconfig);
-    let options = KubeConfigOptions {
-        context: Some(config.context.clone()),
-        ..KubeConfigOptions::default()
+    let way = proxy(cluster.proxy_url.as_deref(), &server, settings)?;
+    let wire = Wire::new(&server, &trust, way.as_ref(), idle(number), context)?;
+    let shown = server.to_string();
+    Ok(Connection {
+        wire,
+        login,
+        base: shown.trim_end_matches('/').to_owned(),
+        server: shown,
+        user: OnceCell::new(),
+        own: Semaphore::new(OF_ONE),
+        all: Arc::clone(all),
+    })
+}
+
+/// A server's address; without a scheme it is `https`, so that no token goes out in clear by accident.
+fn address(cluster: &Cluster, context: &str) -> Result<Uri, TargetError> {
+    let server = cluster.server.as_deref().unwrap_or_default();
+    let whole = if server.contains("://") {
+        server.to_owned()
+    } else {
+        format!("https://{server}")
     };
-    Config::from_custom_kubeconfig(kubeconfig, &options)
-        .await
-        .map_err(|_| {
+    let address: Option<Uri> = whole.parse().ok();
+    address
+        .filter(|uri| {
+            let has_login = uri
+                .authority()
+                .is_none_or(|whole| whole.as_str().contains('@'));
+            let is_plain = uri.query().is_none() && !has_login;
+            matches!(uri.scheme_str(), Some("https" | "http")) && is_plain
+        })
+        .ok_or_else(|| {
             wrong(format!(
-                "the cluster or the user of the context {} is not complete in the kubeconfig",
-                config.context
-            ))
-            .hint(format!(
-                "kubectl --context {} config view --minify",
-                config.context
+                "the server of the context {context} is no address; it looks like https://HOST:PORT"
             ))
         })
 }
 
-fn kubeconfig_paths(settings: &Settings) -> Vec<PathBuf> {
-    match settings.var("KUBECONFIG") {
-        Some(list) => std::env::split_paths(list)
-            .filter(|path| !path.as_os_str().is_empty())
-            .map(|path| settings.absolute(&path))
-            .collect(),
-        None => settings
-            .home()
-            .map(|home| home.join(".kube/config"))
-            .into_iter()
-            .collect(),
+/// What a pod has: a token, an authority, and variables with the server's address.
+fn of_pod(settings: &Settings) -> Result<(Uri, Cluster, Login, Trust), TargetError> {
+    let absent = || wrong("this process does not run in a pod with a service account");
+    let folder = Path::new(ACCOUNT);
+    let host = settings.var("KUBERNETES_SERVICE_HOST").ok_or_else(absent)?;
+    let port = settings.var("KUBERNETES_SERVICE_PORT").ok_or_else(absent)?;
+    let port: u16 = port.parse().map_err(|_| absent())?;
+    let host = if host.contains(':') {
+        format!("[{host}]")
+    } else {
+        host.to_owned()
+    };
+    let server = format!("https://{host}:{port}");
+    let server: Uri = server.parse().map_err(|_| absent())?;
+    let authority = crate::fs::read(&folder.join("ca.crt")).map_err(|_| absent())?;
+    let token = folder.join("token");
+    if !token.is_file() {
+        return Err(absent());
     }
+    let trust = Trust {
+        authority: Some(authority.bytes.to_vec()),
+        identity: None,
+        name: None,
+        is_blind: false,
+    };
+    let login = Login::by_file(&token, IN_CLUSTER);
+    Ok((server, Cluster::default(), login, trust))
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,10 +8,15 @@
 mod client;
 mod connect;
 mod keepers;
+mod kubeconfig;
+mod login;
 mod owners;
+mod plugin;
+mod proxy;
 mod read;
 mod rename;
 mod rollout;
+mod wire;
 mod workloads;
 mod write;
 
@@ -20,13 +25,15 @@ use super::observed::Observed;
 use super::restart::Workloads;
 use super::verdict::Verdict;
 use super::{
-    Fault, Identity, KubernetesConfig, Step, Target, TargetConfig, TargetError, TargetKind, Written,
+    Fault, Identity, KubernetesConfig, Links, Step, Target, TargetConfig, TargetError, TargetKind,
+    Written,
 };
 use crate::chainlink::Desired;
 use crate::keys::Task;
 use crate::settings::Settings;
 
 use client::{Answer, Client, Subject, Verb, denied};
+pub(super) use connect::Clusters;
 
 /// The kind's entry in [`super::TARGET_KINDS`].
 pub(super) const KIND: TargetKind = TargetKind {
@@ -42,24 +49,22 @@ struct Kubernetes {
     config: KubernetesConfig,
     /// Who we are in `managedFields`.
     manager: String,
-    server: String,
     client: Client,
 }
 
 fn connect<'a>(
     config: &'a TargetConfig,
     settings: &'a Settings,
+    links: &'a Links,
 ) -> Task<'a, Box<dyn Target>, TargetError> {
     Box::pin(async move {
         let TargetConfig::Kubernetes(config) = config else {
             return Err(TargetError::new(Fault::Configuration, "no cluster"));
         };
-        let (client, server) = connect::connect(config, settings).await?;
         Ok(Box::new(Kubernetes {
             manager: config.owner.manager(),
             config: config.clone(),
-            server,
-            client,
+            client: links.clusters.connect(config, settings).await?,
         }) as Box<dyn Target>)
     })
 }
@@ -71,9 +76,20 @@ impl Target for Kubernetes {
 
     fn identify(&self) -> Task<'_, Identity, TargetError> {
         Box::pin(async move {
+            let Self {
+                config,
+                manager,
+                client,
+            } = self;
+            let server = &client.connection.server;
+            let name = client.connection.user.get_or_init(|| Box::pin(self.user()));
+            let name = name.await.clone()?;
             Ok(Identity {
-                place: format!("{} namespace {}", self.server, self.config.namespace),
-                actor: Some(self.user().await?),
+                place: format!("{server} namespace {}", config.namespace),
+                actor: Some(match name.as_str() {
+                    "" => manager.clone(),
+                    name => format!("{name} as {manager}"),
+                }),
             })
         })
     }
@@ -126,7 +142,7 @@ impl Target for Kubernetes {
 }
 
 impl Kubernetes {
-    /// Whom the cluster takes us for, beside our name in `managedFields`.
+    /// Whom the cluster takes us for; empty if it does not tell.
     async fn user(&self) -> Result<String, TargetError> {
         #[derive(Default, serde::Deserialize)]
         #[serde(default)]
@@ -144,7 +160,6 @@ impl Kubernetes {
         struct User {
             username: String,
         }
-        let manager = &self.manager;
         let path = "/apis/authentication.k8s.io/v1/selfsubjectreviews";
         let body = br#"{"apiVersion":"authentication.k8s.io/v1","kind":"SelfSubjectReview"}"#;
         let review: Review = match self.client.send(Verb::Ask, path, Some(body)).await? {
@@ -152,12 +167,7 @@ impl Kubernetes {
             // Not every cluster tells, and nothing depends on it.
             Answer::Refused(_) => Review::default(),
         };
-        let name = super::printable(&review.status.user.username);
-        Ok(if name.is_empty() {
-            manager.clone()
-        } else {
-            format!("{name} as {manager}")
-        })
+        Ok(super::printable(&review.status.user.username))
     }
 
     /// Asks whether the caller may do something; a cluster that does not tell forbids nothing.

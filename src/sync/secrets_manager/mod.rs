@@ -7,26 +7,23 @@
 //! names.
 
 mod read;
+mod service;
 mod token;
 mod write;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_sdk_secretsmanager::Client;
-use aws_sdk_secretsmanager::config::Builder;
-use aws_sdk_secretsmanager::config::retry::RetryConfig;
-use aws_sdk_secretsmanager::config::timeout::TimeoutConfig;
 use aws_sdk_secretsmanager::primitives::DateTime;
+use tokio::sync::OnceCell;
 
 use super::limits::{admit_as_text, admit_text};
 use super::observed::{Content, Observed, OwnFields, Writer};
 use super::ownership::Owner;
-use super::pace::Pace;
 use super::verdict::{Changes, Verdict};
 use super::{
-    Fault, Identity, SecretsManagerConfig, Step, Target, TargetConfig, TargetError, TargetKind,
-    Written, aws, printable,
+    Fault, Identity, Links, SecretsManagerConfig, Step, Target, TargetConfig, TargetError,
+    TargetKind, Written, aws::Caller, printable,
 };
 use crate::chainlink::json::{self, Field};
 use crate::chainlink::{Desired, Entry, Form};
@@ -34,6 +31,8 @@ use crate::keys::Task;
 use crate::keys::aws::Account;
 use crate::secret::SecretBytes;
 use crate::settings::Settings;
+
+pub(super) use service::Service;
 
 /// The kind's entry in [`super::TARGET_KINDS`].
 pub(super) const KIND: TargetKind = TargetKind {
@@ -57,10 +56,9 @@ const CALL_TIME: Duration = Duration::from_secs(30);
 
 struct SecretsManager {
     config: SecretsManagerConfig,
-    sts: aws_sdk_sts::Client,
-    client: Client,
-    writes: Arc<Pace>,
-    reads: Arc<Pace>,
+    service: Arc<Service>,
+    /// Who we are, whichever target asks first.
+    caller: Arc<OnceCell<Result<Caller, TargetError>>>,
 }
 
 impl std::fmt::Debug for SecretsManager {
@@ -74,6 +72,7 @@ impl std::fmt::Debug for SecretsManager {
 fn connect<'a>(
     config: &'a TargetConfig,
     settings: &'a Settings,
+    links: &'a Links,
 ) -> Task<'a, Box<dyn Target>, TargetError> {
     Box::pin(async move {
         let TargetConfig::SecretsManager(config) = config else {
@@ -84,27 +83,10 @@ fn connect<'a>(
             region: config.region.clone(),
             role: None,
         };
-        let loaded = aws::load(&account, settings).await?;
-        let retries = RetryConfig::standard()
-            .with_max_attempts(TRIES)
-            .with_initial_backoff(FIRST_PAUSE)
-            .with_max_backoff(LONGEST_PAUSE);
-        let timeouts = TimeoutConfig::builder()
-            .operation_attempt_timeout(TRY_TIME)
-            .operation_timeout(CALL_TIME)
-            .build();
-        let patient = Builder::from(&loaded)
-            .retry_config(retries)
-            .timeout_config(timeouts)
-            .build();
-        let profile = config.profile.as_deref().unwrap_or_default();
-        let quota = |what: &str| format!("secretsmanager {what} {profile} {}", config.region);
         Ok(Box::new(SecretsManager {
             config: config.clone(),
-            sts: aws_sdk_sts::Client::new(&loaded),
-            client: Client::from_conf(patient),
-            writes: Pace::of(&quota("writes"), WRITES_A_SECOND),
-            reads: Pace::of(&quota("reads"), READS_A_SECOND),
+            service: Service::of(&account, settings, links).await?,
+            caller: links.accounts.callers.cell(config.profile.clone()),
         }) as Box<dyn Target>)
     })
 }
@@ -116,10 +98,8 @@ impl Target for SecretsManager {
 
     fn identify(&self) -> Task<'_, Identity, TargetError> {
         Box::pin(async move {
-            let answer = self.sts.get_caller_identity().send().await;
-            let answer =
-                answer.map_err(|error| aws::explain(&error, "sts:GetCallerIdentity", ""))?;
-            let account = printable(answer.account().unwrap_or_default());
+            let caller = self.caller.get_or_init(|| Box::pin(self.service.caller()));
+            let Caller { account, arn } = caller.await.clone()?;
             if let Some(expected) = &self.config.expect_account
                 && *expected != account
             {
@@ -131,7 +111,7 @@ impl Target for SecretsManager {
             }
             Ok(Identity {
                 place: format!("account {account} region {}", self.config.region),
-                actor: answer.arn().map(printable),
+                actor: arn,
             })
         })
     }
@@ -164,7 +144,10 @@ impl Target for SecretsManager {
             }
             // What is not there has nothing to tell.
             match step.seen {
-                Some(_) => self.admit_write(name).await,
+                Some(_) => {
+                    let _turn = self.service.gate.acquire().await;
+                    self.service.admit_write(name).await
+                }
                 None => Ok(()),
             }
         })
@@ -172,6 +155,7 @@ impl Target for SecretsManager {
 
     fn apply<'a>(&'a self, step: &'a Step<'a>) -> Task<'a, Written, TargetError> {
         Box::pin(async move {
+            let _turn = self.service.gate.acquire().await;
             match step.verdict {
                 Verdict::Remove => self.delete(step).await,
                 Verdict::Restore => self.restore(step).await,

@@ -3,18 +3,18 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretOutput;
+use aws_sdk_secretsmanager::primitives::DateTime;
 use aws_sdk_secretsmanager::types::{Filter, FilterNameStringType, Tag};
 
-use super::{SET, SecretsManager, observed, writer};
+use super::{SET, SecretsManager, Service, observed, writer};
 use crate::secret::SecretBytes;
 use crate::sync::observed::{Content, Observed};
+use crate::sync::ownership::Owner;
 use crate::sync::pace::bounded;
 use crate::sync::{Fault, TargetError, aws, printable};
 
 /// Ids of one batch.
-const BATCH: usize = 20;
-/// Batches at a time.
-const BATCHES_AT_ONCE: usize = 4;
+pub(super) const BATCH: usize = 20;
 /// Single reads at a time.
 const AT_ONCE: usize = 8;
 
@@ -24,25 +24,34 @@ const LIST: &str = "secretsmanager:ListSecrets";
 const DESCRIBE: &str = "secretsmanager:DescribeSecret";
 const NOT_FOUND: &str = "ResourceNotFoundException";
 
-type Seen = Result<Option<Observed>, TargetError>;
+/// What the service has under a name, whoever asks for it.
+#[derive(Debug)]
+pub(super) struct Held {
+    version: Option<String>,
+    made: Option<DateTime>,
+    /// The value; not of what is scheduled for deletion.
+    value: Option<SecretBytes>,
+}
 
-impl SecretsManager {
-    /// Reads objects, in the order of the names.
-    pub(super) async fn read(&self, names: &[String]) -> Result<Vec<Seen>, TargetError> {
-        let chunks = names.chunks(BATCH).map(|some| self.read_some(some));
-        let chunks = bounded(BATCHES_AT_ONCE, chunks.collect()).await;
-        let mut seen = Vec::with_capacity(names.len());
-        for chunk in chunks {
-            seen.extend(chunk?);
-        }
-        match seen.iter().find_map(|answer| answer.as_ref().err()) {
-            // A service that is not reached is one fault, not one for each object.
-            Some(error) if error.fault == Fault::Unreachable => Err(error.clone()),
-            _ => Ok(seen),
+impl Held {
+    /// As the one who asks sees it.
+    fn observed(self, owner: &Owner) -> Observed {
+        match self.value {
+            Some(value) => observed(owner, self.version.as_deref(), self.made.as_ref(), value),
+            None => {
+                let version = printable(&self.version.unwrap_or_default());
+                let content = Content::Hidden(writer(owner, &version));
+                Observed::new(content, version)
+            }
         }
     }
+}
 
-    async fn read_some(&self, names: &[String]) -> Result<Vec<Seen>, TargetError> {
+pub(super) type Seen = Result<Option<Held>, TargetError>;
+
+impl Service {
+    /// Up to twenty objects, in the order of the names.
+    pub(super) async fn read_some(&self, names: &[String]) -> Result<Vec<Seen>, TargetError> {
         let mut found = self.read_batch(names).await?;
         let single = names.iter().map(|name| {
             // An answer can be cut short by its size.
@@ -82,13 +91,12 @@ impl SecretsManager {
         for mut entry in answer.secret_values.unwrap_or_default() {
             let value = custody(entry.secret_string.take(), entry.secret_binary.take());
             let name = entry.name.unwrap_or_default();
-            let seen = observed(
-                &self.config.owner,
-                entry.version_id.as_deref(),
-                entry.created_date.as_ref(),
-                value,
-            );
-            found.insert(name, Ok(Some(seen)));
+            let held = Held {
+                version: entry.version_id.take(),
+                made: entry.created_date.take(),
+                value: Some(value),
+            };
+            found.insert(name, Ok(Some(held)));
         }
         for fault in answer.errors.unwrap_or_default() {
             let name = fault.secret_id.unwrap_or_default();
@@ -100,6 +108,99 @@ impl SecretsManager {
             found.insert(name, answer);
         }
         Ok(Some(found))
+    }
+
+    async fn read_one(&self, name: &str) -> Seen {
+        let answer = self.client.get_secret_value().secret_id(name).send().await;
+        match answer {
+            Ok(mut answer) => {
+                let value = custody(answer.secret_string.take(), answer.secret_binary.take());
+                Ok(Some(Held {
+                    version: answer.version_id.take(),
+                    made: answer.created_date.take(),
+                    value: Some(value),
+                }))
+            }
+            Err(error) => match aws::code(&error) {
+                Some(NOT_FOUND) => Ok(None),
+                Some(code @ "InvalidRequestException") => self.why(name, Some(code)).await,
+                _ => Err(aws::explain(&error, GET, name)),
+            },
+        }
+    }
+
+    /// What an object is that cannot be read: scheduled for deletion, or else an error.
+    async fn why(&self, name: &str, code: Option<&str>) -> Seen {
+        if code == Some("InvalidRequestException")
+            && let Some(described) = self.describe(name).await?
+            && described.deleted_date().is_some()
+        {
+            return Ok(Some(Held {
+                version: current(&described),
+                made: None,
+                value: None,
+            }));
+        }
+        Err(aws::by_code(code, GET, name))
+    }
+
+    /// What the value does not say. `None` is an object that is not there, or that the caller may
+    /// not ask about.
+    pub(super) async fn describe(
+        &self,
+        name: &str,
+    ) -> Result<Option<DescribeSecretOutput>, TargetError> {
+        match self.client.describe_secret().secret_id(name).send().await {
+            Ok(answer) => Ok(Some(answer)),
+            Err(error) => match aws::code(&error) {
+                Some(NOT_FOUND | "AccessDeniedException") => Ok(None),
+                _ => Err(aws::explain(&error, DESCRIBE, name)),
+            },
+        }
+    }
+
+    /// Refuses what somebody else would overwrite again.
+    pub(super) async fn admit_write(&self, name: &str) -> Result<(), TargetError> {
+        let Some(described) = self.describe(name).await? else {
+            return Ok(());
+        };
+        let refused = |reason: String| TargetError::new(Fault::Refused, reason);
+        if described.owning_service().is_some() {
+            return Err(refused(format!("{name} belongs to another AWS service")));
+        }
+        if described.rotation_enabled() == Some(true) {
+            return Err(refused(format!(
+                "{name} is rotated by AWS, which would overwrite it again"
+            ))
+            .hint(format!(
+                "aws secretsmanager cancel-rotate-secret --secret-id {name}"
+            )));
+        }
+        Ok(())
+    }
+}
+
+impl SecretsManager {
+    /// Objects in the order of their names, judged by whose they are.
+    pub(super) async fn read(
+        &self,
+        names: &[String],
+    ) -> Result<Vec<Result<Option<Observed>, TargetError>>, TargetError> {
+        let seen = self.service.read(names).await?.into_iter();
+        let owner = &self.config.owner;
+        Ok(seen
+            .map(|answer| Ok(answer?.map(|held| held.observed(owner))))
+            .collect())
+    }
+
+    /// Whether the version before the current one is ours.
+    pub(super) async fn was_ours_before(&self, name: &str) -> Result<bool, TargetError> {
+        let _turn = self.service.gate.acquire().await;
+        let Some(described) = self.service.describe(name).await? else {
+            return Ok(false);
+        };
+        let before = staged(&described, "AWSPREVIOUS");
+        Ok(before.is_some_and(|id| writer(&self.config.owner, &printable(&id)).is_us))
     }
 
     /// The objects that were made for this environment and that we wrote last; `None` if the caller
@@ -116,8 +217,8 @@ impl SecretsManager {
         let mut ours = Vec::new();
         let mut next = None;
         loop {
-            self.reads.turn().await;
-            let request = self.client.list_secrets();
+            self.service.reads.turn().await;
+            let request = self.service.client.list_secrets();
             let request = request
                 .filters(filter(FilterNameStringType::TagKey, SET))
                 .filters(filter(FilterNameStringType::TagValue, set))
@@ -146,83 +247,6 @@ impl SecretsManager {
                 return Ok(Some(ours));
             }
         }
-    }
-
-    async fn read_one(&self, name: &str) -> Seen {
-        let answer = self.client.get_secret_value().secret_id(name).send().await;
-        match answer {
-            Ok(mut answer) => {
-                let value = custody(answer.secret_string.take(), answer.secret_binary.take());
-                Ok(Some(observed(
-                    &self.config.owner,
-                    answer.version_id.as_deref(),
-                    answer.created_date.as_ref(),
-                    value,
-                )))
-            }
-            Err(error) => match aws::code(&error) {
-                Some(NOT_FOUND) => Ok(None),
-                Some(code @ "InvalidRequestException") => self.why(name, Some(code)).await,
-                _ => Err(aws::explain(&error, GET, name)),
-            },
-        }
-    }
-
-    /// What an object is that cannot be read: scheduled for deletion, or else an error.
-    async fn why(&self, name: &str, code: Option<&str>) -> Seen {
-        if code == Some("InvalidRequestException")
-            && let Some(described) = self.describe(name).await?
-            && described.deleted_date().is_some()
-        {
-            let version = printable(&current(&described).unwrap_or_default());
-            let content = Content::Hidden(writer(&self.config.owner, &version));
-            return Ok(Some(Observed::new(content, version)));
-        }
-        Err(aws::by_code(code, GET, name))
-    }
-
-    /// What the value does not say. `None` is an object that is not there, or that the caller may
-    /// not ask about.
-    pub(super) async fn describe(
-        &self,
-        name: &str,
-    ) -> Result<Option<DescribeSecretOutput>, TargetError> {
-        match self.client.describe_secret().secret_id(name).send().await {
-            Ok(answer) => Ok(Some(answer)),
-            Err(error) => match aws::code(&error) {
-                Some(NOT_FOUND | "AccessDeniedException") => Ok(None),
-                _ => Err(aws::explain(&error, DESCRIBE, name)),
-            },
-        }
-    }
-
-    /// Whether the version before the current one is ours.
-    pub(super) async fn was_ours_before(&self, name: &str) -> Result<bool, TargetError> {
-        let Some(described) = self.describe(name).await? else {
-            return Ok(false);
-        };
-        let before = staged(&described, "AWSPREVIOUS");
-        Ok(before.is_some_and(|id| writer(&self.config.owner, &printable(&id)).is_us))
-    }
-
-    /// Refuses what somebody else would overwrite again.
-    pub(super) async fn admit_write(&self, name: &str) -> Result<(), TargetError> {
-        let Some(described) = self.describe(name).await? else {
-            return Ok(());
-        };
-        let refused = |reason: String| TargetError::new(Fault::Refused, reason);
-        if described.owning_service().is_some() {
-            return Err(refused(format!("{name} belongs to another AWS service")));
-        }
-        if described.rotation_enabled() == Some(true) {
-            return Err(refused(format!(
-                "{name} is rotated by AWS, which would overwrite it again"
-            ))
-            .hint(format!(
-                "aws secretsmanager cancel-rotate-secret --secret-id {name}"
-            )));
-        }
-        Ok(())
     }
 }
 

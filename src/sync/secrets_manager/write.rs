@@ -63,12 +63,12 @@ impl SecretsManager {
         payload: &SecretBytes,
         token: &str,
     ) -> Result<(), TargetError> {
-        self.writes.turn().await;
+        self.service.writes.turn().await;
         let regions = self.config.replicas.iter();
         let replicas: Vec<ReplicaRegionType> = regions
             .map(|region| ReplicaRegionType::builder().region(region).build())
             .collect();
-        let request = self.client.create_secret().name(name);
+        let request = self.service.client.create_secret().name(name);
         let request = request
             .secret_string(text(payload)?)
             .client_request_token(token)
@@ -82,19 +82,19 @@ impl SecretsManager {
             return Ok(());
         };
         if aws::code(&error) == Some("ResourceExistsException")
-            && let Some(described) = self.describe(name).await?
+            && let Some(described) = self.service.describe(name).await?
             && current(&described).is_none()
         {
             // Made by somebody without a value: there is nothing to overwrite.
-            self.admit_write(name).await?;
+            self.service.admit_write(name).await?;
             return self.put(name, payload, token).await;
         }
         Err(aws::explain_write(&error, CREATE, name))
     }
 
     async fn put(&self, name: &str, payload: &SecretBytes, token: &str) -> Result<(), TargetError> {
-        self.writes.turn().await;
-        let request = self.client.put_secret_value().secret_id(name);
+        self.service.writes.turn().await;
+        let request = self.service.client.put_secret_value().secret_id(name);
         let request = request
             .secret_string(text(payload)?)
             .client_request_token(token);
@@ -112,7 +112,7 @@ impl SecretsManager {
         payload: &SecretBytes,
         from: &str,
     ) -> Result<Option<String>, TargetError> {
-        let request = self.client.get_secret_value().secret_id(name);
+        let request = self.service.client.get_secret_value().secret_id(name);
         let Ok(mut previous) = request.version_stage("AWSPREVIOUS").send().await else {
             return Ok(None);
         };
@@ -126,8 +126,9 @@ impl SecretsManager {
         if !writer.is_us || !value.ct_eq(payload) {
             return Ok(None);
         }
-        self.writes.turn().await;
+        self.service.writes.turn().await;
         let moved = self
+            .service
             .client
             .update_secret_version_stage()
             .secret_id(name)
@@ -151,7 +152,7 @@ impl SecretsManager {
         if let Some(seen) = step.seen {
             self.still(name, seen).await?;
         }
-        let described = self.describe(name).await?;
+        let described = self.service.describe(name).await?;
         let replicas = described
             .iter()
             .flat_map(DescribeSecretOutput::replication_status);
@@ -159,8 +160,8 @@ impl SecretsManager {
             .filter_map(|replica| replica.region().map(str::to_owned))
             .collect();
         if !regions.is_empty() {
-            self.writes.turn().await;
-            let request = self.client.remove_regions_from_replication();
+            self.service.writes.turn().await;
+            let request = self.service.client.remove_regions_from_replication();
             let request = request.secret_id(name);
             let removed = request
                 .set_remove_replica_regions(Some(regions))
@@ -168,15 +169,15 @@ impl SecretsManager {
                 .await;
             removed.map_err(|error| aws::explain_write(&error, UNREPLICATE, name))?;
         }
-        self.writes.turn().await;
-        let request = self.client.delete_secret().secret_id(name);
+        self.service.writes.turn().await;
+        let request = self.service.client.delete_secret().secret_id(name);
         let deleted = request.recovery_window_in_days(RECOVERY_DAYS).send().await;
         let version = "scheduled for deletion".to_owned();
         let Err(error) = deleted else {
             return Ok(Written { version });
         };
         // Our own call, whose answer was lost.
-        let now = self.describe(name).await?;
+        let now = self.service.describe(name).await?;
         if now.is_some_and(|now| now.deleted_date().is_some()) {
             return Ok(Written { version });
         }
@@ -186,8 +187,14 @@ impl SecretsManager {
     /// Takes an object back that is scheduled for deletion.
     pub(super) async fn restore(&self, step: &Step<'_>) -> Result<Written, TargetError> {
         let name = step.desired.name.as_str();
-        self.writes.turn().await;
-        let restored = self.client.restore_secret().secret_id(name).send().await;
+        self.service.writes.turn().await;
+        let restored = self
+            .service
+            .client
+            .restore_secret()
+            .secret_id(name)
+            .send()
+            .await;
         restored.map_err(|error| aws::explain_write(&error, RESTORE, name))?;
         let seen = step.seen.map(|seen| seen.version.clone());
         Ok(Written {

@@ -18,6 +18,7 @@ use clsecrets::tree::{Site, Tree};
 use clsecrets::{Code, Error};
 
 use super::Context;
+use super::data_keys::Renewal;
 use super::head::Head;
 use super::places::Places;
 use super::subject::{self, Kept, Outside, Taken};
@@ -75,6 +76,8 @@ pub(crate) struct OpenedFiles {
     pub(crate) head: Head,
     /// The commit that the files are from, or that is checked out beside them.
     pub(crate) commit: Option<String>,
+    /// Those that have another data key than before.
+    pub(crate) renewals: Vec<Renewal>,
 }
 
 /// An environment with its secrets.
@@ -90,6 +93,8 @@ pub(crate) struct Loaded {
     pub(crate) files: Vec<OpenedFile>,
     /// The commit that the files are from, or that is checked out beside them.
     pub(crate) commit: Option<String>,
+    /// Sealed files that have another data key than before.
+    pub(crate) renewals: Vec<Renewal>,
     /// The settings; nodes that only the sealed files name are added when they are read.
     pub(crate) environment: chainlink::Environment,
     /// Where it goes.
@@ -161,6 +166,7 @@ impl Loaded {
             files: opened.files,
             head: opened.head,
             commit: opened.commit,
+            renewals: opened.renewals,
             environment: subject,
             kept,
             targets,

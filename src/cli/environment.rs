@@ -5,15 +5,18 @@ use std::path::Path;
 
 use clsecrets::config::{Environment, Environments, find_environments};
 use clsecrets::envelope::{OpenOptions, Opened};
+use clsecrets::scan::data_key::Certainty;
 use clsecrets::secret::DataKey;
 use clsecrets::sync::{Owner, SourceFile};
 use clsecrets::{Code, Error, format, fs};
 use zeroize::Zeroizing;
 
+use super::data_keys::{self, Renewal, Version};
 use super::delivery::{Content, Loaded, OpenedFile, OpenedFiles};
 use super::git::history::{self, Committed};
 use super::head::Head;
 use super::opening::Opener;
+use super::sync::journal::Delivered;
 use super::{Context, digest, subject};
 
 /// Status of the commands on environments if a sealed file does not open.
@@ -124,6 +127,7 @@ fn rolled_back(
         files,
         head,
         commit: Some(revision),
+        renewals: Vec::new(),
     };
     Loaded::new(environments, environment, opened, context)
 }
@@ -144,6 +148,55 @@ fn opened_at_head(opener: &Opener<'_>, shown: &str, text: Zeroizing<Vec<u8>>) ->
     }
 }
 
+/// What a sealed file that has changed held at HEAD, and whether it had another data key.
+fn compared_to_head(
+    opener: &Opener<'_>,
+    shown: &str,
+    now: Version<'_>,
+    text: Zeroizing<Vec<u8>>,
+) -> (Head, Option<Certainty>) {
+    let opened = open(opener, shown, text.clone());
+    let then = Version {
+        text: &text,
+        key: opened.as_ref().ok().map(|(_, key)| key),
+    };
+    let certainty = data_keys::compare(shown, now, then);
+    let head = match opened {
+        Ok((opened, _)) => Head::of(&opened),
+        Err(_) => Head::unreadable(format!("{shown} at HEAD does not open")),
+    };
+    (head, certainty)
+}
+
+/// Whether a sealed file has another data key than when it was delivered last.
+fn since_delivery(
+    opener: &Opener<'_>,
+    path: &Path,
+    shown: &str,
+    now: Version<'_>,
+    sha256: &str,
+    delivered: &Delivered,
+) -> Option<Renewal> {
+    let known = delivered.sha256(shown)?;
+    if known == sha256 {
+        return None;
+    }
+    // What was delivered without having been committed is nowhere any more.
+    let Committed::Text(text) = history::at(path, &delivered.commit) else {
+        return None;
+    };
+    if digest::sha256(&text) != known {
+        return None;
+    }
+    let key = opener.data_key(format::by_extension(shown)?, text.clone());
+    let then = Version {
+        text: &text,
+        key: key.as_ref(),
+    };
+    let certainty = data_keys::compare(shown, now, then)?;
+    Some(Renewal::since_delivery(path, shown, delivered, certainty))
+}
+
 /// The sealed files as they are.
 fn current(
     environments: &Environments,
@@ -155,6 +208,9 @@ fn current(
     let base = environments.directory();
     let mut files = Vec::new();
     let mut head = Head::default();
+    let mut renewals = Vec::new();
+    let owner = subject::owner(environments, name);
+    let delivered = Delivered::last(name, &owner, context);
     for path in &environment.sealed {
         let shown = shown(path, base);
         fs::refuse_interrupted(path).map_err(|error| Error {
@@ -169,13 +225,28 @@ fn current(
         let sha256 = digest::sha256(&sealed.bytes);
         let before = history::at(path, "HEAD");
         let is_unchanged = matches!(&before, Committed::Text(text) if *text == sealed.bytes);
-        let (opened, key) = open(opener, &shown, sealed.bytes)?;
+        let (opened, key) = open(opener, &shown, sealed.bytes.clone())?;
+        let now = Version {
+            text: &sealed.bytes,
+            key: Some(&key),
+        };
+        let mut renewal = None;
         head = head.and(match before {
             Committed::Text(_) if is_unchanged => Head::of(&opened),
-            Committed::Text(text) => opened_at_head(opener, &shown, text),
+            Committed::Text(text) => {
+                let (found, certainty) = compared_to_head(opener, &shown, now, text);
+                renewal = certainty.map(|how| Renewal::since_head(path, &shown, how));
+                found
+            }
             Committed::Absent => Head::default(),
             Committed::Unknown(why) => Head::unreadable(why),
         });
+        if renewal.is_none()
+            && let Some(delivered) = &delivered
+        {
+            renewal = since_delivery(opener, path, &shown, now, &sha256, delivered);
+        }
+        renewals.extend(renewal);
         files.push(OpenedFile {
             source: SourceFile {
                 file: shown,
@@ -193,6 +264,7 @@ fn current(
         files,
         head,
         commit,
+        renewals,
     };
     Loaded::new(environments, environment, opened, context)
 }

@@ -194,7 +194,7 @@ impl Guarding {
                 let mut forced = error;
                 forced.message.push_str(", as --force-rule allows");
                 forced.hints.clear();
-                context.ui.warn(&forced.to_string());
+                context.ui.warn_of(&forced);
                 Ok(())
             }
             Some(error) => Err(error),

@@ -7,6 +7,7 @@ mod check;
 mod child;
 mod completion;
 mod conversion;
+mod data_keys;
 mod decrypt;
 mod delivery;
 mod digest;

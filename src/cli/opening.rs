@@ -118,6 +118,20 @@ impl<'a> Opener<'a> {
         Ok((opened, data_key))
     }
 
+    /// The data key of a sealed text, if it is at hand; nothing is opened with it.
+    pub(crate) fn data_key(
+        &self,
+        format: &'static dyn Format,
+        text: Zeroizing<Vec<u8>>,
+    ) -> Option<DataKey> {
+        let sealed = Sealed::parse(format, text).ok()?;
+        let key_groups = &sealed.metadata().key_groups;
+        let unwrapping = self
+            .keyring
+            .unwrap_any(key_groups, &self.order, self.settings);
+        keys::block_on(unwrapping).ok()?.ok()
+    }
+
     /// Opens a sealed file by its path.
     pub(crate) fn open_file(&self, path: &Path) -> Result<(Opened, DataKey), Error> {
         self.open(

@@ -100,6 +100,15 @@ impl Report {
         self.findings.iter().filter(is_error).count()
     }
 
+    /// Makes every warning refuse.
+    pub fn refuse_warnings(&mut self) {
+        for finding in &mut self.findings {
+            if finding.severity == Severity::Warning {
+                finding.severity = Severity::Error;
+            }
+        }
+    }
+
     pub(super) fn unjudged(&mut self, path: &str, reason: impl Into<String>) {
         self.unjudged.push(Unjudged {
             path: path.to_owned(),
@@ -145,7 +154,8 @@ pub(super) fn settle(
     let is_whole = found.iter().any(Finding::is_about_file);
     let lines: Vec<usize> = found
         .iter()
-        .filter(|finding| finding.is_structure())
+        // What is told and refuses nothing hides nothing that does.
+        .filter(|finding| finding.is_structure() && finding.severity == Severity::Error)
         .map(|finding| finding.line)
         .collect();
     found.retain(|finding| finding.is_structure() || !is_whole && !lines.contains(&finding.line));

@@ -20,7 +20,7 @@ mod waiver;
 
 pub use finding::{Finding, Report, Severity, Unjudged};
 pub use policy::{Clear, Expected, Governor, Policy};
-pub use rules::RULES;
+pub use rules::{RULES, data_key};
 pub use sealed::{Leaf, Sealed, Sealing, Standing};
 pub use source::{Blob, Commit, Files, Form, Given, Index, Remote, Scope, Source, SourceError};
 pub use text::Text;
@@ -46,6 +46,8 @@ pub struct Subject<'a> {
     pub expected: &'a Expected,
     /// Whether it was sealed before, and how.
     pub before: Option<&'a Sealing>,
+    /// The commit that made it so, where commits are looked at.
+    pub commit: Option<&'a Commit>,
     /// Values that this machine has seen in sealed files.
     pub known: Option<&'a Lookup<'a>>,
     /// Its text.
@@ -183,6 +185,7 @@ fn check(
         sealing: &sealing,
         expected: &expected,
         before: before.as_ref(),
+        commit: blob.commit,
         known,
         text: &text,
     };

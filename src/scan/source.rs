@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 mod commits;
 mod files;
 
-pub use commits::Remote;
+pub use commits::{Commit, Remote};
 pub use files::{Files, Given};
 
 use super::git::{self, Entry, Kind, Listings, Object, Objects, Staged};
@@ -74,15 +74,6 @@ pub enum Form {
     Link,
     /// A commit or an annotated tag, whose content is who made it and its message.
     Record,
-}
-
-/// A commit that changed a file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Commit {
-    /// Its name.
-    pub name: String,
-    /// Who it says has written it.
-    pub author: String,
 }
 
 /// Which part of the index.
@@ -274,13 +265,9 @@ impl Index {
 
     /// Who has made a commit.
     fn commit(&mut self, name: &str) -> Result<Commit, SourceError> {
-        let author = match self.objects.read(name.as_bytes())? {
-            Object::Record(bytes) => author(&bytes),
-            _ => String::new(),
-        };
-        Ok(Commit {
-            name: name.to_owned(),
-            author,
+        Ok(match self.objects.read(name.as_bytes())? {
+            Object::Record(record) => Commit::of(name, &record),
+            _ => Commit::of(name, b""),
         })
     }
 
@@ -434,20 +421,6 @@ impl Source for Index {
 
 /// Why there is no content of something that is known by its name.
 const LACKING: &str = "its content is not in this clone, which is a partial or a damaged one";
-
-/// The author of a commit, `author NAME <MAIL> TIME ZONE`, as a line can show it.
-fn author(commit: &[u8]) -> String {
-    let mut lines = commit.split(|byte| *byte == b'\n');
-    let line = lines.find_map(|line| line.strip_prefix(b"author "));
-    let text = String::from_utf8_lossy(line.unwrap_or_default());
-    let end = text.rfind('>').map_or(text.len(), |at| at + 1);
-    let shown = text.get(..end).unwrap_or_default();
-    shown
-        .chars()
-        .filter(|c| !c.is_control())
-        .take(100)
-        .collect()
-}
 
 /// The directories of some paths and all above them, each with a closing `/`; the top is empty.
 fn directories<'a>(paths: impl Iterator<Item = &'a OsStr>) -> BTreeSet<Vec<u8>> {

@@ -1,7 +1,7 @@
 //! Waivers: on the line, with a rule and a reason, or in `.clsecrets/allow.toml`.
 //!
 //! An entry of the file knows its line by a fingerprint in which the value is cut out, so that it
-//! survives moved lines and tells nothing of the value. The surprise: H001 to H015 cannot be waived
+//! survives moved lines and tells nothing of the value. The surprise: H001 to H016 cannot be waived
 //! on the line, since whoever writes a value into a sealed file could write that as well.
 
 use std::fmt::Write;

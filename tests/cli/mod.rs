@@ -8,6 +8,7 @@ mod bad_input;
 mod binary;
 mod check;
 mod conversion;
+mod data_keys;
 mod decrypt;
 mod edit;
 mod encrypt;

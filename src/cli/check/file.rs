@@ -6,12 +6,17 @@ use std::path::{Path, PathBuf};
 use clsecrets::config::{Rule as CreationRule, RulesFile, guard};
 use clsecrets::envelope::{EnvelopeError, OpenOptions, Sealed};
 use clsecrets::error::quoted;
+use clsecrets::format::Format;
 use clsecrets::keys::{self, identity, label};
 use clsecrets::metadata::Metadata;
+use clsecrets::scan::data_key::NEW_DATA_KEY;
 use clsecrets::scan::{Finding, Severity, checks};
+use clsecrets::secret::DataKey;
 use clsecrets::{Code, Error};
 
 use super::super::Context;
+use super::super::data_keys::{self, Renewal, Version};
+use super::super::git::history::{self, Committed};
 use super::super::guarding::Guarding;
 use super::super::input::{Input, Naming};
 use super::super::opening::Opener;
@@ -26,6 +31,8 @@ pub(super) struct Look<'a> {
     pub(super) guarding: &'a Guarding,
     pub(super) opener: &'a Opener<'a>,
     pub(super) root: &'a Path,
+    /// What is not as HEAD has it, from the top.
+    pub(super) changed: BTreeSet<PathBuf>,
     pub(super) context: &'a Context,
 }
 
@@ -77,10 +84,50 @@ impl Look<'_> {
         twice(&shown, metadata, &mut looked);
         self.age(&shown, metadata, &mut looked);
         self.readers(metadata, &mut looked);
-        if self.online {
-            self.open(input, metadata, &shown, &mut looked)?;
+        let is_changed = self.changed.contains(Path::new(&shown));
+        let text = is_changed.then(|| input.text.clone());
+        let format = input.format;
+        let key = if self.online {
+            self.open(input, metadata, &shown, &mut looked)?
+        } else {
+            None
+        };
+        if let Some(text) = text {
+            let now = Version {
+                text: &text,
+                key: key.as_ref(),
+            };
+            self.data_key(file, &shown, format, now, &mut looked);
         }
         Ok(looked)
+    }
+
+    /// Against the data key that it has at HEAD.
+    fn data_key(
+        &self,
+        file: &Path,
+        shown: &str,
+        format: &'static dyn Format,
+        now: Version<'_>,
+        looked: &mut Looked,
+    ) {
+        let path = self.context.settings.absolute(file);
+        let Committed::Text(text) = history::at(&path, "HEAD") else {
+            return;
+        };
+        let key = match now.key {
+            Some(_) => self.opener.data_key(format, text.clone()),
+            None => None,
+        };
+        let then = Version {
+            text: &text,
+            key: key.as_ref(),
+        };
+        if let Some(certainty) = data_keys::compare(shown, now, then) {
+            let Renewal { message, hint, .. } = Renewal::since_head(&path, shown, certainty);
+            let finding = NEW_DATA_KEY.finding(shown, Severity::Warning, message, hint);
+            looked.findings.push(finding);
+        }
     }
 
     /// Against the creation rule that covers it.
@@ -176,7 +223,7 @@ impl Look<'_> {
         metadata: &Metadata,
         shown: &str,
         looked: &mut Looked,
-    ) -> Result<(), Error> {
+    ) -> Result<Option<DataKey>, Error> {
         let keyring = self.opener.keyring();
         let trying = keyring.try_each(&metadata.key_groups, &self.context.settings);
         for (tried, reader) in keys::block_on(trying)?
@@ -205,11 +252,12 @@ impl Look<'_> {
             .opener
             .open_text(&name, input.format, text, OpenOptions::default())
         {
-            Ok((opened, _)) => {
+            Ok((opened, key)) => {
                 looked.standing.opened = Some(true);
                 for warning in &opened.warnings {
                     looked.notes.push(format!("{shown}: {warning}"));
                 }
+                return Ok(Some(key));
             }
             Err(error) if matches!(error.code, Code::Mac | Code::Token) => {
                 looked.standing.opened = Some(false);
@@ -229,7 +277,7 @@ impl Look<'_> {
                 });
             }
         }
-        Ok(())
+        Ok(None)
     }
 }
 

@@ -12,6 +12,7 @@ use clap::ValueEnum;
 use clsecrets::scan::{self, Files, Options, Report, Unjudged, report};
 use clsecrets::{Code, Error};
 
+use super::git::history;
 use super::guarding::Guarding;
 use super::hook::refusal;
 use super::opening::Opener;
@@ -28,6 +29,7 @@ use standing::Standing;
   clsecrets check secrets/                 without a key, for CI
   clsecrets check --online a.yaml          opens it and tries every recipient, prints no value
   clsecrets check --max-age 180 --json .   refuse data keys older than half a year")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct Args {
     /// Sealed files, directories, or patterns in quotes
     #[arg(required = true)]
@@ -38,6 +40,9 @@ pub(crate) struct Args {
     /// Refuse data keys that are older than this; without it, from 365 days on they are told
     #[arg(long, value_name = "DAYS")]
     max_age: Option<u32>,
+    /// Let warnings refuse, too
+    #[arg(long)]
+    strict: bool,
     /// The creation rules [default: .sops.yaml above the file; env: `SOPS_CONFIG`]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -139,6 +144,7 @@ impl Args {
             guarding: &guarding,
             opener: &opener,
             root: &root,
+            changed: history::changed(&root).into_iter().collect(),
             context,
         };
         let doing = if self.online { "opening" } else { "looking at" };
@@ -157,6 +163,9 @@ impl Args {
                 }
                 Err(error) => could_not(&mut report, &look.shown(&file), error.message),
             }
+        }
+        if self.strict {
+            report.refuse_warnings();
         }
         report.findings.sort_by(|a, b| {
             (&a.path, a.line, a.column, a.rule).cmp(&(&b.path, b.line, b.column, b.rule))

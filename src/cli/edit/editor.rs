@@ -175,8 +175,8 @@ const NO_LOCAL_VARIABLES: &str =
 /// The reference's status where no editor could be used.
 pub(super) const NO_EDITOR: u8 = 201;
 
-#[cfg(test)]
 #[allow(clippy::disallowed_methods, reason = "a test makes its own world")]
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -1,8 +1,11 @@
 //! What Git knows of a sealed file: its text in a commit, and which commit comes before.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
+use clsecrets::scan::Commit;
 use zeroize::Zeroizing;
 
 /// What would have Git look at another repository than the one that the file is in.
@@ -60,6 +63,60 @@ pub(crate) fn head(path: &Path) -> Option<String> {
         path.parent()?,
         &["rev-parse", "--verify", "--quiet", "HEAD"],
     )?)
+}
+
+/// The commits on the way from one to the one that is checked out that have changed a file, oldest
+/// first. So many that the question who has done something is answered.
+pub(crate) fn since(path: &Path, from: &str) -> Vec<String> {
+    const MOST: &str = "--max-count=100";
+    let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else {
+        return Vec::new();
+    };
+    let Some(name) = name.to_str() else {
+        return Vec::new();
+    };
+    let range = format!("{from}..HEAD");
+    let words = [
+        "--literal-pathspecs",
+        "rev-list",
+        "--topo-order",
+        "--reverse",
+        MOST,
+        &range,
+        "--",
+        name,
+    ];
+    let listed = git(directory, &words).unwrap_or_default();
+    let text = String::from_utf8_lossy(&listed);
+    text.lines().map(str::to_owned).collect()
+}
+
+/// A commit, with who has made it.
+pub(crate) fn commit(path: &Path, name: &str) -> Option<Commit> {
+    let record = git(path.parent()?, &["cat-file", "commit", name])?;
+    Some(Commit::of(name, &record))
+}
+
+/// The files of a repository that are not as HEAD has them, from its top. A file that was only touched
+/// may be among them.
+pub(crate) fn changed(top: &Path) -> Vec<PathBuf> {
+    let words = [
+        "diff-index",
+        "--name-only",
+        "-z",
+        "--no-renames",
+        "--no-relative",
+        "--no-ext-diff",
+        "--ignore-submodules=all",
+        "HEAD",
+        "--",
+    ];
+    let listed = git(top, &words).unwrap_or_default();
+    let names = listed.split(|byte| *byte == 0);
+    let names = names.filter(|name| !name.is_empty());
+    names
+        .map(|name| PathBuf::from(OsStr::from_bytes(name)))
+        .collect()
 }
 
 /// The commit with the files of before: the one that is checked out if they have changed since,

@@ -23,6 +23,9 @@ pub(crate) struct Reporting {
     /// Short for --format json
     #[arg(long, conflicts_with = "format")]
     json: bool,
+    /// Let warnings refuse, too
+    #[arg(long)]
+    strict: bool,
     /// Refuse (status 2) without an index of known values; made by `hook index`
     #[arg(long)]
     require_known: bool,
@@ -61,7 +64,10 @@ impl Reporting {
             compat_allow: self.compat_allow,
             known: lookup.as_ref(),
         };
-        let report = scan::run(source, &options).map_err(|error| refusal(&error))?;
+        let mut report = scan::run(source, &options).map_err(|error| refusal(&error))?;
+        if self.strict {
+            report.refuse_warnings();
+        }
         Ok((report, lookup.is_some()))
     }
 

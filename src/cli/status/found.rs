@@ -9,6 +9,7 @@ use futures_util::future::join_all;
 use serde::Serialize;
 
 use super::status_of;
+use crate::cli::data_keys::Renewal;
 use crate::cli::delivery::{Delivery, Loaded};
 use crate::cli::sync::journal;
 use crate::cli::{Context, environment};
@@ -38,6 +39,8 @@ pub(crate) struct Environment {
     pub(crate) last_sync: Option<LastSync>,
     pub(crate) targets: Vec<Target>,
     pub(crate) errors: Vec<String>,
+    /// What is worth a look.
+    pub(crate) warnings: Vec<String>,
     /// What to do about them.
     pub(crate) hints: Vec<String>,
     #[serde(skip)]
@@ -99,6 +102,7 @@ pub(crate) struct Object {
 pub(crate) fn find(
     names: &[String],
     only: Option<&str>,
+    strict: bool,
     patience: &Patience,
     context: &Context,
 ) -> Result<Status, Error> {
@@ -114,12 +118,14 @@ pub(crate) fn find(
             last_sync,
             targets: Vec::new(),
             errors: Vec::new(),
+            warnings: Vec::new(),
             hints: Vec::new(),
             status: 0,
         };
         let delivery = loaded.and_then(|loaded| {
             found.protected = loaded.is_protected;
             found.sources = sources(&loaded);
+            found.warnings = loaded.renewals.iter().map(Renewal::line).collect();
             found.state = "refused";
             let sources = loaded.sources();
             Ok((sources, loaded.deliver(only, &[])?))
@@ -159,6 +165,11 @@ pub(crate) fn find(
     for (at, report) in looked {
         if let Some(found) = environments.get_mut(at) {
             found.take(&report);
+        }
+    }
+    for found in &mut environments {
+        if strict && !found.warnings.is_empty() && !matches!(found.status, 1 | 5) {
+            found.status = 4;
         }
     }
     let statuses: Vec<u8> = environments.iter().map(|one| one.status).collect();
@@ -291,17 +302,14 @@ fn sources(loaded: &Loaded) -> Vec<Source> {
 
 /// The end of the last run of this repository and environment that this machine's journal has.
 fn last_sync(name: &str, owner: &Owner, context: &Context) -> Option<LastSync> {
-    let end = journal::tail(&journal::own(context)?).ok()?;
-    let text = String::from_utf8_lossy(&end);
-    text.lines().rev().find_map(|line| {
-        let line: serde_json::Value = serde_json::from_str(line).ok()?;
-        let text = |field: &str| line.get(field)?.as_str().map(str::to_owned);
-        let is_this = text("environment")? == name && text("repository").as_deref() == owner.mark();
-        let is_end = text("event")? == "end" && is_this;
-        is_end.then_some(LastSync {
-            time: text("time")?,
-            status: line.get("status")?.as_u64()?,
-            commit: text("commit"),
+    journal::ends(name, owner, context)
+        .into_iter()
+        .find_map(|line| {
+            let text = |field: &str| line.get(field)?.as_str().map(str::to_owned);
+            Some(LastSync {
+                time: text("time")?,
+                status: line.get("status")?.as_u64()?,
+                commit: text("commit"),
+            })
         })
-    })
 }

@@ -25,6 +25,9 @@ pub(crate) struct Args {
     /// Only targets of this kind or this name, `*` for any part.
     #[arg(long, value_name = "TARGET")]
     pub(crate) target: Option<String>,
+    /// Refuse (4) a sealed file whose data key is not that of HEAD or of the last delivery.
+    #[arg(long)]
+    pub(crate) strict: bool,
     /// Print for machines.
     #[arg(long)]
     pub(crate) json: bool,
@@ -55,7 +58,8 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
         args.env.clone()
     };
     let patience = args.timeout.patience()?;
-    let status = found::find(&names, args.target.as_deref(), &patience, context)?;
+    let only = args.target.as_deref();
+    let status = found::find(&names, only, args.strict, &patience, context)?;
     if let Some(path) = &args.html {
         let path = context.settings.absolute(path);
         let page = page::page(&status, context.settings.now);

@@ -69,7 +69,7 @@ fn environment(page: &mut String, found: &Environment) {
             }
         );
     }
-    for error in &found.errors {
+    for error in found.errors.iter().chain(&found.warnings) {
         let _ = writeln!(page, "<p class=\"bad wrap\">{}</p>", escaped(error));
     }
     for hint in &found.hints {

@@ -49,6 +49,8 @@ fn environment(found: &Environment, now: i64) -> Vec<String> {
     }
     lines.extend(found.targets.iter().flat_map(target));
     lines.extend(found.errors.iter().map(|error| format!("  ! {error}")));
+    let warnings = found.warnings.iter();
+    lines.extend(warnings.map(|warning| format!("  ! {warning}")));
     lines.extend(found.hints.iter().map(|hint| format!("  hint: {hint}")));
     lines
 }

@@ -77,7 +77,9 @@ async fn next(int: &mut Signal, term: &mut Signal, of_int: i32, of_term: i32) ->
 
 /// On a line of its own, whatever stands on the terminal.
 fn say(text: &str) {
-    Ui::new().note(&format!("\n{text}"));
+    let ui = Ui::new();
+    ui.note("");
+    ui.note(text);
 }
 
 #[expect(

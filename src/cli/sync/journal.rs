@@ -9,7 +9,7 @@ use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use clsecrets::error::shown_json;
-use clsecrets::sync::{Phase, Report};
+use clsecrets::sync::{Owner, Phase, Report};
 use clsecrets::{Error, fs};
 use serde_json::{Value, json};
 
@@ -170,7 +170,7 @@ impl<'a> Journal<'a> {
 }
 
 /// The lines at its end, so many that the last run of each environment is among them.
-pub(crate) fn tail(path: &Path) -> io::Result<Vec<u8>> {
+fn tail(path: &Path) -> io::Result<Vec<u8>> {
     const ENOUGH: u64 = 4 << 20;
     let mut file = File::open(path)?;
     let length = file.metadata()?.len();
@@ -181,8 +181,60 @@ pub(crate) fn tail(path: &Path) -> io::Result<Vec<u8>> {
     Ok(end)
 }
 
+/// What an environment was delivered from: the end of the last run that has done everything.
+#[derive(Debug)]
+pub(crate) struct Delivered {
+    /// The commit that was checked out.
+    pub(crate) commit: String,
+    /// Sealed files, and the SHA-256 of each.
+    sources: Vec<(String, String)>,
+}
+
+impl Delivered {
+    /// As this machine's journal has it.
+    pub(crate) fn last(environment: &str, owner: &Owner, context: &Context) -> Option<Self> {
+        ends(environment, owner, context)
+            .into_iter()
+            .find(|line| line.get("status").and_then(Value::as_u64) == Some(0))
+            .and_then(|line| {
+                let sources = line.get("sources")?.as_array()?.iter();
+                let text = |value: &Value, field| Some(value.get(field)?.as_str()?.to_owned());
+                Some(Self {
+                    commit: text(&line, "commit")?,
+                    sources: sources
+                        .filter_map(|one| Some((text(one, "file")?, text(one, "sha256")?)))
+                        .collect(),
+                })
+            })
+    }
+
+    /// The SHA-256 of a sealed file at that time.
+    pub(crate) fn sha256(&self, file: &str) -> Option<&str> {
+        let mut sources = self.sources.iter();
+        let (_, sha256) = sources.find(|(name, _)| name == file)?;
+        Some(sha256)
+    }
+}
+
+/// The ends of runs of this repository and environment that this machine's journal has, the last one first.
+pub(crate) fn ends(environment: &str, owner: &Owner, context: &Context) -> Vec<Value> {
+    let end = own(context).and_then(|path| tail(&path).ok());
+    let end = end.unwrap_or_default();
+    let text = String::from_utf8_lossy(&end);
+    let is = |line: &Value, field: &str, text: Option<&str>| {
+        line.get(field).and_then(Value::as_str) == text
+    };
+    let lines = text.lines().rev();
+    let lines = lines.filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    lines
+        .filter(|line| is(line, "event", Some("end")))
+        .filter(|line| is(line, "environment", Some(environment)))
+        .filter(|line| is(line, "repository", owner.mark()))
+        .collect()
+}
+
 /// The user's own journal.
-pub(crate) fn own(context: &Context) -> Option<PathBuf> {
+fn own(context: &Context) -> Option<PathBuf> {
     let folder = context.settings.state_dir()?;
     Some(folder.join("clsecrets").join("journal.jsonl"))
 }

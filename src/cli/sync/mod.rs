@@ -24,6 +24,7 @@ use clsecrets::sync::{
 use clsecrets::{Code, Error};
 use futures_util::future::join_all;
 
+use super::data_keys::Renewal;
 use super::delivery::Delivery;
 use super::{Context, Outcome, environment};
 use interrupt::Interrupts;
@@ -74,6 +75,9 @@ pub(crate) struct Args {
     /// protected environment, at least 32 of them; may be given several times.
     #[arg(long, value_name = "ENV@DIGITS")]
     pub(crate) confirm: Vec<String>,
+    /// Refuse (4) a sealed file whose data key is not that of HEAD or of the last delivery.
+    #[arg(long)]
+    pub(crate) strict: bool,
     #[command(flatten)]
     pub(crate) timeout: Timeout,
     #[command(flatten)]
@@ -101,6 +105,7 @@ struct Run {
     commit: Option<String>,
     repository: Option<String>,
     is_protected: bool,
+    renewals: Vec<Renewal>,
 }
 
 impl Run {
@@ -168,6 +173,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
     let patience = args.timeout.patience()?;
     let interrupts = Interrupts::heard(&patience.stop);
     let mut found = look(&names, allowances, &patience, context)?;
+    renewed(&found.runs, args.strict, context)?;
     let reports = found.reports(mode);
     for line in reports.iter().flat_map(plan::skipped) {
         context.ui.note(&line);
@@ -186,13 +192,10 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
     }
     let is_in_sync = found.surveys.iter().all(Survey::is_in_sync);
     if mode == Mode::DryRun && !is_in_sync && !is_stopped {
-        for run in found.runs.iter().filter(|run| run.is_protected) {
-            let digits = consent::fingerprint(&run.inputs, &run.sources);
-            context.ui.note(&format!(
-                "{} is protected; to confirm exactly this without a terminal: --confirm {}@{digits}",
-                run.name, run.name
-            ));
-        }
+        confirmable(&found.runs, context);
+    }
+    if is_in_sync && !is_stopped && mode == Mode::Apply {
+        known(&found.runs, &reports, &journal)?;
     }
     if is_in_sync || is_stopped || mode != Mode::Apply {
         return finish(args, &reports, &lines, context);
@@ -275,6 +278,38 @@ fn no_command(word: &str, environments: &[String]) -> Error {
     .hint(hint)
 }
 
+/// Names sealed files that somebody else may have made.
+fn renewed(runs: &[Run], is_strict: bool, context: &Context) -> Result<(), Error> {
+    for renewal in runs.iter().flat_map(|run| &run.renewals) {
+        if is_strict {
+            let what = format!("{}: {}", renewal.file, renewal.message);
+            return Err(Error::new(Code::Other(4), what).hint(&renewal.hint));
+        }
+        context.ui.warn(&renewal.line());
+    }
+    Ok(())
+}
+
+/// What is there is as the sealed files say, and their new data keys were told: the next run knows them.
+fn known(runs: &[Run], reports: &[Report], journal: &Journal<'_>) -> Result<(), Error> {
+    let all = runs.iter().zip(reports);
+    for (run, report) in all.filter(|(run, _)| !run.renewals.is_empty()) {
+        journal.end(report, &run.of())?;
+    }
+    Ok(())
+}
+
+/// Says how what was shown is confirmed without a terminal.
+fn confirmable(runs: &[Run], context: &Context) {
+    for run in runs.iter().filter(|run| run.is_protected) {
+        let digits = consent::fingerprint(&run.inputs, &run.sources);
+        context.ui.note(&format!(
+            "{} is protected; to confirm exactly this without a terminal: --confirm {}@{digits}",
+            run.name, run.name
+        ));
+    }
+}
+
 /// The environments that the run is about.
 fn names(args: &Args, context: &Context) -> Result<Vec<String>, Error> {
     if args.all {
@@ -308,6 +343,7 @@ fn look(
             commit: one.commit.clone(),
             repository: one.owner.mark().map(str::to_owned),
             is_protected: one.is_protected,
+            renewals: one.renewals.clone(),
         });
         let delivery = one.deliver(allowances.target.as_deref(), &allowances.skip_validate)?;
         for note in &delivery.notes {

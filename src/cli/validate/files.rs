@@ -95,6 +95,7 @@ pub(super) fn read(
         });
     }
     (told.len() == before).then_some(OpenedFiles {
+        renewals: Vec::new(),
         files,
         head: Head::default(),
         commit: None,

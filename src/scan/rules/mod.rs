@@ -5,6 +5,7 @@ mod cleartext;
 mod consistency;
 mod coverage;
 mod credentials;
+pub mod data_key;
 mod envelope;
 mod generic;
 mod keyfile;
@@ -53,6 +54,7 @@ pub const RULES: &[&dyn Rule] = &[
     &stripped::Stripped,
     &recipients::Recipients,
     &stripped::Decrypted,
+    &data_key::NewDataKey,
     &known::Known,
     &url::Userinfo,
     &credentials::Database,
@@ -73,7 +75,7 @@ pub const RULES: &[&dyn Rule] = &[
 ];
 
 /// Rules up to this one are about sealed files and paths; no line can waive them.
-pub(super) const LAST_OF_STRUCTURE: &str = "H015";
+pub(super) const LAST_OF_STRUCTURE: &str = "H016";
 
 /// A finding that refuses the commit.
 fn finding(
@@ -154,6 +156,7 @@ mod tests {
             sealing,
             expected: &Expected::default(),
             before: None,
+            commit: None,
             known: None,
             text: &text,
         };

@@ -1,5 +1,6 @@
 //! Commits as a source: a range, what is pushed, the whole history.
 
+use std::fmt;
 use std::path::Path;
 
 use super::super::git::{self, Asked, Listed, Listings, Objects};
@@ -12,6 +13,46 @@ pub struct Remote<'a> {
     pub name: &'a str,
     /// Its URL.
     pub url: Option<&'a str>,
+}
+
+/// A commit that changed a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Commit {
+    name: String,
+    author: String,
+}
+
+impl Commit {
+    /// A commit of this name, as it is kept: `author NAME <MAIL> TIME ZONE` is one of its lines.
+    pub fn of(name: &str, record: &[u8]) -> Self {
+        let mut lines = record.split(|byte| *byte == b'\n');
+        let line = lines.find_map(|line| line.strip_prefix(b"author "));
+        let text = String::from_utf8_lossy(line.unwrap_or_default());
+        let end = text.rfind('>').map_or(text.len(), |at| at + 1);
+        let author = text.get(..end).unwrap_or_default().chars();
+        Self {
+            name: name.get(..12).unwrap_or(name).to_owned(),
+            // What is printed stays on its line, and neither turns around nor steers a terminal.
+            author: author
+                .filter(|letter| is_shown(*letter))
+                .take(100)
+                .collect(),
+        }
+    }
+}
+
+fn is_shown(letter: char) -> bool {
+    let turns = ['\u{200e}', '\u{200f}', '\u{061c}', '\u{2028}', '\u{2029}'];
+    !letter.is_control()
+        && !turns.contains(&letter)
+        && !('\u{202a}'..='\u{202e}').contains(&letter)
+        && !('\u{2066}'..='\u{2069}').contains(&letter)
+}
+
+impl fmt::Display for Commit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "commit {} by {}", self.name, self.author)
+    }
 }
 
 /// So many versions of rules before the first commits count.
@@ -119,5 +160,21 @@ impl Index {
             listed: None,
             versions,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_author_is_shown_in_one_line() {
+        let record = b"tree 1\nauthor A\x1b[31m \xe2\x80\xae U <a@b.c> 1700000000 +0100\ncommitter C <c@d> 1 +0\n\nauthor X\n";
+        let commit = Commit::of(&"0123456789".repeat(4), record);
+        assert_eq!(
+            commit.to_string(),
+            "commit 012345678901 by A[31m  U <a@b.c>"
+        );
+        assert_eq!(Commit::of("ab", b"").to_string(), "commit ab by ");
     }
 }

@@ -153,11 +153,11 @@ fn compared_to_head(
     opener: &Opener<'_>,
     shown: &str,
     now: Version<'_>,
-    text: Zeroizing<Vec<u8>>,
+    text: &Zeroizing<Vec<u8>>,
 ) -> (Head, Option<Certainty>) {
     let opened = open(opener, shown, text.clone());
     let then = Version {
-        text: &text,
+        text,
         key: opened.as_ref().ok().map(|(_, key)| key),
     };
     let certainty = data_keys::compare(shown, now, then);
@@ -234,7 +234,7 @@ fn current(
         head = head.and(match before {
             Committed::Text(_) if is_unchanged => Head::of(&opened),
             Committed::Text(text) => {
-                let (found, certainty) = compared_to_head(opener, &shown, now, text);
+                let (found, certainty) = compared_to_head(opener, &shown, now, &text);
                 renewal = certainty.map(|how| Renewal::since_head(path, &shown, how));
                 found
             }

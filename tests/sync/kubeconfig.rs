@@ -85,6 +85,7 @@ fn judge(place: &Place, case: &Case<'_>) {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "a table of cases")]
 fn what_kubectl_reads_is_read_and_what_it_refuses_is_refused() {
     let place = Place::new();
     let config = original(&place);

@@ -186,9 +186,8 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
     if let Some(path) = args.out.as_deref().filter(|_| !is_stopped) {
         Reviewed::of(&reports, &found.inputs(), allowances).write(path, context)?;
         let command = format!("clsecrets sync --plan {}", path.display());
-        context
-            .ui
-            .note(&format!("the plan is written; to carry it out: {command}"));
+        let note = format!("the plan is written; to carry it out: {command}");
+        context.ui.note(&note);
     }
     let is_in_sync = found.surveys.iter().all(Survey::is_in_sync);
     if mode == Mode::DryRun && !is_in_sync && !is_stopped {

@@ -113,6 +113,8 @@ impl Rule for NewDataKey {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
     use super::*;
 
     const TOKENS: [&str; 2] = [
@@ -124,13 +126,13 @@ mod tests {
     fn sealed(values: &[(&str, usize)], wrapped: &[(&str, &str)]) -> Sealed {
         let mut text = String::new();
         for (key, token) in values {
-            text += &format!("{key}: {}\n", TOKENS[*token]);
+            writeln!(text, "{key}: {}", TOKENS[*token]).unwrap();
         }
         text += "sops:\n  age:\n";
         for (name, enc) in wrapped {
-            text += &format!("  - recipient: {name}\n    enc: {enc}\n");
+            writeln!(text, "  - recipient: {name}\n    enc: {enc}").unwrap();
         }
-        text += &format!("  mac: {}\n", TOKENS[0]);
+        writeln!(text, "  mac: {}", TOKENS[0]).unwrap();
         match Sealing::of("a.yaml", text.as_bytes(), &[]) {
             Sealing::Sealed(sealed) => sealed,
             other => panic!("{other:?}"),

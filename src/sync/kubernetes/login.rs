@@ -195,19 +195,19 @@ impl Login {
 }
 
 fn bearer(token: &str, what: &str) -> Result<HeaderValue, TargetError> {
-    header(Zeroizing::new(format!("Bearer {token}")), what)
+    header(&Zeroizing::new(format!("Bearer {token}")), what)
 }
 
 fn basic(name: &str, password: &str, what: &str) -> Result<HeaderValue, TargetError> {
     let both = Zeroizing::new(format!("{name}:{password}"));
     let mut text = Zeroizing::new("Basic ".to_owned());
     STANDARD.encode_string(both.as_bytes(), &mut text);
-    header(text, what)
+    header(&text, what)
 }
 
 /// A header with a secret in it. A line end in one would be a header of its own.
-fn header(text: Zeroizing<String>, what: &str) -> Result<HeaderValue, TargetError> {
-    let made = HeaderValue::from_str(&text);
+fn header(text: &Zeroizing<String>, what: &str) -> Result<HeaderValue, TargetError> {
+    let made = HeaderValue::from_str(text);
     let mut made = made.map_err(|_| {
         let has_end = text.ends_with(['\n', '\r']);
         let why = if has_end {

@@ -16,7 +16,7 @@ use crate::settings::without_identities;
 use crate::sync::{Fault, TargetError, printable};
 
 /// How long a plug-in may take: nobody is asked anything.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// More than any answer of a plug-in has.
 const LONGEST: u64 = 1 << 20;
 
@@ -114,9 +114,8 @@ impl Plugin {
             child,
             is_over: false,
         };
-        let output = match running.child.stdout.take() {
-            Some(output) => output,
-            None => return Err(self.failed("has no output")),
+        let Some(output) = running.child.stdout.take() else {
+            return Err(self.failed("has no output"));
         };
         let ended = follow(output, Pid::from_child(&running.child));
         let Ok(output) = tokio::time::timeout(PATIENCE, ended).await else {

@@ -36,14 +36,12 @@ pub(super) struct Held {
 impl Held {
     /// As the one who asks sees it.
     fn observed(self, owner: &Owner) -> Observed {
-        match self.value {
-            Some(value) => observed(owner, self.version.as_deref(), self.made.as_ref(), value),
-            None => {
-                let version = printable(&self.version.unwrap_or_default());
-                let content = Content::Hidden(writer(owner, &version));
-                Observed::new(content, version)
-            }
+        if let Some(value) = self.value {
+            return observed(owner, self.version.as_deref(), self.made.as_ref(), value);
         }
+        let version = printable(&self.version.unwrap_or_default());
+        let content = Content::Hidden(writer(owner, &version));
+        Observed::new(content, version)
     }
 }
 

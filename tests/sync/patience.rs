@@ -92,12 +92,22 @@ fn a_frozen_server_ends_every_command_that_looks_at_it() {
 
 #[test]
 fn writes_that_nobody_answers_end_at_the_limit_and_a_repeat_finishes_them() {
+    // They do not arrive, as far as can be seen; they could yet.
     let (place, proxy) = place_of(0);
-    proxy.on("PATCH secrets", Fault::Stall);
+    proxy.on("PATCH secrets", Fault::Hang(Duration::from_mins(1)));
     let run = place.world.sync("-y --timeout 4s").fails(3);
     let run = run
         .stderr_has("has not answered within the time limit of 4s")
         .stderr_has("not known whether 4 writes arrived; repeat to find out");
+    assert!(run.took < Duration::from_secs(40), "{:?}", run.took);
+    proxy.heal();
+    place.world.sync("-y").succeeds();
+    place.world.sync("--check").succeeds();
+
+    // They arrive, which is found out by looking once more.
+    let (place, proxy) = place_of(0);
+    proxy.on("PATCH secrets", Fault::Stall);
+    let run = place.world.sync("-y --timeout 4s").succeeds();
     assert!(run.took < Duration::from_secs(40), "{:?}", run.took);
     proxy.heal();
     place.world.sync("-y").succeeds();

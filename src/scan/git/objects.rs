@@ -1,7 +1,8 @@
 //! Contents by their names: from their own files, else from one `git cat-file` for a whole run.
 
 use std::collections::VecDeque;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 
@@ -33,6 +34,8 @@ pub(in crate::scan) struct Objects {
     loose: Option<Loose>,
     /// Started by the first question that no file answers.
     process: Option<Process>,
+    /// Started by the first file that is gone when it is read: `git gc` has packed it.
+    packed: Option<Process>,
     /// What was asked and not answered yet: a file, or the process.
     asked: VecDeque<Option<PathBuf>>,
 }
@@ -63,6 +66,7 @@ impl Objects {
             directory: directory.to_path_buf(),
             loose: Loose::of(directory),
             process: None,
+            packed: None,
             asked: VecDeque::new(),
         }
     }
@@ -105,9 +109,31 @@ impl Objects {
     /// The answer to the oldest question.
     pub(in crate::scan) fn answer(&mut self) -> Result<Object, SourceError> {
         match self.asked.pop_front().ok_or(SourceError::Answer)? {
-            Some(file) => loose::read(&file).map_err(SourceError::Broken),
+            Some(file) => match loose::read(&file) {
+                Err(error) if error.kind() == ErrorKind::NotFound => self.read_packed(&file),
+                read => read.map_err(SourceError::Broken),
+            },
             None => self.process.as_mut().ok_or(SourceError::Answer)?.answer(),
         }
+    }
+}
+
+impl Objects {
+    /// What a file held that has been packed since it was found. It is asked of a process of its own: the
+    /// other one may still owe answers.
+    fn read_packed(&mut self, file: &Path) -> Result<Object, SourceError> {
+        let mut name = Vec::new();
+        for part in [file.parent().and_then(Path::file_name), file.file_name()] {
+            name.extend_from_slice(part.ok_or(SourceError::Answer)?.as_bytes());
+        }
+        name.push(b'\n');
+        let process = match &mut self.packed {
+            Some(process) => process,
+            none => none.insert(Process::start(&self.directory)?),
+        };
+        let questions = process.questions.as_mut().ok_or(SourceError::Answer)?;
+        questions.write_all(&name).map_err(SourceError::Broken)?;
+        process.answer()
     }
 }
 
@@ -173,5 +199,44 @@ impl Drop for Process {
         // The process ends when nobody asks any more.
         self.questions = None;
         let _ = self.child.wait();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    #[test]
+    fn an_object_that_is_packed_after_it_was_asked_for_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let git = |words: &[&str]| {
+            let mut command = Command::new("git");
+            command.current_dir(&folder).args(words).arg("--quiet");
+            command.env("GIT_CONFIG_GLOBAL", "/dev/null");
+            assert!(command.status().unwrap().success(), "{words:?}");
+        };
+        git(&["init"]);
+        git(&[
+            "-c",
+            "user.name=a",
+            "-c",
+            "user.email=a@example.org",
+            "commit",
+            "--allow-empty",
+            "--message=x",
+        ]);
+        let head = Command::new("git")
+            .current_dir(&folder)
+            .args(["rev-parse", "HEAD"])
+            .output()
+            .unwrap();
+        let mut objects = Objects::of(folder.path());
+        objects
+            .ask(std::iter::once(head.stdout.trim_ascii_end()))
+            .unwrap();
+        git(&["gc", "--prune=now"]);
+        assert!(matches!(objects.answer(), Ok(Object::Record(_))));
     }
 }

@@ -121,7 +121,12 @@ fn a_name_that_decides_what_runs_is_refused_unless_allowed() {
     scene
         .run("exec-env a.yaml true")
         .fails(1)
-        .stderr_has("no name of a variable");
+        .stderr_has("is not a valid variable name");
+    let scene = sealed("\"A\\n::error::x\": v\n");
+    let run = scene.cmd(["exec-env", "a.yaml", "env"]).run();
+    run.fails(1)
+        .stdout("")
+        .stderr_has("is not a valid variable name");
     let scene = sealed("a:\n    b: x\n");
     scene
         .run("exec-env a.yaml true")

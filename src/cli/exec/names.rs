@@ -42,8 +42,10 @@ pub(super) fn variables(
     let mut refused: Vec<(&str, Refusal)> = Vec::new();
     for pair in opened.tree().documents.iter().flat_map(Map::pairs) {
         let name = &pair.key;
-        if name.is_empty() || name.contains(['=', '\0']) {
-            return Err(refuse(format!("{name:?} is no name of a variable")));
+        // A line end in a name makes lines of its own in whatever lists the environment.
+        if name.is_empty() || name.contains(|one: char| one == '=' || one.is_control()) {
+            let shown = error::quoted(name);
+            return Err(refuse(format!("{shown} is not a valid variable name")));
         }
         let Node::Leaf(leaf) = &pair.value else {
             return Err(refuse(format!("{name} holds more than one value"))

@@ -2,16 +2,26 @@
 //! this tool keeps there. Whoever can change that file could otherwise have a file elsewhere sealed
 //! for himself, or cleartext written over it.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use super::{Environment, Environments, Target, refuse};
 use crate::config::{ConfigError, ENVIRONMENTS_FILE, RULES_FILE};
 
 /// Folders that no path leads into.
-const FOLDERS: [&str; 4] = [".git", ".clsecrets", ".githooks", ".husky"];
+const FOLDERS: [&str; 8] = [
+    ".git",
+    ".clsecrets",
+    ".githooks",
+    ".husky",
+    ".github",
+    ".circleci",
+    ".devcontainer",
+    ".vscode",
+];
 
 /// Files that no path names.
-const FILES: [&str; 8] = [
+const FILES: [&str; 13] = [
     RULES_FILE,
     ".sops.yml",
     ENVIRONMENTS_FILE,
@@ -20,6 +30,11 @@ const FILES: [&str; 8] = [
     ".gitmodules",
     ".pre-commit-config.yaml",
     "lefthook.yml",
+    ".gitlab-ci.yml",
+    ".mailmap",
+    ".envrc",
+    "Makefile",
+    "GNUmakefile",
 ];
 
 impl Environments {
@@ -39,6 +54,12 @@ impl Environments {
             };
             if let Some(reason) = ours(&real) {
                 return says(format!("{word} {shown} {reason}"), None);
+            }
+            // Git's hooks can be kept in any folder (core.hooksPath); a file keeps its mode when it is
+            // written.
+            if is_program(&real) {
+                let reason = format!("{word} {shown} is executable, so it is not for values");
+                return says(reason, None);
             }
             if !may_lead_outside && !real.starts_with(&root) {
                 let reason = if path.starts_with(&root) || path.starts_with(self.directory()) {
@@ -105,6 +126,12 @@ pub(super) fn ours(path: &Path) -> Option<String> {
     Some(format!("is {}, which is not for values", name.display()))
 }
 
+/// Whether there is a file that would be run.
+fn is_program(path: &Path) -> bool {
+    path.metadata()
+        .is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
+}
+
 /// Without symbolic links, as far as the path exists.
 pub fn resolved(path: &Path) -> PathBuf {
     if let Ok(resolved) = std::fs::canonicalize(path) {
@@ -131,6 +158,7 @@ fn parent_resolved(path: &Path) -> PathBuf {
     }
 }
 
+#[allow(clippy::disallowed_methods, reason = "a test makes its own world")]
 #[cfg(test)]
 mod tests {
     use std::fs;
@@ -232,6 +260,12 @@ mod tests {
             assert!(world.load(path, "out").is_err(), "{path}");
             assert!(world.load("c.yaml", path).is_err(), "{path}");
         }
+        let hook = world.path("repo/app/in/pre-commit");
+        fs::write(&hook, "").unwrap();
+        assert!(world.admit("in/pre-commit", "out", false).is_ok());
+        fs::set_permissions(&hook, fs::Permissions::from_mode(0o755)).unwrap();
+        let refused = world.admit("in/pre-commit", "out", true).unwrap_err();
+        assert!(refused.contains("is executable"), "{refused}");
         symlink(world.path("repo/.git"), world.path("repo/app/g")).unwrap();
         for outside in [false, true] {
             let refused = world.admit("g/config", "out", outside).unwrap_err();

@@ -45,7 +45,7 @@ pub(super) fn proxy(
 
 fn unusable(what: &str) -> TargetError {
     wrong(format!(
-        "{what} is no address of a proxy; it looks like http://HOST:PORT or socks5://HOST:PORT"
+        "{what} is not the address of a proxy; it looks like http://HOST:PORT or socks5://HOST:PORT"
     ))
 }
 

@@ -9,7 +9,7 @@ mod interrupt;
 pub(crate) mod journal;
 pub(crate) mod options;
 mod outcome;
-mod plan;
+pub(crate) mod plan;
 mod reviewed;
 mod turn;
 
@@ -89,7 +89,7 @@ Examples:
   clsecrets sync --env dev --dry-run      what would be done
   clsecrets sync --env dev                do it, after a question
   clsecrets sync --env dev -y --json      do it, for a script
-  clsecrets sync --env dev --wait         and wait until what uses it runs anew
+  clsecrets sync --env dev --wait         and wait until what uses it has restarted
   clsecrets sync --all --check            is everything as the sealed files say?
   clsecrets sync --env prod --out plan    for a review, then: clsecrets sync --plan plan
 
@@ -208,7 +208,8 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
         print(&lines, context)?;
     }
     for (run, survey) in found.runs.iter().zip(&found.surveys) {
-        if survey.is_in_sync() || reviewed.is_some() {
+        // A plan is the answer, but what is confirmed beside it has to be it.
+        if survey.is_in_sync() || (reviewed.is_some() && args.confirm.is_empty()) {
             continue;
         }
         match ask(run, &names, args, context) {

@@ -266,7 +266,7 @@ fn a_cluster_is_reached_through_a_proxy_but_not_where_no_proxy_says_so() {
     place.log_in(&config.to_string());
     ours(&place, &[])
         .fails(1)
-        .stderr_has("proxy-url of the kubeconfig is no address of a proxy")
+        .stderr_has("proxy-url of the kubeconfig is not the address of a proxy")
         .stderr_lacks("canary");
 }
 

@@ -72,6 +72,9 @@ fn environment(page: &mut String, found: &Environment) {
     for error in found.errors.iter().chain(&found.warnings) {
         let _ = writeln!(page, "<p class=\"bad wrap\">{}</p>", escaped(error));
     }
+    for note in &found.notes {
+        let _ = writeln!(page, "<p class=\"dim wrap\">{}</p>", escaped(note));
+    }
     for hint in &found.hints {
         let _ = writeln!(
             page,

@@ -51,6 +51,7 @@ fn environment(found: &Environment, now: i64) -> Vec<String> {
     lines.extend(found.errors.iter().map(|error| format!("  ! {error}")));
     let warnings = found.warnings.iter();
     lines.extend(warnings.map(|warning| format!("  ! {warning}")));
+    lines.extend(found.notes.iter().map(|note| format!("  note: {note}")));
     lines.extend(found.hints.iter().map(|hint| format!("  hint: {hint}")));
     lines
 }

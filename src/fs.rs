@@ -24,7 +24,7 @@ use rustix::io::Errno;
 use zeroize::Zeroizing;
 
 use crate::error::{Code, Error, Result, quoted};
-pub use lock::{Lock, lock};
+pub use lock::{Lock, lock, try_lock};
 pub use private::{Pipe, PrivateDir, clear_away, clear_left_over};
 use replacement::Replacement;
 

@@ -49,7 +49,7 @@ pub(crate) fn load_all(
 ) -> Result<Vec<Loaded>, Error> {
     let file = find_environments(&context.settings.cwd)?;
     let environments = Environments::load(&file)?;
-    let opener = Opener::new(&context.settings, &context.ui, None)?;
+    let opener = Opener::new(&context.settings, &context.ui, None)?.until(context.deadline());
     let load = |name: &String| {
         let environment = environments.environment(name)?;
         environments.admit_paths(environment, outside)?;
@@ -70,7 +70,7 @@ pub(crate) type Each = (Owner, Result<Loaded, Error>);
 pub(crate) fn load_each(names: &[String], context: &Context) -> Result<Vec<Each>, Error> {
     let file = find_environments(&context.settings.cwd)?;
     let environments = Environments::load(&file)?;
-    let opener = Opener::new(&context.settings, &context.ui, None)?;
+    let opener = Opener::new(&context.settings, &context.ui, None)?.until(context.deadline());
     let mut found = Vec::new();
     for name in names {
         let environment = environments.environment(name)?;

@@ -9,6 +9,7 @@ use clsecrets::sync::{Assignment, Form};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
+use super::sync::options::Timeout;
 use super::{Context, Outcome, environment};
 
 /// What stands for every value, whatever its length.
@@ -28,6 +29,8 @@ pub(crate) struct Args {
     /// With --show: print bytes instead, so that white space and line ends can be seen.
     #[arg(long, requires = "show")]
     pub(crate) hex: bool,
+    #[command(flatten)]
+    pub(crate) timeout: Timeout,
     /// Print for machines.
     #[arg(long)]
     pub(crate) json: bool,
@@ -83,6 +86,7 @@ struct Skipped {
 
 /// Runs the command.
 pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
+    args.timeout.begin(context)?;
     let loaded = environment::load(&args.env, context)?;
     let environment = loaded.name.clone();
     let delivery = loaded.deliver(None, &every_rule())?;

@@ -57,7 +57,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
     } else {
         args.env.clone()
     };
-    let patience = args.timeout.patience()?;
+    let patience = args.timeout.begin(context)?;
     let only = args.target.as_deref();
     let status = found::find(&names, only, args.strict, &patience, context)?;
     if let Some(path) = &args.html {
@@ -69,8 +69,13 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
         context.ui.json(&status)?;
         return Ok(status.exit);
     }
-    for line in view::lines(&status, context.settings.now) {
-        context.ui.line(&line)?;
+    let lines = view::lines(&status, context.settings.now);
+    match context.ui.width() {
+        Some(width) => {
+            let lines = lines.iter().flat_map(|line| view::folded(line, width));
+            context.ui.lines(lines)?;
+        }
+        None => context.ui.lines(lines)?,
     }
     Ok(status.exit)
 }

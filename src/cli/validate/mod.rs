@@ -120,7 +120,8 @@ fn judge(args: &Args, context: &Context) -> Result<Told, Error> {
     } else {
         args.env.clone()
     };
-    let opener = Opener::new(&context.settings, &context.ui, None)?;
+    let patience = args.timeout.begin(context)?;
+    let opener = Opener::new(&context.settings, &context.ui, None)?.until(context.deadline());
     let mut told = Told::default();
     let mut read: Vec<(Loaded, Credentials)> = Vec::new();
     for name in &names {
@@ -144,7 +145,6 @@ fn judge(args: &Args, context: &Context) -> Result<Told, Error> {
         urls::judge(environments.directory(), &mut told);
     }
     if args.live {
-        let patience = args.timeout.patience()?;
         for (loaded, _) in read {
             live::judge(loaded, &patience, context, &mut told)?;
         }

@@ -51,9 +51,9 @@ mod validate;
 mod warden;
 
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use clap::{CommandFactory, Parser, Subcommand};
 use clsecrets::fs::{self, Lock};
@@ -131,6 +131,8 @@ pub(crate) struct Context {
     pub(crate) face: Face,
     /// Connections to targets, for all that one command does.
     pub(crate) links: Arc<Links>,
+    /// Where this user's runs remember things, once it was looked at.
+    state: OnceLock<Option<PathBuf>>,
 }
 
 impl Context {
@@ -143,6 +145,18 @@ impl Context {
             ));
         }
         Ok(lock)
+    }
+
+    /// The folder in which this user's runs remember things. One that others can change is said, once,
+    /// and the run goes on as if there was none.
+    pub(crate) fn state(&self) -> Option<&Path> {
+        let found = self.state.get_or_init(|| {
+            fs::state_folder(&self.settings).unwrap_or_else(|error| {
+                self.ui.warn_of(&error);
+                None
+            })
+        });
+        found.as_deref()
     }
 }
 
@@ -181,6 +195,7 @@ pub(crate) fn main() -> ExitCode {
         ui,
         face,
         links: Arc::default(),
+        state: OnceLock::new(),
     };
     match run(&cli.command, &context) {
         Ok(status) => ExitCode::from(status),

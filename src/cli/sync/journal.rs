@@ -235,8 +235,7 @@ pub(crate) fn ends(environment: &str, owner: &Owner, context: &Context) -> Vec<V
 
 /// The user's own journal.
 fn own(context: &Context) -> Option<PathBuf> {
-    let folder = context.settings.state_dir()?;
-    Some(folder.join("clsecrets").join("journal.jsonl"))
+    Some(context.state()?.join("journal.jsonl"))
 }
 
 fn extend(line: &mut Value, more: Value) {

@@ -14,7 +14,7 @@ const PLACES: u8 = 16;
 /// Waits for other runs of the same environments that write; without a place for locks it goes on, and
 /// what the targets say just before each write has to do.
 pub(super) fn take(runs: &[Run], context: &Context) -> Vec<Lock> {
-    let Some(state) = context.settings.state_dir() else {
+    let Some(state) = context.state() else {
         return Vec::new();
     };
     let places = runs
@@ -23,7 +23,7 @@ pub(super) fn take(runs: &[Run], context: &Context) -> Vec<Lock> {
     // In one order, so that no two runs wait for each other.
     let places: BTreeSet<u8> = places.collect();
     let locks = places.into_iter().filter_map(|place| {
-        let turns = state.join("clsecrets").join("turns");
+        let turns = state.join("turns");
         let folder = turns.join(format!("{place:02}"));
         fs::create_private_dir(&folder).ok()?;
         fs::lock(&folder.join("turn")).ok()

@@ -28,6 +28,9 @@ pub(crate) struct Args {
     /// With --show: print bytes instead, so that white space and line ends can be seen.
     #[arg(long, requires = "show")]
     pub(crate) hex: bool,
+    /// Let paths of clsecrets.yaml lead out of the repository.
+    #[arg(long)]
+    pub(crate) outside: bool,
     /// Print for machines.
     #[arg(long)]
     pub(crate) json: bool,
@@ -83,7 +86,7 @@ struct Skipped {
 
 /// Runs the command.
 pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
-    let loaded = environment::load(&args.env, context)?;
+    let loaded = environment::load(&args.env, args.outside, context)?;
     let environment = loaded.name.clone();
     let delivery = loaded.deliver(None, &every_rule())?;
     for note in &delivery.notes {

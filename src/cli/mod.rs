@@ -51,7 +51,7 @@ mod validate;
 mod warden;
 
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
 
@@ -137,6 +137,8 @@ pub(crate) struct Context {
     deadline: OnceLock<Deadline>,
     /// What this machine's journal says, read when it is first asked for.
     ends: OnceLock<Ends>,
+    /// Where this user's runs remember things, once it was looked at.
+    state: OnceLock<Option<PathBuf>>,
 }
 
 impl Context {
@@ -164,6 +166,18 @@ impl Context {
     /// When the command has to be done.
     pub(crate) fn deadline(&self) -> Deadline {
         self.deadline.get().cloned().unwrap_or_default()
+    }
+
+    /// The folder in which this user's runs remember things. One that others can change is said, once,
+    /// and the run goes on as if there was none.
+    pub(crate) fn state(&self) -> Option<&Path> {
+        let found = self.state.get_or_init(|| {
+            fs::state_folder(&self.settings).unwrap_or_else(|error| {
+                self.ui.warn_of(&error);
+                None
+            })
+        });
+        found.as_deref()
     }
 }
 
@@ -204,6 +218,7 @@ pub(crate) fn main() -> ExitCode {
         links: Arc::default(),
         deadline: OnceLock::new(),
         ends: OnceLock::new(),
+        state: OnceLock::new(),
     };
     match run(&cli.command, &context) {
         Ok(status) => ExitCode::from(status),

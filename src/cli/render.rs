@@ -31,6 +31,9 @@ pub(crate) struct Args {
     pub(crate) hex: bool,
     #[command(flatten)]
     pub(crate) timeout: Timeout,
+    /// Let paths of clsecrets.yaml lead out of the repository.
+    #[arg(long)]
+    pub(crate) outside: bool,
     /// Print for machines.
     #[arg(long)]
     pub(crate) json: bool,
@@ -87,7 +90,7 @@ struct Skipped {
 /// Runs the command.
 pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
     args.timeout.begin(context)?;
-    let loaded = environment::load(&args.env, context)?;
+    let loaded = environment::load(&args.env, args.outside, context)?;
     let environment = loaded.name.clone();
     let delivery = loaded.deliver(None, &every_rule())?;
     for note in &delivery.notes {

@@ -8,7 +8,7 @@ use clsecrets::sync::{Failure, Mode, ObjectReport, Options, Owner, Patience, Rep
 use futures_util::future::join_all;
 use serde::Serialize;
 
-use super::status_of;
+use super::{Args, status_of};
 use crate::cli::data_keys::Renewal;
 use crate::cli::delivery::{Delivery, Loaded};
 use crate::cli::{Context, environment};
@@ -100,14 +100,14 @@ pub(crate) struct Object {
 /// Looks at environments; what one of them lacks is said and stops no other.
 pub(crate) fn find(
     names: &[String],
-    only: Option<&str>,
-    strict: bool,
+    args: &Args,
     patience: &Patience,
     context: &Context,
 ) -> Result<Status, Error> {
     let mut environments = Vec::new();
     let mut waiting = Vec::new();
-    for (name, (owner, loaded)) in names.iter().zip(environment::load_each(names, context)?) {
+    let loaded = environment::load_each(names, args.outside, context)?;
+    for (name, (owner, loaded)) in names.iter().zip(loaded) {
         let last_sync = last_sync(name, &owner, context);
         let mut found = Environment {
             name: name.clone(),
@@ -129,7 +129,7 @@ pub(crate) fn find(
             found.hints = renewals.map(|renewal| renewal.hint.clone()).collect();
             found.state = "refused";
             let sources = loaded.sources();
-            Ok((sources, loaded.deliver(only, &[])?))
+            Ok((sources, loaded.deliver(args.target.as_deref(), &[])?))
         });
         match delivery {
             Ok((sources, delivery)) => waiting.push((environments.len(), sources, delivery)),
@@ -169,7 +169,7 @@ pub(crate) fn find(
         }
     }
     for found in &mut environments {
-        if strict && !found.warnings.is_empty() && !matches!(found.status, 1 | 5) {
+        if args.strict && !found.warnings.is_empty() && !matches!(found.status, 1 | 5) {
             found.status = 4;
         }
     }

@@ -28,6 +28,9 @@ pub(crate) struct Args {
     /// Refuse (4) a sealed file whose data key is not that of HEAD or of the last delivery.
     #[arg(long)]
     pub(crate) strict: bool,
+    /// Let paths of clsecrets.yaml lead out of the repository.
+    #[arg(long)]
+    pub(crate) outside: bool,
     /// Print for machines.
     #[arg(long)]
     pub(crate) json: bool,
@@ -58,8 +61,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
         args.env.clone()
     };
     let patience = args.timeout.begin(context)?;
-    let only = args.target.as_deref();
-    let status = found::find(&names, only, args.strict, &patience, context)?;
+    let status = found::find(&names, args, &patience, context)?;
     if let Some(path) = &args.html {
         let path = context.settings.absolute(path);
         let page = page::page(&status, context.settings.now);

@@ -265,8 +265,7 @@ impl Ends {
 
 /// The user's own journal.
 fn own(context: &Context) -> Option<PathBuf> {
-    let folder = context.settings.state_dir()?;
-    Some(folder.join("clsecrets").join("journal.jsonl"))
+    Some(context.state()?.join("journal.jsonl"))
 }
 
 fn extend(line: &mut Value, more: Value) {

@@ -19,10 +19,10 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// Waits for other runs of the same environments that write, no longer than the command has; without a
 /// place for locks it goes on, and what the targets say just before each write has to do.
 pub(super) fn take(runs: &[Run], context: &Context) -> Result<Vec<Lock>, Error> {
-    let Some(state) = context.settings.state_dir() else {
+    let Some(state) = context.state() else {
         return Ok(Vec::new());
     };
-    let turns = state.join("clsecrets").join("turns");
+    let turns = state.join("turns");
     // In one order, so that no two runs wait for each other.
     let mut places: BTreeMap<u8, Vec<&str>> = BTreeMap::new();
     for run in runs {

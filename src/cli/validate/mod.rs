@@ -49,6 +49,9 @@ pub(crate) struct Args {
     /// Count warnings as findings: status 1.
     #[arg(long)]
     pub(crate) strict: bool,
+    /// Let paths of clsecrets.yaml lead out of the repository.
+    #[arg(long)]
+    pub(crate) outside: bool,
     /// List the rules, and judge nothing.
     #[arg(long)]
     pub(crate) rules: bool,
@@ -126,6 +129,7 @@ fn judge(args: &Args, context: &Context) -> Result<Told, Error> {
     let mut read: Vec<(Loaded, Credentials)> = Vec::new();
     for name in &names {
         let environment = environments.environment(name)?;
+        environments.admit_paths(environment, args.outside)?;
         let files = files::read(&environments, environment, args.clear, &opener, &mut told);
         let Some(files) = files else {
             continue;

@@ -249,3 +249,12 @@ fn whoever_stops_waiting_for_a_rollout_is_told_that_it_was_restarted() {
         &json!("was restarted, and is not known to be ready: the run was stopped")
     );
 }
+
+#[test]
+fn whoever_stops_at_the_question_is_told_that_nothing_was_written() {
+    let world = world(Scene::with_age());
+    let act = world.scene.cmd(["sync", "--env", "dev"]);
+    let run = act.on_terminal(&[("[y/N]", "\u{3}")]).run().fails(130);
+    run.stdout_has("interrupted: nothing was written");
+    assert!(!world.scene.has("out"));
+}

@@ -169,23 +169,25 @@ impl<'a> Journal<'a> {
     }
 }
 
-/// The lines at its end, so many that the last run of each environment is among them.
-fn tail(path: &Path) -> io::Result<Vec<u8>> {
-    const ENOUGH: u64 = 4 << 20;
+/// So many bytes at its end that the last run of an environment is most likely among them.
+const ENOUGH: u64 = 4 << 20;
+
+/// The lines at its end.
+fn tail(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     let mut file = File::open(path)?;
     let length = file.metadata()?.len();
-    file.seek(SeekFrom::Start(length.saturating_sub(ENOUGH)))?;
+    file.seek(SeekFrom::Start(length.saturating_sub(most)))?;
     let mut end = Vec::new();
     // A line that is cut at its beginning is no JSON, and passed over like one cut by a crash.
-    file.take(ENOUGH).read_to_end(&mut end)?;
+    file.take(most).read_to_end(&mut end)?;
     Ok(end)
 }
 
 /// What an environment was delivered from: the end of the last run that has done everything.
 #[derive(Debug)]
 pub(crate) struct Delivered {
-    /// The commit that was checked out.
-    pub(crate) commit: String,
+    /// The commit that was checked out, if there was one.
+    pub(crate) commit: Option<String>,
     /// Sealed files, and the SHA-256 of each.
     sources: Vec<(String, String)>,
 }
@@ -193,32 +195,45 @@ pub(crate) struct Delivered {
 impl Delivered {
     /// As this machine's journal has it.
     pub(crate) fn last(environment: &str, owner: &Owner, context: &Context) -> Option<Self> {
-        ends(environment, owner, context)
-            .into_iter()
-            .find(|line| line.get("status").and_then(Value::as_u64) == Some(0))
-            .and_then(|line| {
-                let sources = line.get("sources")?.as_array()?.iter();
-                let text = |value: &Value, field| Some(value.get(field)?.as_str()?.to_owned());
-                Some(Self {
-                    commit: text(&line, "commit")?,
-                    sources: sources
-                        .filter_map(|one| Some((text(one, "file")?, text(one, "sha256")?)))
-                        .collect(),
-                })
-            })
+        let is_done = |line: &Value| line.get("status").and_then(Value::as_u64) == Some(0);
+        let line = [ENOUGH, u64::MAX].into_iter().find_map(|most| {
+            ends_within(most, environment, owner, context)
+                .into_iter()
+                .find(is_done)
+        })?;
+        let sources = line.get("sources")?.as_array()?.iter();
+        let text = |value: &Value, field| Some(value.get(field)?.as_str()?.to_owned());
+        Some(Self {
+            commit: text(&line, "commit"),
+            sources: sources
+                .filter_map(|one| Some((text(one, "file")?, text(one, "sha256")?)))
+                .collect(),
+        })
     }
 
-    /// The SHA-256 of a sealed file at that time.
-    pub(crate) fn sha256(&self, file: &str) -> Option<&str> {
-        let mut sources = self.sources.iter();
-        let (_, sha256) = sources.find(|(name, _)| name == file)?;
-        Some(sha256)
+    /// What was delivered of a sealed file, with its SHA-256: under its own name, else under those that
+    /// are not among the files of now.
+    pub(crate) fn formers(&self, file: &str, files: &[String]) -> Vec<(&str, &str)> {
+        let of = |is_it: &dyn Fn(&str) -> bool| -> Vec<(&str, &str)> {
+            let sources = self.sources.iter();
+            let pairs = sources.map(|(name, sha256)| (name.as_str(), sha256.as_str()));
+            pairs.filter(|(name, _)| is_it(name)).collect()
+        };
+        let own = of(&|name| name == file);
+        if own.is_empty() {
+            return of(&|name| !files.iter().any(|one| one == name));
+        }
+        own
     }
 }
 
 /// The ends of runs of this repository and environment that this machine's journal has, the last one first.
 pub(crate) fn ends(environment: &str, owner: &Owner, context: &Context) -> Vec<Value> {
-    let end = own(context).and_then(|path| tail(&path).ok());
+    ends_within(ENOUGH, environment, owner, context)
+}
+
+fn ends_within(most: u64, environment: &str, owner: &Owner, context: &Context) -> Vec<Value> {
+    let end = own(context).and_then(|path| tail(&path, most).ok());
     let end = end.unwrap_or_default();
     let text = String::from_utf8_lossy(&end);
     let is = |line: &Value, field: &str, text: Option<&str>| {

@@ -11,6 +11,7 @@ mod in_place;
 mod lock;
 mod private;
 mod replacement;
+mod state;
 mod temporary;
 
 use std::fs::{self, File, OpenOptions};
@@ -24,9 +25,10 @@ use rustix::io::Errno;
 use zeroize::Zeroizing;
 
 use crate::error::{Code, Error, Result, quoted};
-pub use lock::{Lock, lock};
+pub use lock::{Lock, lock, try_lock};
 pub use private::{Pipe, PrivateDir, clear_away, clear_left_over};
 use replacement::Replacement;
+pub use state::state_folder;
 
 /// The beginning of the name of every temporary file; `init` ignores it and the hook refuses it.
 pub const TEMPORARY_PREFIX: &str = ".clsecrets-tmp-";

@@ -1,7 +1,7 @@
 //! Seals the secrets of Chainlink nodes in the SOPS format and delivers them.
 //!
 //! The command `clsecrets` is a thin binary over this library. A module may use those to its left;
-//! [`secret`], [`settings`], [`error`], [`fs`] and [`git`] serve all:
+//! [`secret`], [`settings`], [`deadline`], [`error`], [`fs`] and [`git`] serve all:
 //!
 //! ```text
 //! tree → format, cipher → metadata → keys → envelope → config, chainlink → scan, sync → cli
@@ -20,7 +20,7 @@
 //! | [`scan`] | finds cleartext where a sealed file should be; opens nothing |
 //! | [`sync`] | targets: identify, observe, check, apply, verify |
 //!
-//! Only `keys` and `sync` are asynchronous, only `fs` writes files, only the binary prints or reads
+//! Only `keys` and `sync` are asynchronous (and `deadline`, which bounds them), only `fs` writes files, only the binary prints or reads
 //! the environment. `tests/architecture.rs` holds all of this.
 //!
 //! A text is sealed with a data key and opened again; wrapping that key is another matter:
@@ -52,6 +52,7 @@
 pub mod chainlink;
 pub mod cipher;
 pub mod config;
+pub mod deadline;
 pub mod envelope;
 pub mod error;
 pub mod format;

@@ -24,7 +24,7 @@ const RANKS: &[&[&str]] = &[
 ];
 
 /// These serve all modules, and use only one another.
-const FOR_ALL: &[&str] = &["secret", "settings", "error", "fs", "git"];
+const FOR_ALL: &[&str] = &["secret", "settings", "deadline", "error", "fs", "git"];
 
 /// Who may see cleartext: files, or folders with a slash at the end.
 const MAY_EXPOSE: &[&str] = &[

@@ -107,7 +107,12 @@ impl Renewal {
 
     /// In one line.
     pub(crate) fn line(&self) -> String {
-        format!("{}: {}: {}", self.file, self.message, self.hint)
+        format!("{}: {}", self.told(), self.hint)
+    }
+
+    /// The same without what to do about it.
+    pub(crate) fn told(&self) -> String {
+        format!("{}: {}", self.file, self.message)
     }
 }
 

@@ -170,7 +170,7 @@ impl Loaded {
             environment: subject,
             kept,
             targets,
-            places: Places::new(environments.path(), &environment.name),
+            places: Places::new(environments, &environment.name),
         })
     }
 

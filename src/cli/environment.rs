@@ -30,9 +30,10 @@ pub(crate) fn names(context: &Context) -> Result<Vec<String>, Error> {
     Ok(names.collect())
 }
 
-/// Loads the environment of this name, as seen from the working directory.
-pub(crate) fn load(name: &str, context: &Context) -> Result<Loaded, Error> {
-    let loaded = load_all(&[name.to_owned()], false, true, context)?;
+/// Loads the environment of this name, as seen from the working directory. Paths that lead out of the
+/// repository are refused unless `outside`.
+pub(crate) fn load(name: &str, outside: bool, context: &Context) -> Result<Loaded, Error> {
+    let loaded = load_all(&[name.to_owned()], false, outside, context)?;
     loaded
         .into_iter()
         .next()
@@ -49,7 +50,7 @@ pub(crate) fn load_all(
 ) -> Result<Vec<Loaded>, Error> {
     let file = find_environments(&context.settings.cwd)?;
     let environments = Environments::load(&file)?;
-    let opener = Opener::new(&context.settings, &context.ui, None)?;
+    let opener = Opener::new(&context.settings, &context.ui, None)?.until(context.deadline());
     let load = |name: &String| {
         let environment = environments.environment(name)?;
         environments.admit_paths(environment, outside)?;
@@ -66,15 +67,22 @@ pub(crate) fn load_all(
 pub(crate) type Each = (Owner, Result<Loaded, Error>);
 
 /// Loads several, each with its own outcome, and who writes for it; a name that is not known is an
-/// error of all.
-pub(crate) fn load_each(names: &[String], context: &Context) -> Result<Vec<Each>, Error> {
+/// error of all. Paths that lead out of the repository are refused unless `outside`.
+pub(crate) fn load_each(
+    names: &[String],
+    outside: bool,
+    context: &Context,
+) -> Result<Vec<Each>, Error> {
     let file = find_environments(&context.settings.cwd)?;
     let environments = Environments::load(&file)?;
-    let opener = Opener::new(&context.settings, &context.ui, None)?;
+    let opener = Opener::new(&context.settings, &context.ui, None)?.until(context.deadline());
     let mut found = Vec::new();
     for name in names {
         let environment = environments.environment(name)?;
-        let loaded = current(&environments, environment, &opener, context);
+        let loaded = match environments.admit_paths(environment, outside) {
+            Ok(()) => current(&environments, environment, &opener, context),
+            Err(error) => Err(error.into()),
+        };
         found.push((subject::owner(&environments, name), loaded));
     }
     Ok(found)

@@ -51,16 +51,18 @@ mod validate;
 mod warden;
 
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use clap::{CommandFactory, Parser, Subcommand};
+use clsecrets::deadline::Deadline;
 use clsecrets::fs::{self, Lock};
 use clsecrets::sync::Links;
 use clsecrets::{Code, Error, Settings};
 
 use face::{Face, Words};
+use sync::journal::Ends;
 use ui::Ui;
 
 /// Seals the secrets of Chainlink nodes in the SOPS format and delivers them.
@@ -131,6 +133,12 @@ pub(crate) struct Context {
     pub(crate) face: Face,
     /// Connections to targets, for all that one command does.
     pub(crate) links: Arc<Links>,
+    /// When it has to be done, as soon as its arguments say so.
+    deadline: OnceLock<Deadline>,
+    /// What this machine's journal says, read when it is first asked for.
+    ends: OnceLock<Ends>,
+    /// Where this user's runs remember things, once it was looked at.
+    state: OnceLock<Option<PathBuf>>,
 }
 
 impl Context {
@@ -143,6 +151,33 @@ impl Context {
             ));
         }
         Ok(lock)
+    }
+
+    /// Begins to count the time that the command has.
+    pub(crate) fn begin(&self, deadline: Deadline) -> Deadline {
+        self.deadline.get_or_init(|| deadline).clone()
+    }
+
+    /// How the last runs on this machine ended, before this one.
+    pub(crate) fn ends(&self) -> &Ends {
+        self.ends.get_or_init(|| Ends::read(self))
+    }
+
+    /// When the command has to be done.
+    pub(crate) fn deadline(&self) -> Deadline {
+        self.deadline.get().cloned().unwrap_or_default()
+    }
+
+    /// The folder in which this user's runs remember things. One that others can change is said, once,
+    /// and the run goes on as if there was none.
+    pub(crate) fn state(&self) -> Option<&Path> {
+        let found = self.state.get_or_init(|| {
+            fs::state_folder(&self.settings).unwrap_or_else(|error| {
+                self.ui.warn_of(&error);
+                None
+            })
+        });
+        found.as_deref()
     }
 }
 
@@ -181,6 +216,9 @@ pub(crate) fn main() -> ExitCode {
         ui,
         face,
         links: Arc::default(),
+        deadline: OnceLock::new(),
+        ends: OnceLock::new(),
+        state: OnceLock::new(),
     };
     match run(&cli.command, &context) {
         Ok(status) => ExitCode::from(status),

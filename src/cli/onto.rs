@@ -350,14 +350,7 @@ pub(super) fn relative(path: &Path, context: &Context) -> PathBuf {
 fn memory_of(sealed: &Path, context: &Context) -> Option<PathBuf> {
     let path = std::fs::canonicalize(sealed).unwrap_or_else(|_| sealed.to_path_buf());
     let name = digest::sha256(path.as_os_str().as_encoded_bytes());
-    Some(
-        context
-            .settings
-            .state_dir()?
-            .join("clsecrets")
-            .join("sealed")
-            .join(name),
-    )
+    Some(context.state()?.join("sealed").join(name))
 }
 
 /// The work itself is done by now, so that a state directory that cannot be written is no failure.

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use clap::Args;
+use clsecrets::deadline::Deadline;
 use clsecrets::envelope::{EnvelopeError, OpenOptions, Opened, Sealed};
 use clsecrets::error::shown;
 use clsecrets::format::Format;
@@ -54,13 +55,23 @@ impl<'a> Opener<'a> {
     ) -> Result<Self, Error> {
         let order = keys::decryption_order(order, settings)?;
         key_services(settings, ui)?;
-        let keyring = Keyring::asking(Arc::new(Passphrases));
+        let keyring = Keyring::asking(Arc::new(Passphrases::default()));
         Ok(Self {
             settings,
             ui,
             keyring,
             order,
         })
+    }
+
+    /// The same, waiting no longer than until then.
+    #[must_use]
+    pub(crate) fn until(self, deadline: Deadline) -> Self {
+        let passphrases = Passphrases(deadline.clone());
+        Self {
+            keyring: Keyring::asking(Arc::new(passphrases)).until(deadline),
+            ..self
+        }
     }
 
     /// Opens what was read.
@@ -161,13 +172,13 @@ fn key_services(settings: &Settings, ui: &Ui) -> Result<(), Error> {
 }
 
 /// Asks for the passphrases of identities, on the terminal and without echo.
-#[derive(Debug)]
-struct Passphrases;
+#[derive(Debug, Default)]
+struct Passphrases(Deadline);
 
 impl Ask for Passphrases {
     fn passphrase(&self, what: &str) -> Option<Secret<String>> {
-        rpassword::prompt_password(shown(&format!("Enter the {what}: ")))
-            .ok()
-            .map(Secret::new)
+        let prompt = shown(&format!("Enter the {what}: ")).into_owned();
+        let answer = self.0.asking(|| rpassword::prompt_password(prompt));
+        answer.ok().map(Secret::new)
     }
 }

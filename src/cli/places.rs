@@ -1,39 +1,31 @@
 //! Where a setting stands in `clsecrets.yaml`, for messages about it.
 
-use std::path::Path;
+use std::sync::Arc;
 
-use clsecrets::format::{self, Document};
-use clsecrets::fs;
+use clsecrets::config::Environments;
+use clsecrets::config::environments::Lines;
 use clsecrets::tree::{Map, Node};
 
 /// The places of one environment's settings.
 #[derive(Debug)]
 pub(crate) struct Places {
-    /// The file's name, for messages.
-    file: String,
+    lines: Arc<Lines>,
     environment: String,
-    document: Option<Document>,
 }
 
 impl Places {
-    /// Looks into the file once more: who read it into types knows no lines. A file that cannot be
-    /// read again has no lines.
-    pub(crate) fn new(path: &Path, environment: &str) -> Self {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let document = fs::read(path)
-            .ok()
-            .and_then(|content| format::by_extension(&name)?.parse_clear(content.bytes).ok());
+    /// Those of one of the file's environments.
+    pub(crate) fn new(environments: &Environments, environment: &str) -> Self {
         Self {
-            file: name.into_owned(),
+            lines: Arc::clone(environments.lines()),
             environment: environment.to_owned(),
-            document,
         }
     }
 
     /// The file and the line of a field below the environment, or of what it would stand below.
     pub(crate) fn of(&self, path: &[String]) -> (String, usize) {
-        let Some(document) = &self.document else {
-            return (self.file.clone(), 1);
+        let Some(document) = self.lines.document() else {
+            return (self.lines.name(), 1);
         };
         let mut line = 1;
         let mut node: Option<&Node> = None;
@@ -61,6 +53,6 @@ impl Places {
             line = document.position(site).0;
             node = next;
         }
-        (self.file.clone(), line)
+        (self.lines.name(), line)
     }
 }

@@ -9,6 +9,7 @@ use clsecrets::sync::{Assignment, Form};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
+use super::sync::options::Timeout;
 use super::{Context, Outcome, environment};
 
 /// What stands for every value, whatever its length.
@@ -28,6 +29,11 @@ pub(crate) struct Args {
     /// With --show: print bytes instead, so that white space and line ends can be seen.
     #[arg(long, requires = "show")]
     pub(crate) hex: bool,
+    #[command(flatten)]
+    pub(crate) timeout: Timeout,
+    /// Let paths of clsecrets.yaml lead out of the repository.
+    #[arg(long)]
+    pub(crate) outside: bool,
     /// Print for machines.
     #[arg(long)]
     pub(crate) json: bool,
@@ -83,7 +89,8 @@ struct Skipped {
 
 /// Runs the command.
 pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
-    let loaded = environment::load(&args.env, context)?;
+    args.timeout.begin(context)?;
+    let loaded = environment::load(&args.env, args.outside, context)?;
     let environment = loaded.name.clone();
     let delivery = loaded.deliver(None, &every_rule())?;
     for note in &delivery.notes {

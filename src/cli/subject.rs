@@ -11,7 +11,7 @@ use clsecrets::config::environments::{self, Made, Node, PasswordFrom, Profile, T
 use clsecrets::config::{Environment, Environments};
 use clsecrets::keys::block_on;
 use clsecrets::secret::SecretBytes;
-use clsecrets::sync::{self, Owner, Password, PasswordSource};
+use clsecrets::sync::{self, Fault, Owner, Password, PasswordSource, TargetError};
 use clsecrets::{Code, Error, fs};
 
 use super::Context;
@@ -326,7 +326,12 @@ fn fetched(
         region,
         profile,
     };
-    let fetched = block_on(sync::password(&source, &context.settings, &context.links))?;
+    let deadline = context.deadline();
+    let fetching = sync::password(&source, &context.settings, &context.links);
+    let fetched = block_on(deadline.of(fetching))?.unwrap_or_else(|_| {
+        let reason = format!("has not answered within {}", deadline.words());
+        Err(TargetError::new(Fault::Unreachable, reason))
+    });
     let fetched = fetched.map_err(|error| {
         let status = Code::Other(error.fault.status());
         let refused = Error::new(status, refuse(&format!("{name}: {}", error.reason)).message);

@@ -98,6 +98,13 @@ impl Ui {
         io::stdin().is_terminal() && io::stderr().is_terminal()
     }
 
+    /// How many columns standard output has, if it is a terminal that tells.
+    pub(crate) fn width(&self) -> Option<usize> {
+        let stdout = io::stdout();
+        let size = rustix::termios::tcgetwinsize(&stdout).ok()?;
+        Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
+    }
+
     /// Asks something, without a line end.
     pub(crate) fn prompt(&self, question: &str) {
         let mut stderr = io::stderr().lock();

@@ -5,14 +5,17 @@
 
 mod identity;
 mod inside;
+mod lines;
 mod schema;
 
 pub use identity::{fresh, with_identity};
 pub use inside::resolved;
+pub use lines::Lines;
 pub use schema::{Database, Dsn, Made, Node, Object, PasswordFrom, Profile, Target, Value};
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::search::normal;
 use super::{ConfigError, yaml};
@@ -22,6 +25,7 @@ use schema::{RawEnvironment, RawFile};
 #[derive(Debug)]
 pub struct Environments {
     path: PathBuf,
+    lines: Arc<Lines>,
     /// The prefix of object names where a profile uses one.
     pub name: Option<String>,
     /// Which repository this is, among all that are called alike: random, and no secret.
@@ -90,6 +94,7 @@ impl Environments {
             identity: raw.identity,
             settings: yaml::parse(&path, text)?,
             all: Vec::new(),
+            lines: Arc::new(Lines::of(&path)),
             path,
         };
         let mut named = BTreeSet::new();
@@ -110,6 +115,11 @@ impl Environments {
     /// The file.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Where its settings stand in it.
+    pub fn lines(&self) -> &Arc<Lines> {
+        &self.lines
     }
 
     /// Where relative paths begin.
@@ -137,12 +147,13 @@ impl Environments {
     /// What the file says of an environment, and of all of them: no secrets. Paths are as written, so
     /// that it is the same on every machine.
     pub fn settings_of(&self, name: &str) -> serde_json::Value {
-        let get = |word: &str| self.settings.get(word).cloned().unwrap_or_default();
         let mut settings = serde_json::Map::new();
         for word in ["name", "identity"] {
-            settings.insert(word.to_owned(), get(word));
+            let value = self.settings.get(word).cloned();
+            settings.insert(word.to_owned(), value.unwrap_or_default());
         }
-        if let Some(serde_json::Value::Object(own)) = get("environments").get(name) {
+        let all = self.settings.get("environments");
+        if let Some(serde_json::Value::Object(own)) = all.and_then(|all| all.get(name)) {
             settings.extend(own.clone());
         }
         settings.into()

@@ -1,8 +1,8 @@
 //! Whether other users can change what a path leads to.
 //!
 //! Whoever may write to a folder may put another one, or a link, in the place of what is in it, unless
-//! the folder is sticky, as `/tmp` is. The surprise: `XDG_RUNTIME_DIR` can be that of somebody else,
-//! after `sudo -E` for example.
+//! the folder is sticky, as `/tmp` is. A folder that a variable names, `XDG_RUNTIME_DIR` say, can be that
+//! of somebody else, after `sudo -E` for example.
 
 use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt;
@@ -19,16 +19,21 @@ pub(super) fn is_firm(folder: &Path) -> bool {
     let Ok(folder) = fs::canonicalize(folder) else {
         return false;
     };
-    // In a user namespace root can have another number.
-    let root = fs::symlink_metadata("/").map_or(0, |found| found.uid());
-    let ours = [0, root, geteuid().as_raw()];
     folder.ancestors().all(|one| {
         fs::symlink_metadata(one)
-            .is_ok_and(|found| ours.contains(&found.uid()) && is_closed_to_others(&found))
+            .is_ok_and(|found| is_root_or_own(&found) && is_closed_to_others(&found))
     })
 }
 
-fn is_closed_to_others(folder: &Metadata) -> bool {
+/// Whether it belongs to root or to whoever runs this.
+pub(super) fn is_root_or_own(found: &Metadata) -> bool {
+    // In a user namespace root can have another number.
+    let root = fs::symlink_metadata("/").map_or(0, |found| found.uid());
+    [0, root, geteuid().as_raw()].contains(&found.uid())
+}
+
+/// Whether nobody but its owner can put something in the place of what is in it.
+pub(super) fn is_closed_to_others(folder: &Metadata) -> bool {
     let mode = folder.mode();
     folder.is_dir() && (mode & WRITABLE_BY_OTHERS == 0 || mode & STICKY != 0)
 }

@@ -6,7 +6,7 @@
 
 use std::fs::File;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, flock};
@@ -35,7 +35,25 @@ impl Lock {
 /// Waits for the other writers of this file's directory, and clears away what killed ones left.
 pub fn lock(path: &Path) -> Result<Lock> {
     let path = resolve(path);
-    let directory = parent(&path);
+    let (file, directory) = open(&path)?;
+    let missing = wait(&file, &directory)?;
+    locked(&path, file, &directory, missing)
+}
+
+/// The same without waiting; `None` if another writer is there.
+pub fn try_lock(path: &Path) -> Result<Option<Lock>> {
+    let path = resolve(path);
+    let (file, directory) = open(&path)?;
+    let missing = match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => None,
+        Err(Errno::WOULDBLOCK | Errno::INTR) => return Ok(None),
+        Err(error) => Some(error.into()),
+    };
+    locked(&path, file, &directory, missing).map(Some)
+}
+
+fn open(path: &Path) -> Result<(File, PathBuf)> {
+    let directory = parent(path);
     let file = File::open(&directory).map_err(|error| {
         let code = match error.kind() {
             io::ErrorKind::NotFound => Code::NoFile,
@@ -46,7 +64,11 @@ pub fn lock(path: &Path) -> Result<Lock> {
             ..cannot("open", &directory, &error)
         }
     })?;
-    let missing = wait(&file, &directory)?.map(|error| {
+    Ok((file, directory))
+}
+
+fn locked(path: &Path, file: File, directory: &Path, missing: Option<io::Error>) -> Result<Lock> {
+    let missing = missing.map(|error| {
         let reason = plain(&error);
         format!(
             "the file system of {} has no locks: {reason}",
@@ -54,9 +76,9 @@ pub fn lock(path: &Path) -> Result<Lock> {
         )
     });
     if missing.is_none() {
-        temporary::sweep(&directory, &file);
+        temporary::sweep(directory, &file);
     }
-    in_place::admit_left_over(&path)?;
+    in_place::admit_left_over(path)?;
     Ok(Lock {
         _directory: file,
         missing,

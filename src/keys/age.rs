@@ -117,6 +117,7 @@ impl<'a> AgeKey<'a> {
             self.settings,
             &self.recipient,
             ask,
+            &self.connections.deadline,
             |candidates| match decrypt(wrapped, candidates) {
                 Err(Fault::Age(DecryptError::NoMatchingKeys)) => false,
                 outcome => {

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::deadline::Deadline;
 use crate::secret::Secret;
 
 /// Asks the person at the terminal; the command line implements it.
@@ -17,6 +18,8 @@ pub struct Connections {
     /// Who can be asked for a passphrase.
     #[cfg_attr(not(feature = "age"), allow(dead_code, reason = "only identities ask"))]
     pub(super) ask: Option<Arc<dyn Ask>>,
+    /// Until when services and programs are waited for.
+    pub(super) deadline: Deadline,
     #[cfg(feature = "age")]
     pub(super) identities: super::age::Identities,
     #[cfg(feature = "aws")]

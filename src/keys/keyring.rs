@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Mutex as AsyncMutex;
 
 use super::{Ask, Connections, KeyError, KeyKind, identity, kind};
+use crate::deadline::Deadline;
 use crate::error::{Code, Error};
 use crate::metadata::Recipient;
 use crate::secret::Portion;
@@ -44,6 +45,13 @@ impl Keyring {
             connections: Connections::asking(ask),
             ..Self::default()
         }
+    }
+
+    /// The same, waiting for services and programs no longer than until then.
+    #[must_use]
+    pub fn until(mut self, deadline: Deadline) -> Self {
+        self.connections.deadline = deadline;
+        self
     }
 
     /// Notes that a person or a creation rule names these recipients, not a file alone: programs that it
@@ -117,10 +125,15 @@ impl Keyring {
         if let (Some(error), true) = (&*failed, has_waited) {
             return Err(error.clone());
         }
-        let unwrapped = match (kind.connect)(recipient, settings, &self.connections).await {
-            Ok(key) => key.unwrap(wrapped).await,
-            Err(error) => Err(error),
+        let unwrapping = async {
+            let key = (kind.connect)(recipient, settings, &self.connections).await?;
+            key.unwrap(wrapped).await
         };
+        let deadline = &self.connections.deadline;
+        let unwrapped = deadline.of(unwrapping).await.unwrap_or_else(|_| {
+            let reason = format!("has not answered within {}", deadline.words());
+            Err(KeyError::Unreachable { reason })
+        });
         match unwrapped {
             Ok(portion) => {
                 self.remember(recipient, &portion);

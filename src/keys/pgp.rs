@@ -13,6 +13,7 @@ use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
 use super::{KeyError, KeyKind, MasterKey, Task};
+use crate::deadline::{Deadline, Timed};
 use crate::error::quoted;
 use crate::metadata::Recipient;
 use crate::secret::Portion;
@@ -29,9 +30,9 @@ pub(super) static KIND: KeyKind = KeyKind {
     parse,
     // It works on this machine, but a program has to be started, and a person may be asked.
     at_hand: Some(|_, _, _| None),
-    connect: |recipient, settings, _| {
+    connect: |recipient, settings, connections| {
         Box::pin(async move {
-            let key = PgpKey::new(recipient, settings)?;
+            let key = PgpKey::new(recipient, settings, &connections.deadline)?;
             Ok(Box::new(key) as Box<dyn MasterKey>)
         })
     },
@@ -41,6 +42,7 @@ pub(super) static KIND: KeyKind = KeyKind {
 struct PgpKey<'a> {
     fingerprint: String,
     settings: &'a Settings,
+    deadline: &'a Deadline,
 }
 
 /// What `gpg` did.
@@ -55,7 +57,11 @@ struct Answer {
 struct Status(Vec<Vec<String>>);
 
 impl<'a> PgpKey<'a> {
-    fn new(recipient: &Recipient, settings: &'a Settings) -> Result<Self, KeyError> {
+    fn new(
+        recipient: &Recipient,
+        settings: &'a Settings,
+        deadline: &'a Deadline,
+    ) -> Result<Self, KeyError> {
         let fingerprint = recipient.fields.text("fp").unwrap_or_default().trim();
         // It becomes an argument: it must not be taken for an option.
         if fingerprint.is_empty() || fingerprint.starts_with('-') {
@@ -64,6 +70,7 @@ impl<'a> PgpKey<'a> {
         Ok(Self {
             fingerprint: fingerprint.to_owned(),
             settings,
+            deadline,
         })
     }
 
@@ -116,13 +123,19 @@ impl<'a> PgpKey<'a> {
         without_identities(&mut command);
         // A file with hundreds of recipients does not start as many programs at once.
         let _turn = AT_ONCE.acquire().await;
-        let ran = tokio::task::spawn_blocking(move || run(command, &input)).await;
+        let deadline = self.deadline.clone();
+        let ran = tokio::task::spawn_blocking(move || run(command, &input, &deadline)).await;
         let failed = |reason: String| KeyError::Refused {
             reason,
             hint: Some("install GnuPG, or set SOPS_GPG_EXEC to its program".to_owned()),
         };
         match ran {
             Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) if error.kind() == io::ErrorKind::TimedOut => {
+                let limit = self.deadline.words();
+                let reason = format!("{program} has not ended within {limit}");
+                Err(KeyError::Unreachable { reason })
+            }
             Ok(Err(error)) => Err(failed(format!(
                 "cannot run {program}: {}",
                 crate::fs::plain(&error)
@@ -261,7 +274,7 @@ const ARMOR: &str = "-----BEGIN PGP MESSAGE-----";
 /// What a data key or a message for one recipient is far below; nothing is moved while it is read.
 const LIMIT: usize = 1 << 16;
 
-fn run(mut command: Command, input: &[u8]) -> io::Result<Answer> {
+fn run(mut command: Command, input: &[u8], deadline: &Deadline) -> io::Result<Answer> {
     let mut child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -273,11 +286,23 @@ fn run(mut command: Command, input: &[u8]) -> io::Result<Answer> {
             // It may have seen enough before the end.
             let _ = stdin.map(|mut stdin| stdin.write_all(input));
         });
-        let said = scope.spawn(move || stderr.map(up_to_limit).transpose());
+        let said = scope.spawn(move || {
+            let stderr = stderr.map(|stderr| Timed::new(stderr, deadline.clone()));
+            stderr.map(up_to_limit).transpose()
+        });
+        let stdout = stdout.map(|stdout| Timed::new(stdout, deadline.clone()));
         let output = stdout.map(up_to_limit).transpose();
+        if deadline.is_over() {
+            // So that nobody writes to it any more.
+            let _ = child.kill();
+        }
         (output, said.join())
     });
-    let status = child.wait()?;
+    let status = deadline.end(&mut child);
+    if let Err(error) = &output {
+        return Err(error.kind().into());
+    }
+    let status = status?;
     let said = said.ok().and_then(Result::ok).flatten().unwrap_or_default();
     Ok(Answer {
         succeeded: status.success(),
@@ -377,7 +402,8 @@ mod tests {
     #[test]
     fn what_gpg_says_for_machines_becomes_a_reason_and_its_text_is_dropped() {
         let settings = Settings::new(std::iter::empty(), "/".into(), 0);
-        let key = PgpKey::new(&parse(FINGERPRINT).unwrap(), &settings).unwrap();
+        let deadline = Deadline::default();
+        let key = PgpKey::new(&parse(FINGERPRINT).unwrap(), &settings, &deadline).unwrap();
         let wrapped = |text| key.not_wrapped(&Status::parse(text)).to_string();
         let opened = |text| key.not_opened(&Status::parse(text)).to_string();
         assert_eq!(
@@ -413,7 +439,9 @@ mod tests {
                 kind: "pgp".to_owned(),
                 fields: Fields::from([("fp", fp)]),
             };
-            assert!(PgpKey::new(&recipient, &settings).is_err(), "{fp}");
+            let deadline = Deadline::default();
+            let key = PgpKey::new(&recipient, &settings, &deadline);
+            assert!(key.is_err(), "{fp}");
         }
     }
 }

@@ -204,6 +204,10 @@ impl Directory {
             if metadata.mode() & 0o077 != 0 {
                 blocked = Some(open_to_others(&path, "600"));
             }
+            // A file keeps its mode when it is written, and what is run must never be a value.
+            if metadata.mode() & 0o111 != 0 {
+                blocked = Some(executable(&path));
+            }
             items.push(Item {
                 key,
                 value: read(&path)?,
@@ -347,6 +351,14 @@ fn open_to_others(path: &Path, mode: &str) -> TargetError {
         "chmod {mode} {}",
         quoted(&path.display().to_string())
     ))
+}
+
+fn executable(path: &Path) -> TargetError {
+    TargetError::new(
+        Fault::Refused,
+        format!("{} is executable, so it is not for values", path.display()),
+    )
+    .hint("give the target a folder of its own")
 }
 
 fn cannot(what: &str, path: &Path, error: &io::Error) -> TargetError {

@@ -153,6 +153,23 @@ pub fn collisions(surveys: &mut [Survey]) {
     }
 }
 
+/// Writes all environments, one kind of target after the other, so that what is read back is read in
+/// as few batches as what was looked at; then starts anew what uses it. Does nothing for an environment
+/// that something stops.
+pub async fn apply(surveys: &mut [Survey]) {
+    let mut surveys: Vec<&mut Survey> = surveys
+        .iter_mut()
+        .filter(|survey| survey.failures.is_empty())
+        .collect();
+    for kind in TARGET_KINDS {
+        let writes = surveys.iter_mut().map(|survey| survey.write(kind.name));
+        let failed = join_all(writes).await;
+        let written = surveys.iter_mut().zip(failed);
+        join_all(written.map(|(survey, failed)| survey.read_back(kind.name, failed))).await;
+    }
+    join_all(surveys.iter_mut().map(|survey| survey.restart())).await;
+}
+
 impl Survey {
     /// Whether there is nothing to do.
     pub fn is_in_sync(&self) -> bool {
@@ -169,20 +186,42 @@ impl Survey {
         &self.notes
     }
 
-    /// Writes, one kind of target after the other, reads back, and starts anew what uses it. Does
-    /// nothing if something stops the run.
+    /// Writes this environment alone.
     pub async fn apply(&mut self) {
-        if !self.failures.is_empty() {
-            return;
-        }
+        apply(std::slice::from_mut(self)).await;
+    }
+
+    /// Writes the targets of a kind.
+    async fn write(&mut self, kind: &str) -> Vec<Failure> {
         let options = &self.options;
         let clock = options.patience.clock();
-        for kind in TARGET_KINDS {
-            let of_kind = self.targets.iter_mut().filter(|t| t.kind == kind.name);
-            let failed = join_all(of_kind.map(|target| target.apply(options, &clock))).await;
-            self.failures.extend(failed.into_iter().flatten());
-        }
-        let clock = clock.longer(options.restarting.wait.unwrap_or_default());
+        let of_kind = self.targets.iter_mut().filter(|t| t.kind == kind);
+        let failed = join_all(of_kind.map(|target| target.write(options, &clock))).await;
+        failed.into_iter().flatten().collect()
+    }
+
+    /// Reads back what was written to the targets of a kind, and finds out what came of what failed.
+    async fn read_back(&mut self, kind: &str, failures: Vec<Failure>) {
+        let clock = self.options.patience.clock();
+        let of_kind = self.targets.iter_mut().filter(|t| t.kind == kind);
+        let found = join_all(of_kind.map(|target| target.read_back(&clock))).await;
+        let has_arrived = |failure: &Failure| {
+            let mut arrived = found.iter().flat_map(|found| &found.arrived);
+            arrived.any(|(label, object)| {
+                failure.target == *label && failure.object.as_ref() == Some(object)
+            })
+        };
+        let failures = failures.into_iter().filter(|one| !has_arrived(one));
+        self.failures.extend(failures);
+        let failures = found.into_iter().flat_map(|found| found.failures);
+        self.failures.extend(failures);
+    }
+
+    /// Starts anew what uses what was written.
+    async fn restart(&mut self) {
+        let options = &self.options;
+        let wait = options.restarting.wait.unwrap_or_default();
+        let clock = options.patience.clock().longer(wait);
         let restarts = self.targets.iter_mut().map(|t| t.restart(options, &clock));
         let failed = join_all(restarts).await;
         self.failures.extend(failed.into_iter().flatten());

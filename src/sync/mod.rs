@@ -31,7 +31,7 @@ mod surveyed;
 mod verdict;
 
 pub use config::{DirectoryConfig, KubernetesConfig, SecretsManagerConfig, TargetConfig};
-pub use engine::{Assignment, Survey, collisions, survey};
+pub use engine::{Assignment, Survey, apply, collisions, survey};
 pub use guard::{Previous, Wallet};
 pub use inputs::Inputs;
 pub use limits::{ChangeLimit, Limits, admit};

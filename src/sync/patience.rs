@@ -1,4 +1,4 @@
-//! How long a phase of a run may take, and whether somebody has stopped the run.
+//! How long a run may take, and whether somebody has stopped it.
 //!
 //! The surprise: what is under way when a run is stopped gets a moment to end, so that as much as can
 //! be is known of it; nothing new begins.
@@ -8,21 +8,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::Instant;
 
 use super::report::Failure;
 use super::{Fault, TargetError};
+use crate::deadline::Deadline;
 
-/// A phase takes no longer, if nothing else is said.
+/// A run takes no longer, if nothing else is said.
 const LIMIT: Duration = Duration::from_mins(10);
 /// What is under way when a run is stopped may take so long to end, and so may reading back.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// How long the phases of a run may take, and who can stop it.
+/// How long a run may take, and who can stop it.
 #[derive(Debug, Clone)]
 pub struct Patience {
-    /// Looking may take so long, and writing as long again.
-    pub limit: Duration,
+    /// When it has to be done.
+    pub deadline: Deadline,
     /// Told to stop by whoever has a copy.
     pub stop: Stop,
 }
@@ -42,18 +42,17 @@ enum Told {
     Drop,
 }
 
-/// A phase that has begun.
+/// What a part of a run looks at.
 #[derive(Debug)]
 pub(super) struct Clock {
-    until: Instant,
-    limit: Duration,
+    deadline: Deadline,
     stop: Stop,
 }
 
 impl Default for Patience {
     fn default() -> Self {
         Self {
-            limit: LIMIT,
+            deadline: Deadline::after(LIMIT),
             stop: Stop::default(),
         }
     }
@@ -88,11 +87,10 @@ impl Stop {
 }
 
 impl Patience {
-    /// Begins a clock.
+    /// A clock to look at.
     pub(super) fn clock(&self) -> Clock {
         Clock {
-            until: Instant::now() + self.limit,
-            limit: self.limit,
+            deadline: self.deadline.clone(),
             stop: self.stop.clone(),
         }
     }
@@ -101,7 +99,7 @@ impl Patience {
 impl Clock {
     /// The same, and what somebody wants to wait besides.
     pub(super) fn longer(mut self, more: Duration) -> Self {
-        self.until += more;
+        self.deadline = self.deadline.later(more);
         self
     }
 
@@ -109,7 +107,7 @@ impl Clock {
     pub(super) fn is_over(&self) -> Option<&'static str> {
         if self.stop.told() > Told::Nothing {
             Some("the run was stopped")
-        } else if Instant::now() >= self.until {
+        } else if self.deadline.is_over() {
             Some("the time limit is reached")
         } else {
             None
@@ -121,7 +119,7 @@ impl Clock {
         tokio::select! {
             done = work => Ok(done),
             () = self.stop.until(Told::Stop) => Err(self.late()),
-            () = tokio::time::sleep_until(self.until) => Err(self.late()),
+            () = self.deadline.passed() => Err(self.late()),
         }
     }
 
@@ -137,7 +135,7 @@ impl Clock {
         tokio::select! {
             done = work => Ok(done),
             () = stopped => Err(self.late()),
-            () = tokio::time::sleep_until(self.until) => Err(self.late()),
+            () = self.deadline.passed() => Err(self.late()),
         }
     }
 
@@ -146,11 +144,13 @@ impl Clock {
         &self,
         work: impl Future<Output = T>,
     ) -> Result<T, TargetError> {
-        let until = self.until.max(Instant::now() + GRACE);
+        let over = async {
+            tokio::join!(self.deadline.passed(), tokio::time::sleep(GRACE));
+        };
         tokio::select! {
             done = work => Ok(done),
             () = self.stop.until(Told::Drop) => Err(self.late()),
-            () = tokio::time::sleep_until(until) => Err(self.late()),
+            () = over => Err(self.late()),
         }
     }
 
@@ -169,17 +169,9 @@ impl Clock {
             return TargetError::new(Fault::Unreachable, "the run was stopped before it answered")
                 .hint("run the command again");
         }
-        let limit = self.limit.as_secs();
-        let time = if limit >= 60 && limit.is_multiple_of(60) {
-            format!("{}m", limit / 60)
-        } else {
-            format!("{limit}s")
-        };
-        TargetError::new(
-            Fault::Unreachable,
-            format!("has not answered within the time limit of {time}"),
-        )
-        .hint("run the command again, with more time: --timeout 30m")
+        let reason = format!("has not answered within {}", self.deadline.words());
+        TargetError::new(Fault::Unreachable, reason)
+            .hint("run the command again, with more time: --timeout 30m")
     }
 }
 
@@ -196,7 +188,7 @@ mod tests {
     #[test]
     fn what_takes_too_long_is_dropped() {
         let patience = Patience {
-            limit: Duration::from_millis(20),
+            deadline: Deadline::after(Duration::from_millis(20)),
             ..Patience::default()
         };
         block_on(async {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::options::Options;
+use super::patience::Clock;
 use super::plan::Plan;
 use super::report::RestartReport;
 use super::{Fault, Target, TargetConfig, TargetError, connect};
@@ -101,6 +102,48 @@ enum State {
 /// Between two looks at a rollout.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
+impl Restart {
+    /// Gives the order. From before it is sent until it is answered, nobody knows whether it arrived.
+    async fn begin(
+        &mut self,
+        workloads: &dyn Workloads,
+        revision: &str,
+        clock: &Clock,
+    ) -> Result<(), TargetError> {
+        self.state = State::Unknown;
+        let ordered = clock.finish(workloads.restart(&self.workload.id, revision));
+        let answered = ordered.await.map_err(TargetError::of_write)?;
+        self.state = match &answered {
+            Ok(()) => State::Restarted,
+            Err(error) if error.is_lost => State::Unknown,
+            Err(_) => State::Failed,
+        };
+        answered
+    }
+
+    /// Follows its rollout; whoever stops that knows no more than that it was restarted.
+    async fn follow(
+        &mut self,
+        workloads: &dyn Workloads,
+        until: Instant,
+        clock: &Clock,
+    ) -> Result<(), TargetError> {
+        let id = self.workload.id.as_str();
+        let Ok(followed) = clock.of(follow(workloads, id, until)).await else {
+            let why = clock.is_over().unwrap_or("nobody waits for it any more");
+            let reason = format!("was restarted, and is not known to be ready: {why}");
+            return Err(TargetError::new(Fault::Unreachable, reason)
+                .hint(format!("kubectl rollout status {id}")));
+        };
+        self.state = if followed.is_ok() {
+            State::Complete
+        } else {
+            State::Failed
+        };
+        followed
+    }
+}
+
 impl Restarts {
     /// Which workloads use something that is to be written, or was written after they started; and
     /// what the operator should know.
@@ -170,17 +213,19 @@ impl Restarts {
         }
     }
 
-    /// Starts them anew, and follows them if asked to; what failed, by id.
+    /// Starts them anew, and follows them if asked to; what failed, by id if it is about one.
     pub(super) async fn run(
         &mut self,
         target: &dyn Target,
         plans: &[Plan],
         options: &Options,
-    ) -> Vec<(String, TargetError)> {
+        clock: &Clock,
+    ) -> Vec<(Option<String>, TargetError)> {
         let Some(workloads) = target.workloads() else {
             return Vec::new();
         };
         let mut failures = Vec::new();
+        let mut left: Option<(usize, &'static str)> = None;
         for restart in &mut self.0 {
             let used: Vec<&Plan> = plans
                 .iter()
@@ -191,47 +236,44 @@ impl Restarts {
                 restart.state = State::Held;
                 continue;
             }
-            let revision = revision(&used);
-            match workloads.restart(&restart.workload.id, &revision).await {
-                Ok(()) => restart.state = State::Restarted,
-                Err(error) => {
-                    restart.state = if error.is_lost {
-                        State::Unknown
-                    } else {
-                        State::Failed
-                    };
-                    failures.push((restart.workload.id.clone(), error));
-                    if restart.is_first && options.restarting.wait.is_some() {
-                        // What it stands in for keeps running with what it has.
-                        break;
-                    }
-                    continue;
-                }
+            if let Some(why) = clock.is_over() {
+                left = Some((left.map_or(1, |(count, _)| count + 1), why));
+                continue;
             }
-            if let Some(wait) = options.restarting.wait.filter(|_| restart.is_first) {
-                let until = Instant::now() + wait;
-                match follow(workloads, &restart.workload.id, until).await {
-                    Ok(()) => restart.state = State::Complete,
-                    Err(error) => {
-                        restart.state = State::Failed;
-                        failures.push((restart.workload.id.clone(), error));
-                        // What it stands in for keeps running with what it has.
-                        break;
-                    }
+            let begun = restart.begin(workloads, &revision(&used), clock).await;
+            let wait = options.restarting.wait.filter(|_| restart.is_first);
+            let followed = match (begun, wait) {
+                (Ok(()), Some(wait)) => {
+                    let until = Instant::now() + wait;
+                    restart.follow(workloads, until, clock).await
+                }
+                (begun, _) => begun,
+            };
+            if let Err(error) = followed {
+                failures.push((Some(restart.workload.id.clone()), error));
+                if wait.is_some() {
+                    // What it stands in for keeps running with what it has.
+                    break;
                 }
             }
         }
         if let Some(wait) = options.restarting.wait {
             let until = Instant::now() + wait;
             for restart in self.0.iter_mut().filter(|r| r.state == State::Restarted) {
-                match follow(workloads, &restart.workload.id, until).await {
-                    Ok(()) => restart.state = State::Complete,
-                    Err(error) => {
-                        restart.state = State::Failed;
-                        failures.push((restart.workload.id.clone(), error));
-                    }
+                if let Err(error) = restart.follow(workloads, until, clock).await {
+                    failures.push((Some(restart.workload.id.clone()), error));
                 }
             }
+        }
+        if let Some((count, why)) = left {
+            let what = if count == 1 {
+                "workload was"
+            } else {
+                "workloads were"
+            };
+            let reason = format!("{count} {what} not restarted: {why}");
+            let error = TargetError::new(Fault::Unreachable, reason).hint("run the command again");
+            failures.push((None, error));
         }
         failures
     }

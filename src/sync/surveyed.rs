@@ -355,19 +355,11 @@ impl Surveyed {
         if !self.restarts.is_pending() {
             return Vec::new();
         }
-        if let Some(why) = clock.is_over() {
-            let reason = format!("workloads were not restarted: {why}");
-            let error = TargetError::new(Fault::Unreachable, reason).hint("run the command again");
-            return vec![self.failure(None, &error)];
-        }
-        let restarted = clock.finish(self.restarts.run(target, &self.plans, options));
-        match restarted.await {
-            Ok(failed) => failed
-                .into_iter()
-                .map(|(id, error)| Failure::of(&self.label, Some(&id), &error))
-                .collect(),
-            Err(late) => vec![Failure::of(&self.label, None, &late)],
-        }
+        let restarted = self.restarts.run(target, &self.plans, options, clock);
+        let failed = restarted.await.into_iter();
+        failed
+            .map(|(id, error)| Failure::of(&self.label, id.as_deref(), &error))
+            .collect()
     }
 
     pub(super) fn has_writes(&self) -> bool {

@@ -1,6 +1,7 @@
 //! Cleartext in a private folder: another user plants nothing in it, and what killed processes leave
 //! there is cleared away by the next command.
 
+use std::fs::Permissions;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -10,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::sealed;
+use super::{sealed, sealed_environment};
 use crate::support::{Scene, is_root};
 
 const CLEAR: &str = "TOKEN: canary-of-the-pipe\nCOUNT: 3\n";
@@ -117,7 +118,7 @@ fn the_folder_that_another_user_reads_from_stays_ours() {
         let words = [options, &["--user", "nobody", "a.yaml", line]].concat();
         // Also where the usual place is one that only root can enter.
         let memory = Memory::of(&scene);
-        std::fs::set_permissions(&memory.0, std::fs::Permissions::from_mode(0o700)).unwrap();
+        std::fs::set_permissions(&memory.0, Permissions::from_mode(0o700)).unwrap();
         let run = scene
             .cmd(words)
             .env("XDG_RUNTIME_DIR", memory.variable())
@@ -247,4 +248,34 @@ fn kill_all_but(scene: &Scene, memory: &Memory) {
     second.kill().unwrap();
     second.wait().unwrap();
     assert_eq!(memory.entries().len(), 2);
+}
+
+/// What it says of the last delivery, and the key that is in it, would be theirs.
+#[test]
+fn local_state_that_others_can_change_is_not_believed() {
+    let scene = sealed_environment();
+    let state = scene.root().join("state");
+    std::fs::create_dir(&state).unwrap();
+    let set = |mode| std::fs::set_permissions(&state, Permissions::from_mode(mode)).unwrap();
+    let sync = |words: &str| {
+        let command = scene.cmd(words.split(' '));
+        command
+            .env("XDG_STATE_HOME", state.display().to_string())
+            .run()
+    };
+    set(0o777);
+    let said = "another user can change";
+    let run = sync("sync --env dev -y").succeeds().stderr_has(said);
+    assert_eq!(run.err().matches(said).count(), 1, "{run}");
+    assert!(!state.join("clsecrets").exists());
+    set(0o755);
+    std::fs::remove_dir_all(scene.path("out")).unwrap();
+    let run = sync("sync --env dev -y").succeeds();
+    assert!(!run.err().contains(said), "{run}");
+    assert!(state.join("clsecrets/journal.jsonl").exists());
+    set(0o777);
+    let run = sync("status").stderr_has(said);
+    assert!(!run.out().contains("last sync"), "{run}");
+    set(0o755);
+    sync("status").stdout_has("last sync from here");
 }

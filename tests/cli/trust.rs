@@ -5,6 +5,7 @@
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
 
 use super::{
     CLEAR, CLEAR_FILE, ENVIRONMENTS, SEALED, SECRETS, environment, line, sealed, sealed_environment,
@@ -254,6 +255,25 @@ fn paths_of_an_environment_stay_in_the_repository() {
             .stderr_has("outside of the repository")
             .stderr_has("--outside");
     }
+    let said = |command: &str| {
+        let run = scene.run(command);
+        format!("{}{}", run.out(), run.err())
+    };
+    for command in [
+        "validate --all",
+        "validate --all --clear",
+        "status",
+        "render --env dev",
+    ] {
+        let words = format!("{command} --outside");
+        assert!(!said(&words).contains("outside of the repository"));
+        let refused = said(command);
+        assert!(
+            refused.contains("outside of the repository"),
+            "{command}: {refused}"
+        );
+        assert!(refused.contains("--outside"), "{command}: {refused}");
+    }
     assert_eq!(scene.bytes(SEALED), before);
     assert!(fs::read_to_string(&elsewhere).unwrap().contains("other_"));
     scene
@@ -284,6 +304,34 @@ fn paths_of_an_environment_stay_in_the_repository() {
     }
     assert_eq!(fs::read(scene.path(".git/config")).unwrap(), hook);
     assert!(!scene.has(".git/hooks/pre-commit") && !scene.has(".git/x"));
+}
+
+/// Its mode stays, and Git's hooks can be kept in any folder.
+#[test]
+fn a_directory_target_does_not_fill_what_is_run() {
+    let scene = sealed_environment();
+    scene.run("sync --env dev -y").succeeds();
+    let first = |folder: &Path| {
+        let entries = fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().path());
+        entries
+            .filter(|path| !path.ends_with(".gitignore"))
+            .min()
+            .unwrap()
+    };
+    let path = first(&first(&scene.path("out/dev")));
+    let before = fs::read(&path).unwrap();
+    fs::write(&path, "#!/bin/sh\n").unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).unwrap();
+    scene
+        .run("sync --env dev -y")
+        .fails(4)
+        .stderr_has("is executable, so it is not for values");
+    assert_eq!(fs::read(&path).unwrap(), b"#!/bin/sh\n");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    scene.run("sync --env dev -y").succeeds();
+    assert_eq!(fs::read(&path).unwrap(), before);
 }
 
 #[test]

@@ -13,6 +13,9 @@ use super::walk::{number, seen_by_the_reference};
 /// Documents a run, shared by two threads; each costs seven processes.
 const COUNT: u64 = 60;
 
+/// The status of both tools for a file whose MAC does not agree with its values.
+const MAC_DISAGREES: i32 = 51;
+
 /// Options that select values, as both tools take them.
 const RULES: [&str; 6] = [
     "",
@@ -79,10 +82,17 @@ fn passes(scene: &Scene, text: &str, rule: &str, seed: u64) -> bool {
         ("theirs by us", scene.run("decrypt theirs.yaml")),
         ("theirs by the reference", scene.sops("decrypt theirs.yaml")),
     ];
+    // It writes a comment of the head of a block scalar into the scalar: neither the file that it has
+    // sealed then, nor what it writes of ours, holds the values that it was given.
+    let changes_values = opened[3].1.status == MAC_DISAGREES;
     let mut files = vec![scene.path("clear.yaml")];
     for (at_number, (what, run)) in opened.iter().enumerate() {
         // The reference writes some files that it cannot read, a merge key with a comment say.
-        let may_fail = *what == "theirs by the reference";
+        let may_fail = match *what {
+            "theirs by the reference" => true,
+            "theirs by us" => run.status == MAC_DISAGREES && changes_values,
+            _ => false,
+        };
         assert!(may_fail || run.status == 0, "{}: {run}", at(what));
         let file = format!("opened-{at_number}.yaml");
         scene.write(&file, &run.stdout);
@@ -94,6 +104,9 @@ fn passes(scene: &Scene, text: &str, rule: &str, seed: u64) -> bool {
     let clear = seen.remove(0).expect("the reference has sealed it");
     let (rewritten, clear_text) = (rewritten(scene), text);
     for ((what, run), one) in opened.iter().zip(seen) {
+        if changes_values && *what != "ours by us" {
+            continue;
+        }
         let Some(one) = one else {
             // An empty list with a comment, in a list say, is no YAML as the reference writes it.
             let is_its_own = by_reference.is_none() && *what == "ours by the reference";

@@ -16,6 +16,8 @@ mod moto;
 mod mutual_tls;
 mod process;
 mod proxy;
+mod relay;
+mod socks;
 mod tls_front;
 
 #[cfg(feature = "kubernetes")]
@@ -23,6 +25,8 @@ pub(crate) use cluster::{Cluster, Namespace, User, cluster};
 pub(crate) use moto::{Moto, moto};
 pub(crate) use mutual_tls::MutualTls;
 pub(crate) use proxy::{Fault, Proxy, closed_port, silent_port};
+pub(crate) use relay::far;
+pub(crate) use socks::{LOGIN, SOCKS_HOST, Socks};
 pub(crate) use tls_front::{TLS_FRONT, TlsFront};
 
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -9,8 +9,10 @@ use serde_json::{Value, json};
 
 use super::kubernetes::Place;
 use super::text;
-use crate::servers::{MutualTls, Proxy, TLS_FRONT, TlsFront, closed_port};
-use crate::support::Run;
+use crate::servers::{
+    LOGIN, MutualTls, Proxy, SOCKS_HOST, Socks, TLS_FRONT, TlsFront, closed_port,
+};
+use crate::support::{Run, peer};
 
 /// What is given to both.
 struct Case<'a> {
@@ -47,7 +49,7 @@ fn kubectl(place: &Place, vars: &[(&str, &str)]) -> Run {
         "--request-timeout=20s",
     ];
     let scene = &place.world.scene;
-    let act = scene.other("kubectl", line);
+    let act = scene.other(peer("kubectl"), line);
     vars.iter()
         .fold(act, |act, (name, value)| act.env(name, *value))
         .run()
@@ -266,8 +268,82 @@ fn a_cluster_is_reached_through_a_proxy_but_not_where_no_proxy_says_so() {
     place.log_in(&config.to_string());
     ours(&place, &[])
         .fails(1)
-        .stderr_has("proxy-url of the kubeconfig is no address of a proxy")
+        .stderr_has("proxy-url of the kubeconfig is a proxy that is itself reached over TLS")
         .stderr_lacks("canary");
+}
+
+#[test]
+fn a_cluster_is_reached_through_a_socks_server() {
+    let place = Place::new();
+    let server = place.namespace.admin().server().to_owned();
+    let port = server.rsplit(':').next().unwrap();
+    let port = port.trim_end_matches('/').parse().unwrap();
+    let (open, closed) = (Socks::before(port, false), Socks::before(port, true));
+    // Its name resolves nowhere, so that only the SOCKS server leads to it.
+    let config = |way: Option<String>| {
+        with(&original(&place), |cluster, _| {
+            cluster["server"] = json!(format!("https://{SOCKS_HOST}:6443"));
+            cluster["tls-server-name"] = json!("kubernetes");
+            if let Some(way) = way {
+                cluster["proxy-url"] = json!(way);
+            }
+        })
+    };
+    let login = |name: &str, password: &str| {
+        let password = password.replace(':', "%3A");
+        format!("socks5://{name}:{password}@{}", closed.address())
+    };
+    let (through, nowhere) = (Err("through its proxy"), Err("is no address of a proxy"));
+    let dead = format!("127.0.0.1:{}", closed_port());
+    for (what, way, expected) in [
+        (
+            "open to all",
+            format!("socks5://{}", open.address()),
+            Ok(()),
+        ),
+        ("a name and a password", login(LOGIN.0, LOGIN.1), Ok(())),
+        ("a wrong password", login(LOGIN.0, "canary"), through),
+        (
+            "no password",
+            format!("socks5://{}", closed.address()),
+            through,
+        ),
+        ("nobody there", format!("socks5://{dead}"), through),
+        (
+            "another scheme",
+            format!("socks5h://{}", open.address()),
+            nowhere,
+        ),
+        ("no scheme", open.address(), nowhere),
+    ] {
+        let config = config(Some(way));
+        judge(
+            &place,
+            &Case {
+                what,
+                config,
+                vars: &[],
+                expected,
+            },
+        );
+    }
+    let names = open.asked();
+    assert!(names.len() >= 2, "{names:?}");
+    assert!(names.iter().all(|name| name == SOCKS_HOST), "{names:?}");
+    assert!(closed.asked().len() >= 2);
+    for scheme in ["socks5", "socks5h"] {
+        let way = format!("{scheme}://{}", open.address());
+        judge(
+            &place,
+            &Case {
+                what: "the environment names it",
+                config: config(None),
+                vars: &[("HTTPS_PROXY", &way)],
+                expected: Ok(()),
+            },
+        );
+        assert!(open.asked().len() >= 2, "{scheme}");
+    }
 }
 
 #[test]

@@ -3,6 +3,8 @@
 
 #[cfg(feature = "aws")]
 mod beside;
+#[cfg(all(feature = "kubernetes", feature = "aws"))]
+mod deadline;
 mod directory;
 #[cfg(all(feature = "kubernetes", feature = "aws"))]
 mod faults;

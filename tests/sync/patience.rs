@@ -13,7 +13,7 @@ use super::secrets_manager::REGION;
 use crate::servers::{Cluster, Fault, Proxy, moto};
 use crate::support::Scene;
 
-fn tell(run: &Child, signal: &str) {
+pub(super) fn tell(run: &Child, signal: &str) {
     let pid = run.id().to_string();
     assert!(
         Command::new("kill")
@@ -24,7 +24,7 @@ fn tell(run: &Child, signal: &str) {
     );
 }
 
-fn wait_for(proxy: &Proxy, call: &str, count: usize) {
+pub(super) fn wait_for(proxy: &Proxy, call: &str, count: usize) {
     let begin = Instant::now();
     while proxy.count(call) < count {
         assert!(begin.elapsed() < Duration::from_mins(1), "{call}");
@@ -32,7 +32,7 @@ fn wait_for(proxy: &Proxy, call: &str, count: usize) {
     }
 }
 
-fn said(output: &Output) -> String {
+pub(super) fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 

@@ -118,7 +118,8 @@ fn the_page_has_everything_and_nothing_to_load() {
         "changed by kubectl-edit",
         "left over",
         "opens for age1",
-        "1 environment: 1 drifted",
+        "1 environment:",
+        ">1 drifted</span>",
         " UTC</time>",
     ] {
         assert!(page.contains(part), "{part}");

@@ -16,6 +16,7 @@ use super::git::history;
 use super::guarding::Guarding;
 use super::hook::{outdated_hooks, refusal};
 use super::opening::Opener;
+use super::sync::options::Timeout;
 use super::trees::{self, Search};
 use super::{Context, Outcome};
 use file::Look;
@@ -37,6 +38,8 @@ pub(crate) struct Args {
     /// Open the files, verify their MAC, and try every recipient
     #[arg(long)]
     online: bool,
+    #[command(flatten)]
+    timeout: Timeout,
     /// Refuse data keys that are older than this; without it, from 365 days on they are told
     #[arg(long, value_name = "DAYS")]
     max_age: Option<u32>,
@@ -136,7 +139,8 @@ impl Args {
             .findings
             .retain(|found| found.is_structure() && found.rule != TOLD_BETTER);
         report.findings.dedup();
-        let opener = Opener::new(&context.settings, &context.ui, None)?;
+        self.timeout.begin(context)?;
+        let opener = Opener::new(&context.settings, &context.ui, None)?.until(context.deadline());
         let guarding = Guarding::with_rules(self.config.clone());
         let look = Look {
             online: self.online,

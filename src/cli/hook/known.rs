@@ -25,8 +25,8 @@ use super::super::{Context, Outcome};
 
 /// Where the index is, from the directory that all work trees share.
 const INDEX: &str = "clsecrets/known";
-/// Where its key is, from the user's state directory.
-const KEY: &str = "clsecrets/known.key";
+/// Where its key is, in the folder for local state.
+const KEY: &str = "known.key";
 
 /// The top of the repository that a directory is in.
 pub(super) fn top(directory: &Path) -> Option<PathBuf> {
@@ -114,7 +114,7 @@ pub(crate) fn begin(directory: &Path, settings: &Settings) -> Result<(), Error> 
     let Some(place) = place(directory) else {
         return Ok(());
     };
-    if place.exists() || settings.state_dir().is_none() {
+    if place.exists() || fs::state_folder(settings)?.is_none() {
         return Ok(());
     }
     let key = match kept_key(settings) {
@@ -235,7 +235,8 @@ fn store(place: &Path, known: &Known, key: &IndexKey) -> Result<(), Error> {
 }
 
 fn kept_key(settings: &Settings) -> Result<Option<IndexKey>, String> {
-    let Some(path) = settings.state_dir().map(|directory| directory.join(KEY)) else {
+    let folder = fs::state_folder(settings).map_err(|error| error.message)?;
+    let Some(path) = folder.map(|folder| folder.join(KEY)) else {
         return Ok(None);
     };
     match fs::read(&path) {
@@ -252,7 +253,7 @@ fn kept_key(settings: &Settings) -> Result<Option<IndexKey>, String> {
 }
 
 fn new_key(settings: &Settings) -> Result<IndexKey, Error> {
-    let directory = settings.state_dir().ok_or_else(|| {
+    let directory = fs::state_folder(settings)?.ok_or_else(|| {
         Error::new(Code::Failed, "there is no place for the key of the index")
             .hint("set HOME or XDG_STATE_HOME")
     })?;

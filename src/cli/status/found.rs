@@ -8,10 +8,9 @@ use clsecrets::sync::{Failure, Mode, ObjectReport, Options, Owner, Patience, Rep
 use futures_util::future::join_all;
 use serde::Serialize;
 
-use super::status_of;
+use super::{Args, status_of};
 use crate::cli::data_keys::Renewal;
 use crate::cli::delivery::{Delivery, Loaded};
-use crate::cli::sync::journal;
 use crate::cli::{Context, environment};
 
 /// The name of the schema.
@@ -101,14 +100,14 @@ pub(crate) struct Object {
 /// Looks at environments; what one of them lacks is said and stops no other.
 pub(crate) fn find(
     names: &[String],
-    only: Option<&str>,
-    strict: bool,
+    args: &Args,
     patience: &Patience,
     context: &Context,
 ) -> Result<Status, Error> {
     let mut environments = Vec::new();
     let mut waiting = Vec::new();
-    for (name, (owner, loaded)) in names.iter().zip(environment::load_each(names, context)?) {
+    let loaded = environment::load_each(names, args.outside, context)?;
+    for (name, (owner, loaded)) in names.iter().zip(loaded) {
         let last_sync = last_sync(name, &owner, context);
         let mut found = Environment {
             name: name.clone(),
@@ -125,10 +124,12 @@ pub(crate) fn find(
         let delivery = loaded.and_then(|loaded| {
             found.protected = loaded.is_protected;
             found.sources = sources(&loaded);
-            found.warnings = loaded.renewals.iter().map(Renewal::line).collect();
+            let renewals = loaded.renewals.iter();
+            found.warnings = renewals.clone().map(Renewal::told).collect();
+            found.hints = renewals.map(|renewal| renewal.hint.clone()).collect();
             found.state = "refused";
             let sources = loaded.sources();
-            Ok((sources, loaded.deliver(only, &[])?))
+            Ok((sources, loaded.deliver(args.target.as_deref(), &[])?))
         });
         match delivery {
             Ok((sources, delivery)) => waiting.push((environments.len(), sources, delivery)),
@@ -136,7 +137,7 @@ pub(crate) fn find(
                 found.status = status_of(&error);
                 found.errors.push(error.message);
                 found.errors.extend(error.details);
-                found.hints = error.hints;
+                found.hints.extend(error.hints);
             }
         }
         environments.push(found);
@@ -168,7 +169,7 @@ pub(crate) fn find(
         }
     }
     for found in &mut environments {
-        if strict && !found.warnings.is_empty() && !matches!(found.status, 1 | 5) {
+        if args.strict && !found.warnings.is_empty() && !matches!(found.status, 1 | 5) {
             found.status = 4;
         }
     }
@@ -189,7 +190,7 @@ impl Status {
     }
 
     /// How many of them are in which state.
-    pub(crate) fn summary(&self) -> String {
+    pub(crate) fn counts(&self) -> Vec<(&str, usize)> {
         let mut counts: Vec<(&str, usize)> = Vec::new();
         for one in self.worst_first() {
             match counts.iter_mut().find(|(state, _)| *state == one.state) {
@@ -197,17 +198,40 @@ impl Status {
                 None => counts.push((one.state, 1)),
             }
         }
-        let counts: Vec<String> = counts
-            .iter()
-            .map(|(state, count)| format!("{count} {state}"))
-            .collect();
+        counts
+    }
+
+    /// How many there are.
+    pub(crate) fn number(&self) -> String {
         let all = self.environments.len();
         let plural = if all == 1 { "" } else { "s" };
-        format!("{all} environment{plural}: {}", counts.join(", "))
+        format!("{all} environment{plural}:")
+    }
+
+    /// Both in a line.
+    pub(crate) fn summary(&self) -> String {
+        let counts = self.counts().into_iter();
+        let counts: Vec<String> = counts
+            .map(|(state, count)| format!("{count} {state}"))
+            .collect();
+        format!("{} {}", self.number(), counts.join(", "))
     }
 }
 
 impl Environment {
+    /// What went wrong, but for what the line of an object says already: that others changed it.
+    pub(crate) fn told(&self) -> impl Iterator<Item = &String> {
+        let targets = self.targets.iter();
+        let objects =
+            targets.flat_map(|target| target.objects.iter().map(move |one| (target, one)));
+        let objects = objects.filter(|(_, object)| matches!(object.state, "drifted" | "foreign"));
+        let shown = objects.map(|(target, object)| format!("{} {}: ", target.label, object.name));
+        let shown: Vec<String> = shown.collect();
+        let is_shown = move |error: &&String| shown.iter().any(|begin| error.starts_with(begin));
+        let errors = self.errors.iter().filter(move |error| !is_shown(error));
+        errors.chain(&self.warnings)
+    }
+
     /// How much it needs a person: the worst first.
     pub(crate) fn rank(&self) -> usize {
         const WORST_FIRST: [&str; 5] = [
@@ -302,14 +326,11 @@ fn sources(loaded: &Loaded) -> Vec<Source> {
 
 /// The end of the last run of this repository and environment that this machine's journal has.
 fn last_sync(name: &str, owner: &Owner, context: &Context) -> Option<LastSync> {
-    journal::ends(name, owner, context)
-        .into_iter()
-        .find_map(|line| {
-            let text = |field: &str| line.get(field)?.as_str().map(str::to_owned);
-            Some(LastSync {
-                time: text("time")?,
-                status: line.get("status")?.as_u64()?,
-                commit: text("commit"),
-            })
-        })
+    let line = &context.ends().of(name, owner)?.last;
+    let text = |field: &str| line.get(field)?.as_str().map(str::to_owned);
+    Some(LastSync {
+        time: text("time")?,
+        status: line.get("status")?.as_u64()?,
+        commit: text("commit"),
+    })
 }

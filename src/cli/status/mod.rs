@@ -29,6 +29,9 @@ pub(crate) struct Args {
     /// Refuse (4) a sealed file whose data key is not that of HEAD or of the last delivery.
     #[arg(long)]
     pub(crate) strict: bool,
+    /// Let paths of clsecrets.yaml lead out of the repository.
+    #[arg(long)]
+    pub(crate) outside: bool,
     /// Print for machines.
     #[arg(long)]
     pub(crate) json: bool,
@@ -58,9 +61,8 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
     } else {
         args.env.clone()
     };
-    let patience = args.timeout.patience()?;
-    let only = args.target.as_deref();
-    let status = found::find(&names, only, args.strict, &patience, context)?;
+    let patience = args.timeout.begin(context)?;
+    let status = found::find(&names, args, &patience, context)?;
     if let Some(path) = &args.html {
         let path = context.settings.absolute(path);
         let page = page::page(&status, context.settings.now);
@@ -73,8 +75,13 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
         context.ui.json(&status)?;
         return Ok(status.exit);
     }
-    for line in view::lines(&status, context.settings.now) {
-        context.ui.line(&line)?;
+    let lines = view::lines(&status, context.settings.now);
+    match context.ui.width() {
+        Some(width) => {
+            let lines = lines.iter().flat_map(|line| view::folded(line, width));
+            context.ui.lines(lines)?;
+        }
+        None => context.ui.lines(lines)?,
     }
     Ok(status.exit)
 }

@@ -8,19 +8,24 @@ use super::found::{Environment, Object, Source, Status, Target};
 use super::view::{changed_by, short};
 
 const STYLE: &str = "\
-:root{color-scheme:light dark;--line:#8884;--ok:#1a7f37;--warn:#9a6700;--bad:#cf222e}\
-@media(prefers-color-scheme:dark){:root{--ok:#57ab5a;--warn:#d4a72c;--bad:#f47067}}\
+:root{color-scheme:light dark;--line:#8885;--ok:#1a7f37;--warn:#8a5d00;--bad:#cf222e}\
+@media(prefers-color-scheme:dark){:root{--ok:#6bc46d;--warn:#daaa3f;--bad:#f47067}}\
 *{box-sizing:border-box}\
 body{font:16px/1.45 system-ui,sans-serif;margin:0 auto;padding:1rem;max-width:52rem}\
-h1{font-size:1.3rem;margin:.2rem 0}h2{font-size:1.15rem;margin:0}h3{font-size:1rem;margin:1rem 0 .2rem}\
-p{margin:.2rem 0}small,.dim{opacity:.75}\
+h1{font-size:1.3rem;margin:.2rem 0}h2{font-size:1.15rem;margin:0}\
+h3{font-size:1rem;margin:1rem 0 .2rem;padding-top:.6rem;border-top:1px solid var(--line)}\
+p{margin:.2rem 0}.dim{opacity:.75}.small{font-size:.85rem}\
 section{border:1px solid var(--line);border-radius:.6rem;padding:.8rem 1rem;margin:1rem 0}\
-header{display:flex;flex-wrap:wrap;gap:.5rem;align-items:center}\
-.s{border:1px solid currentColor;border-radius:1rem;padding:0 .6rem;font-size:.85rem;white-space:nowrap}\
+header{display:flex;flex-wrap:wrap;gap:.5rem;align-items:center;margin-bottom:.3rem}\
+.s{border:1px solid currentColor;border-radius:1rem;padding:0 .6rem;font-size:.85rem;white-space:nowrap;\
+justify-self:start}\
 .ok{color:var(--ok)}.warn{color:var(--warn)}.bad{color:var(--bad)}\
-ul{list-style:none;margin:0;padding:0}\
-li{display:flex;flex-wrap:wrap;gap:.2rem .6rem;align-items:baseline;padding:.35rem 0;border-top:1px solid var(--line)}\
-li b{font-weight:600}code,b,.wrap{overflow-wrap:anywhere}\
+.sum{display:flex;flex-wrap:wrap;gap:.4rem;align-items:center;font-weight:600}\
+ul{list-style:none;margin:.3rem 0;padding:0}\
+li{display:grid;grid-template-columns:5.8rem 1fr;gap:0 .6rem;align-items:baseline;padding:.3rem 0}\
+li b,li p{grid-column:2;margin:0}li .s{grid-column:1}\
+.next{margin-top:.5rem}summary{cursor:pointer;padding:.3rem 0}time,.fact{white-space:nowrap}\
+h3,code,b,p,summary{overflow-wrap:anywhere}\
 code{font-size:.85rem}";
 
 /// The whole page.
@@ -34,7 +39,16 @@ pub(crate) fn page(status: &Status, now: i64) -> String {
          <style>{STYLE}</style>\n</head>\n<body>\n<h1>clsecrets status</h1>\n\
          <p class=\"dim\">as of {time}</p>\n"
     );
-    let _ = writeln!(page, "<p><b>{}</b></p>", escaped(&status.summary()));
+    let counts = status.counts();
+    let counts = counts
+        .iter()
+        .map(|(state, count)| mark(state, &format!("{count} {state}")));
+    let _ = writeln!(
+        page,
+        "<p class=\"sum\">{} {}</p>",
+        escaped(&status.number()),
+        counts.collect::<String>()
+    );
     for one in status.worst_first() {
         environment(&mut page, one);
     }
@@ -43,44 +57,44 @@ pub(crate) fn page(status: &Status, now: i64) -> String {
 }
 
 fn environment(page: &mut String, found: &Environment) {
+    let protected = if found.protected {
+        "<span class=\"s dim\">protected</span>"
+    } else {
+        ""
+    };
     let _ = writeln!(
         page,
-        "<section>\n<header><h2>{}</h2>{}{}</header>",
+        "<section>\n<header><h2>{}</h2>{}{protected}</header>",
         escaped(&found.name),
-        mark(found.state),
-        if found.protected {
-            "<span class=\"s\">protected</span>"
-        } else {
-            ""
-        }
+        mark(found.state, found.state)
     );
+    for error in found.told() {
+        let colour = if found.warnings.contains(error) {
+            "warn"
+        } else {
+            "bad"
+        };
+        let _ = writeln!(page, "<p class=\"{colour}\">{}</p>", escaped(error));
+    }
     if let Some(last) = &found.last_sync {
         let when = at(&last.time);
         let commit = last.commit.as_deref().and_then(|commit| commit.get(..12));
-        let commit = commit.map(|commit| format!(" of <code>{}</code>", escaped(commit)));
+        let commit = commit.map(|commit| format!(" of commit <code>{}</code>", escaped(commit)));
+        let done = match last.status {
+            0 => "",
+            _ => ", not all done",
+        };
         let _ = writeln!(
             page,
-            "<p>last sync from here {when}{}{}</p>",
+            "<p class=\"dim\">last sync from here {when}{}{done}</p>",
             commit.unwrap_or_default(),
-            if last.status == 0 {
-                ""
-            } else {
-                ", not all done"
-            }
-        );
-    }
-    for error in found.errors.iter().chain(&found.warnings) {
-        let _ = writeln!(page, "<p class=\"bad wrap\">{}</p>", escaped(error));
-    }
-    for hint in &found.hints {
-        let _ = writeln!(
-            page,
-            "<p class=\"wrap\">hint: <code>{}</code></p>",
-            escaped(hint)
         );
     }
     for one in &found.targets {
         target(page, one);
+    }
+    for hint in &found.hints {
+        let _ = writeln!(page, "<p class=\"next\">next: {}</p>", escaped(hint));
     }
     for one in &found.sources {
         source(page, one);
@@ -92,29 +106,43 @@ fn target(page: &mut String, target: &Target) {
     let _ = writeln!(page, "<h3>{}</h3>", escaped(&target.label));
     let facts = [&target.place, &target.actor];
     for fact in facts.into_iter().flatten() {
-        let _ = writeln!(
-            page,
-            "<p class=\"dim wrap\"><small>{}</small></p>",
-            escaped(fact)
-        );
+        let _ = writeln!(page, "<p class=\"dim small\">{}</p>", escaped(fact));
     }
     if !target.looked_at {
-        let _ = writeln!(page, "<p>{}</p>", mark("not looked at"));
+        let _ = writeln!(page, "<p>{}</p>", mark("not looked at", "not looked at"));
         return;
     }
-    page.push_str("<ul>\n");
-    for one in &target.objects {
+    // What is well is folded away; what is not comes first.
+    let is_well = |object: &&Object| object.state == "in sync" && object.left_over.is_empty();
+    let well: Vec<&Object> = target.objects.iter().filter(is_well).collect();
+    let others: Vec<&Object> = target.objects.iter().filter(|one| !is_well(one)).collect();
+    if !others.is_empty() || !target.stale.is_empty() {
+        page.push_str("<ul>\n");
+        for one in others {
+            object(page, one);
+        }
+        for workload in &target.stale {
+            let _ = writeln!(
+                page,
+                "<li>{}<b>{}</b><p class=\"dim\">runs with what was there before</p></li>",
+                mark("stale", "stale"),
+                escaped(workload)
+            );
+        }
+        page.push_str("</ul>\n");
+    }
+    if well.is_empty() {
+        return;
+    }
+    let count = format!("{} of {} in sync", well.len(), target.objects.len());
+    let _ = writeln!(
+        page,
+        "<details><summary class=\"ok\">{count}</summary>\n<ul>"
+    );
+    for one in well {
         object(page, one);
     }
-    for workload in &target.stale {
-        let _ = writeln!(
-            page,
-            "<li>{}<b>{}</b><span class=\"dim\">runs with what was there before</span></li>",
-            mark("stale"),
-            escaped(workload)
-        );
-    }
-    page.push_str("</ul>\n");
+    page.push_str("</ul>\n</details>\n");
 }
 
 fn object(page: &mut String, object: &Object) {
@@ -130,17 +158,20 @@ fn object(page: &mut String, object: &Object) {
     }
     let written = object.written.as_deref();
     facts.extend(written.map(|time| format!("written {}", at(time))));
+    let facts = facts
+        .iter()
+        .map(|fact| format!("<p class=\"dim\">{fact}</p>"));
     let _ = writeln!(
         page,
-        "<li>{}<b>{}</b><span class=\"dim wrap\">{}</span></li>",
-        mark(object.state),
+        "<li>{}<b>{}</b>{}</li>",
+        mark(object.state, object.state),
         escaped(&object.name),
-        facts.join(" · ")
+        facts.collect::<String>()
     );
 }
 
 fn source(page: &mut String, source: &Source) {
-    let _ = writeln!(page, "<h3 class=\"wrap\">{}</h3>", escaped(&source.file));
+    let _ = writeln!(page, "<h3>{}</h3>", escaped(&source.file));
     let since = source.data_key_since.as_deref();
     let facts = [
         ("sealed", Some(source.sealed.as_str())),
@@ -149,14 +180,17 @@ fn source(page: &mut String, source: &Source) {
     let facts = facts
         .into_iter()
         .filter_map(|(what, time)| Some(format!("{what} {}", at(time?))));
-    let facts: Vec<String> = facts.collect();
-    let recipients: Vec<String> = source.recipients.iter().map(|r| short(r)).collect();
     let sha256 = source.sha256.get(..12).unwrap_or_default();
+    let sha256 = format!("SHA-256 <code>{}…</code>", escaped(sha256));
+    let facts: Vec<String> = facts
+        .chain([sha256])
+        .map(|fact| format!("<span class=\"fact\">{fact}</span>"))
+        .collect();
+    let recipients: Vec<String> = source.recipients.iter().map(|r| short(r)).collect();
     let _ = writeln!(
         page,
-        "<p class=\"dim\">{} · <code>{}</code></p>\n<p class=\"wrap\">opens for {}</p>",
-        facts.join(" · "),
-        escaped(sha256),
+        "<p class=\"dim\">{}</p>\n<p>opens for {}</p>",
+        facts.join(", "),
         escaped(&recipients.join(", "))
     );
 }
@@ -173,14 +207,14 @@ fn at(time: &str) -> String {
     )
 }
 
-/// A state as a word with a colour; the word says it all.
-fn mark(state: &str) -> String {
+/// A state as words with a colour; the words say it all.
+fn mark(state: &str, words: &str) -> String {
     let colour = match state {
         "in sync" => "ok",
         "behind" | "missing" | "left over" | "unclaimed" | "stale" | "deleted" => "warn",
         _ => "bad",
     };
-    format!("<span class=\"s {colour}\">{}</span>", escaped(state))
+    format!("<span class=\"s {colour}\">{}</span>", escaped(words))
 }
 
 fn escaped(text: &str) -> String {

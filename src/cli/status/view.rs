@@ -1,4 +1,5 @@
-//! The status for people: one screen, what is well in few words, what is not in more.
+//! The status for people: one screen, what is well in few words, what is not in more. On a terminal
+//! lines are folded to its width, but for what can be pasted.
 
 use super::found::{Environment, Object, Status, Target};
 
@@ -48,10 +49,33 @@ fn environment(found: &Environment, now: i64) -> Vec<String> {
         ));
     }
     lines.extend(found.targets.iter().flat_map(target));
-    lines.extend(found.errors.iter().map(|error| format!("  ! {error}")));
-    let warnings = found.warnings.iter();
-    lines.extend(warnings.map(|warning| format!("  ! {warning}")));
-    lines.extend(found.hints.iter().map(|hint| format!("  hint: {hint}")));
+    lines.extend(found.told().map(|error| format!("  ! {error}")));
+    lines.extend(found.hints.iter().map(|hint| format!("{HINT}{hint}")));
+    lines
+}
+
+/// How a line begins that says what to do.
+const HINT: &str = "  hint: ";
+
+/// A line on a terminal of this width: what does not fit goes on below, further in.
+pub(crate) fn folded(line: &str, width: usize) -> Vec<String> {
+    let indent = line.chars().take_while(|c| *c == ' ').count();
+    if line.starts_with(HINT) || line.chars().count() <= width || width < 2 * indent + 20 {
+        return vec![line.to_owned()];
+    }
+    let mut lines = Vec::new();
+    let mut now = String::new();
+    let further = " ".repeat(indent + 4);
+    // Two blanks in a row part columns, and stay.
+    for word in line.split_inclusive(' ') {
+        let length = now.chars().count() + word.trim_end().chars().count();
+        if length > width && !now.trim().is_empty() {
+            lines.push(now.trim_end().to_owned());
+            now.clone_from(&further);
+        }
+        now.push_str(word);
+    }
+    lines.push(now);
     lines
 }
 
@@ -104,8 +128,10 @@ fn line(object: &Object) -> String {
         line.push_str(&object.keys.join(" "));
     }
     if matches!(object.state, "drifted" | "foreign") {
+        // There are no brackets within brackets.
+        let by = changed_by(object).replace(" (", ", ").replace(')', "");
         line.push_str("  (");
-        line.push_str(&changed_by(object));
+        line.push_str(&by);
         line.push(')');
     }
     line
@@ -138,6 +164,22 @@ pub(crate) fn age(time: &str, now: i64) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_line_goes_on_further_in_and_an_order_stays_whole() {
+        let line = "    drifted    api-keys  one two  (changed by another)";
+        assert_eq!(folded(line, 80), [line]);
+        let narrow = folded(line, 40);
+        assert_eq!(
+            narrow,
+            [
+                "    drifted    api-keys  one two",
+                "        (changed by another)"
+            ]
+        );
+        let order = format!("{HINT}clsecrets rotate -i secrets/dev/encrypted-secrets.yaml");
+        assert_eq!(folded(&order, 30), [order]);
+    }
 
     #[test]
     fn an_age_is_told_in_the_largest_unit() {

@@ -3,6 +3,7 @@
 //! A line before the first write says what is about to happen, so that a run that is killed leaves
 //! a trace. Names, versions and digests of sealed files; no value, no digest of one.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
@@ -195,12 +196,9 @@ pub(crate) struct Delivered {
 impl Delivered {
     /// As this machine's journal has it.
     pub(crate) fn last(environment: &str, owner: &Owner, context: &Context) -> Option<Self> {
-        let is_done = |line: &Value| line.get("status").and_then(Value::as_u64) == Some(0);
-        let line = [ENOUGH, u64::MAX].into_iter().find_map(|most| {
-            ends_within(most, environment, owner, context)
-                .into_iter()
-                .find(is_done)
-        })?;
+        let done = |ends: &Ends| ends.of(environment, owner)?.done.clone();
+        // One that is long ago stands before the end of a long journal.
+        let line = done(context.ends()).or_else(|| done(&Ends::whole(context)?))?;
         let sources = line.get("sources")?.as_array()?.iter();
         let text = |value: &Value, field| Some(value.get(field)?.as_str()?.to_owned());
         Some(Self {
@@ -227,31 +225,72 @@ impl Delivered {
     }
 }
 
-/// The ends of runs of this repository and environment that this machine's journal has, the last one first.
-pub(crate) fn ends(environment: &str, owner: &Owner, context: &Context) -> Vec<Value> {
-    ends_within(ENOUGH, environment, owner, context)
+/// How runs of each repository and environment ended, as far as this machine's journal has them. It
+/// is read once for all environments of a command.
+#[derive(Debug, Default)]
+pub(crate) struct Ends(BTreeMap<(String, Option<String>), End>);
+
+/// The last ends of one of them.
+#[derive(Debug, Default)]
+pub(crate) struct End {
+    /// The very last.
+    pub(crate) last: Value,
+    /// The last that has done everything.
+    done: Option<Value>,
 }
 
-fn ends_within(most: u64, environment: &str, owner: &Owner, context: &Context) -> Vec<Value> {
-    let end = own(context).and_then(|path| tail(&path, most).ok());
-    let end = end.unwrap_or_default();
-    let text = String::from_utf8_lossy(&end);
-    let is = |line: &Value, field: &str, text: Option<&str>| {
-        line.get(field).and_then(Value::as_str) == text
-    };
-    let lines = text.lines().rev();
-    let lines = lines.filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    lines
-        .filter(|line| is(line, "event", Some("end")))
-        .filter(|line| is(line, "environment", Some(environment)))
-        .filter(|line| is(line, "repository", owner.mark()))
-        .collect()
+impl Ends {
+    /// What the user's own journal has.
+    pub(crate) fn read(context: &Context) -> Self {
+        let bytes = own(context).and_then(|path| tail(&path, ENOUGH).ok());
+        Self::of_lines(&bytes.unwrap_or_default())
+    }
+
+    /// The same from its beginning on, where that is more.
+    fn whole(context: &Context) -> Option<Self> {
+        let path = own(context)?;
+        let is_longer = path.metadata().is_ok_and(|found| found.len() > ENOUGH);
+        is_longer
+            .then(|| tail(&path, u64::MAX).ok())
+            .flatten()
+            .map(|bytes| Self::of_lines(&bytes))
+    }
+
+    fn of_lines(bytes: &[u8]) -> Self {
+        let mut ends: BTreeMap<(String, Option<String>), End> = BTreeMap::new();
+        for line in bytes.rsplit(|byte| *byte == b'\n') {
+            let Ok(line) = serde_json::from_slice::<Value>(line) else {
+                continue;
+            };
+            let text = |field: &str| line.get(field).and_then(Value::as_str).map(str::to_owned);
+            let (Some("end"), Some(environment)) = (text("event").as_deref(), text("environment"))
+            else {
+                continue;
+            };
+            let is_done = line.get("status").and_then(Value::as_u64) == Some(0);
+            let end = ends
+                .entry((environment, text("repository")))
+                .or_insert_with(|| End {
+                    last: line.clone(),
+                    done: None,
+                });
+            if is_done && end.done.is_none() {
+                end.done = Some(line);
+            }
+        }
+        Self(ends)
+    }
+
+    /// Those of one environment.
+    pub(crate) fn of(&self, environment: &str, owner: &Owner) -> Option<&End> {
+        let mark = owner.mark().map(str::to_owned);
+        self.0.get(&(environment.to_owned(), mark))
+    }
 }
 
 /// The user's own journal.
 fn own(context: &Context) -> Option<PathBuf> {
-    let folder = context.settings.state_dir()?;
-    Some(folder.join("clsecrets").join("journal.jsonl"))
+    Some(context.state()?.join("journal.jsonl"))
 }
 
 fn extend(line: &mut Value, more: Value) {

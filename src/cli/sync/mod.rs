@@ -19,7 +19,8 @@ use std::sync::Arc;
 use clap::Args as Arguments;
 use clsecrets::keys::block_on;
 use clsecrets::sync::{
-    Inputs, Mode, Options, Patience, Progress, Report, SourceFile, Survey, collisions, survey,
+    Inputs, Mode, Options, Patience, Progress, Report, SourceFile, Survey, apply, collisions,
+    survey,
 };
 use clsecrets::{Code, Error};
 use futures_util::future::join_all;
@@ -173,7 +174,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
         None => (names(args, context)?, &args.allowances),
     };
     let mode = args.mode();
-    let patience = args.timeout.patience()?;
+    let patience = args.timeout.begin(context)?;
     let interrupts = Interrupts::heard(&patience.stop);
     let mut found = look(&names, allowances, &patience, context)?;
     renewed(&found.runs, args.strict, context)?;
@@ -214,7 +215,10 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
         if survey.is_in_sync() || reviewed.is_some() {
             continue;
         }
-        match ask(run, &names, args, context) {
+        let asked = context
+            .deadline()
+            .asking(|| ask(run, &names, args, context));
+        match asked {
             Ok(true) => {}
             Ok(false) => {
                 context.ui.note("nothing was written");
@@ -228,7 +232,15 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
             }
         }
     }
-    let turns = turn::take(&found.runs, context);
+    let turns = match turn::take(&found.runs, context) {
+        Ok(turns) => turns,
+        Err(error) => {
+            if args.is_json() {
+                json(&reports, Some(error.code.status()), context)?;
+            }
+            return Err(error);
+        }
+    };
     interrupts.writing();
     for (run, report) in found.runs.iter().zip(&reports) {
         journal.begin(report, &run.of())?;
@@ -238,7 +250,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
         (done, total) if done < total => format!("{done} of {total} written"),
         _ => "finishing".to_owned(),
     });
-    block_on(join_all(found.surveys.iter_mut().map(Survey::apply)))?;
+    block_on(apply(&mut found.surveys))?;
     drop(turns);
     drop(working);
     let done = found.reports(mode);

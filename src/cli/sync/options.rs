@@ -5,13 +5,16 @@ use std::time::Duration;
 
 use clap::Args as Arguments;
 use clsecrets::chainlink::rules;
+use clsecrets::deadline::Deadline;
 use clsecrets::sync::{ChangeLimit, Limits, Links, Options, Patience, Restarting};
 use clsecrets::{Code, Error};
 use serde::{Deserialize, Serialize};
 
+use crate::cli::Context;
+
 /// How long `--wait` follows a rollout if it does not say.
 const WAIT: &str = "5m";
-/// How long a phase may take if nobody says.
+/// How long a command may take if nobody says.
 const TIMEOUT: &str = "10m";
 
 /// Flags that decide what a run does.
@@ -120,11 +123,11 @@ impl Allowances {
     }
 }
 
-/// How long a phase of a run may take, as `--timeout` says it.
+/// How long a command may take, as `--timeout` says it.
 #[derive(Debug, Clone, PartialEq, Eq, Arguments)]
 pub(crate) struct Timeout {
-    /// Stop looking, or writing, after so long, as in 90s or 1h; asking a person is not counted, and
-    /// the time of --wait comes on top.
+    /// End after so long, as in 90s or 1h, and say what was in the way; asking a person is not counted,
+    /// and the time of --wait comes on top.
     #[arg(long, value_name = "TIME", default_value = TIMEOUT)]
     timeout: String,
 }
@@ -138,8 +141,8 @@ impl Default for Timeout {
 }
 
 impl Timeout {
-    /// As the engine takes it.
-    pub(crate) fn patience(&self) -> Result<Patience, Error> {
+    /// Begins: from now on the command has so long.
+    pub(crate) fn begin(&self, context: &Context) -> Result<Patience, Error> {
         let text = self.timeout.as_str();
         let limit = duration(text)
             .filter(|limit| !limit.is_zero())
@@ -148,7 +151,7 @@ impl Timeout {
                 Error::new(Code::Failed, message)
             })?;
         Ok(Patience {
-            limit,
+            deadline: context.begin(Deadline::after(limit)),
             ..Patience::default()
         })
     }

@@ -75,7 +75,10 @@ pub(super) fn read(
             match opener.try_text(&shown, format, content, OpenOptions::default()) {
                 Ok((opened, _)) => Content::Sealed(Box::new(opened)),
                 Err(Failed::Keys(error)) => {
-                    told.unjudged(&shown, &error.message);
+                    // Which recipient, and what was in the way.
+                    let whole = [error.message].into_iter().chain(error.details);
+                    let whole: Vec<String> = whole.collect();
+                    told.unjudged(&shown, &whole.join("; "));
                     continue;
                 }
                 Err(Failed::Envelope(error)) => {

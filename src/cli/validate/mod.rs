@@ -49,6 +49,9 @@ pub(crate) struct Args {
     /// Count warnings as findings: status 1.
     #[arg(long)]
     pub(crate) strict: bool,
+    /// Let paths of clsecrets.yaml lead out of the repository.
+    #[arg(long)]
+    pub(crate) outside: bool,
     /// List the rules, and judge nothing.
     #[arg(long)]
     pub(crate) rules: bool,
@@ -120,11 +123,13 @@ fn judge(args: &Args, context: &Context) -> Result<Told, Error> {
     } else {
         args.env.clone()
     };
-    let opener = Opener::new(&context.settings, &context.ui, None)?;
+    let patience = args.timeout.begin(context)?;
+    let opener = Opener::new(&context.settings, &context.ui, None)?.until(context.deadline());
     let mut told = Told::default();
     let mut read: Vec<(Loaded, Credentials)> = Vec::new();
     for name in &names {
         let environment = environments.environment(name)?;
+        environments.admit_paths(environment, args.outside)?;
         let files = files::read(&environments, environment, args.clear, &opener, &mut told);
         let Some(files) = files else {
             continue;
@@ -144,7 +149,6 @@ fn judge(args: &Args, context: &Context) -> Result<Told, Error> {
         urls::judge(environments.directory(), &mut told);
     }
     if args.live {
-        let patience = args.timeout.patience()?;
         for (loaded, _) in read {
             live::judge(loaded, &patience, context, &mut told)?;
         }

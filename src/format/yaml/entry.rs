@@ -1,5 +1,7 @@
 //! The metadata entry of a document: its fields, and where it and its scalars stand.
 
+use std::collections::HashSet;
+
 use crate::tree::{Field, Fields, Value};
 
 use super::super::{Fault, FormatError, Metadata};
@@ -84,9 +86,11 @@ impl Composer<'_> {
         Ok(match &raw.content {
             Content::Map { pairs, .. } => {
                 let mut fields = Fields::default();
+                // Whoever makes a file may give it any number of fields.
+                let mut names = HashSet::new();
                 for (key, value) in pairs {
                     let name = self.key(key)?;
-                    if fields.get(&name).is_some() {
+                    if !names.insert(name.to_ascii_lowercase()) {
                         let reason = "this field of the metadata stands here twice";
                         return self.fail(key.span.start, Fault::Syntax, reason);
                     }

@@ -6,13 +6,16 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::io;
+use std::io::{self, Read};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 
+use zeroize::Zeroizing;
+
 use super::locked::{Locked, MOST_ROUNDS, Protected, Unlocked, rounds};
-use super::plugin::{Faults, PluginIdentity};
+use super::plugin::{Faults, PluginIdentity, Until};
+use crate::deadline::{Deadline, Timed};
 use crate::keys::{Ask, KeyError, words};
 use crate::secret::SecretBytes;
 use crate::settings::Settings;
@@ -59,16 +62,17 @@ impl Identities {
         settings: &Settings,
         recipient: &str,
         ask: Option<&dyn Ask>,
+        deadline: &Deadline,
         mut try_open: impl FnMut(&[&dyn age::Identity]) -> bool,
     ) -> Found {
         let mut fixed = self.fixed.lock().unwrap_or_else(PoisonError::into_inner);
         let found = fixed.get_or_insert_with(|| Found::of_variables_and_files(settings));
-        if found.keys.offer(&mut try_open) {
+        if found.keys.offer(deadline, &mut try_open) {
             return Found::default();
         }
         // Commands learn which recipient is asked for, so their answers are not kept.
-        let mut answered = Found::of_commands(settings, recipient);
-        if answered.keys.offer(&mut try_open) {
+        let mut answered = Found::of_commands(settings, recipient, deadline);
+        if answered.keys.offer(deadline, &mut try_open) {
             return Found::default();
         }
         let mut opened = Keys::default();
@@ -78,7 +82,7 @@ impl Identities {
                 Unlocked::NobodyToAsk => answered.is_locked_out = true,
                 Unlocked::Fault(fault) => answered.faults.push(fault),
                 Unlocked::Open(mut keys) => {
-                    let has_opened = keys.offer(&mut try_open);
+                    let has_opened = keys.offer(deadline, &mut try_open);
                     opened.ready.append(&mut keys.ready);
                     opened.plugins.append(&mut keys.plugins);
                     answered.faults.extend(keys.faults.all());
@@ -157,12 +161,20 @@ impl Keys {
     }
 
     /// Offers first what is here, then what a program has to be started for.
-    fn offer(&self, try_open: &mut impl FnMut(&[&dyn age::Identity]) -> bool) -> bool {
+    fn offer(
+        &self,
+        deadline: &Deadline,
+        try_open: &mut impl FnMut(&[&dyn age::Identity]) -> bool,
+    ) -> bool {
         if try_open(&self.ready()) {
             return true;
         }
         let plugins = self.plugins.iter();
-        let plugins: Vec<_> = plugins.map(|key| key as &dyn age::Identity).collect();
+        let plugins: Vec<Until<'_>> = plugins.map(|key| key.until(deadline)).collect();
+        let plugins: Vec<_> = plugins
+            .iter()
+            .map(|key| key as &dyn age::Identity)
+            .collect();
         !plugins.is_empty() && try_open(&plugins)
     }
 
@@ -195,14 +207,14 @@ impl Found {
         found
     }
 
-    fn of_commands(settings: &Settings, recipient: &str) -> Self {
+    fn of_commands(settings: &Settings, recipient: &str, deadline: &Deadline) -> Self {
         let mut found = Self::default();
         for variable in ["SOPS_AGE_SSH_PRIVATE_KEY_CMD", "SOPS_AGE_KEY_CMD"] {
             let Some(command) = settings.var(variable) else {
                 continue;
             };
             found.searched.push(variable.to_owned());
-            match run(command, recipient, &settings.cwd) {
+            match run(command, recipient, &settings.cwd, deadline) {
                 Ok(content) => found.parse(variable, content),
                 Err(why) => found.faults.push(format!("{variable}: {why}")),
             }
@@ -346,25 +358,46 @@ pub(super) fn parse_lines(text: &str, keys: &mut Keys) -> Vec<String> {
     faults
 }
 
+/// Room for what a command says; nothing is moved while it is read.
+const ANSWER: usize = 1 << 16;
+
 fn read(path: &Path) -> io::Result<SecretBytes> {
     let mut content = crate::fs::read(path)?;
     Ok(SecretBytes::new(std::mem::take(&mut *content.bytes)))
 }
 
 /// Runs a command without a shell; its output is the identity, its errors go to the terminal.
-fn run(command: &str, recipient: &str, cwd: &Path) -> Result<SecretBytes, String> {
+fn run(
+    command: &str,
+    recipient: &str,
+    cwd: &Path,
+    deadline: &Deadline,
+) -> Result<SecretBytes, String> {
     let words = words::split(command).ok_or("a quote in it is not closed")?;
     let (program, arguments) = words.split_first().ok_or("it is empty")?;
-    let output = Command::new(program)
+    let failed = |error: &io::Error| match error.kind() {
+        io::ErrorKind::TimedOut => format!("{program} has not ended within {}", deadline.words()),
+        _ => format!("cannot run {program}: {}", crate::fs::plain(error)),
+    };
+    let mut child = Command::new(program)
         .args(arguments)
         .current_dir(cwd)
         .env("SOPS_AGE_RECIPIENT", recipient)
         .stdin(Stdio::inherit())
+        .stdout(Stdio::piped())
         .stderr(Stdio::inherit())
-        .output()
-        .map_err(|error| format!("cannot run {program}: {}", crate::fs::plain(&error)))?;
-    let content = SecretBytes::new(output.stdout);
-    match (output.status.success(), output.status.code()) {
+        .spawn()
+        .map_err(|error| failed(&error))?;
+    let mut content = Zeroizing::new(Vec::with_capacity(ANSWER));
+    let output = child.stdout.take();
+    let read = output.map(|output| Timed::new(output, deadline.clone()).read_to_end(&mut content));
+    // One that is late is killed here.
+    let status = deadline.end(&mut child).map_err(|error| failed(&error))?;
+    if let Some(Err(error)) = read {
+        return Err(failed(&error));
+    }
+    let content = SecretBytes::new(std::mem::take(&mut *content));
+    match (status.success(), status.code()) {
         (true, _) => Ok(content),
         (false, Some(status)) => Err(format!("{program} ended with status {status}")),
         (false, None) => Err(format!("{program} was killed")),

@@ -17,6 +17,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use zeroize::Zeroizing;
 
+use crate::deadline::{Deadline, Timed};
 use crate::settings::{Settings, without_identities};
 
 /// What is wrong with programs that were asked, each once.
@@ -65,6 +66,20 @@ impl PluginIdentity {
     pub(super) fn name(&self) -> &str {
         &self.name
     }
+
+    /// The same, waited for until then.
+    pub(super) fn until<'a>(&'a self, deadline: &'a Deadline) -> Until<'a> {
+        Until {
+            identity: self,
+            deadline,
+        }
+    }
+}
+
+/// A key of a program's that has to be done by then.
+pub(super) struct Until<'a> {
+    identity: &'a PluginIdentity,
+    deadline: &'a Deadline,
 }
 
 /// What the program is called.
@@ -83,7 +98,7 @@ impl age::Recipient for PluginRecipient {
         &self,
         file_key: &FileKey,
     ) -> Result<(Vec<Stanza>, HashSet<String>), EncryptError> {
-        let mut talk = Talk::begin(self.0.plugin(), "recipient-v1")?;
+        let mut talk = Talk::begin(self.0.plugin(), "recipient-v1", &Deadline::default())?;
         talk.say("add-recipient", &[&self.0.to_string()], &[])?;
         talk.say("extension-labels", &[], &[])?;
         talk.say("wrap-file-key", &[], file_key.expose_secret())?;
@@ -115,21 +130,26 @@ impl age::Recipient for PluginRecipient {
     }
 }
 
-impl age::Identity for PluginIdentity {
+impl age::Identity for Until<'_> {
     fn unwrap_stanza(&self, stanza: &Stanza) -> Option<Result<FileKey, DecryptError>> {
         self.unwrap_stanzas(std::slice::from_ref(stanza))
     }
 
     /// A program that fails is a reason, and does not hold up other identities.
     fn unwrap_stanzas(&self, stanzas: &[Stanza]) -> Option<Result<FileKey, DecryptError>> {
-        match self.ask(stanzas) {
+        let Self { identity, deadline } = self;
+        match identity.ask(stanzas, deadline) {
             Ok(file_key) => file_key.map(Ok),
             Err(error) => {
                 let why = match error.kind() {
-                    io::ErrorKind::NotFound => "is not installed",
-                    _ => "failed",
+                    io::ErrorKind::NotFound => "is not installed".to_owned(),
+                    io::ErrorKind::TimedOut => {
+                        format!("has not answered within {}", deadline.words())
+                    }
+                    _ => "failed".to_owned(),
                 };
-                self.faults.add(format!("{} {why}", program(&self.name)));
+                let program = program(&identity.name);
+                identity.faults.add(format!("{program} {why}"));
                 None
             }
         }
@@ -137,8 +157,8 @@ impl age::Identity for PluginIdentity {
 }
 
 impl PluginIdentity {
-    fn ask(&self, stanzas: &[Stanza]) -> io::Result<Option<FileKey>> {
-        let mut talk = Talk::begin(&self.name, "identity-v1")?;
+    fn ask(&self, stanzas: &[Stanza], deadline: &Deadline) -> io::Result<Option<FileKey>> {
+        let mut talk = Talk::begin(&self.name, "identity-v1", deadline)?;
         talk.say("add-identity", &[&self.text], &[])?;
         for stanza in stanzas {
             let words = ["0", &stanza.tag].into_iter();
@@ -202,12 +222,12 @@ struct Answer {
 struct Talk {
     child: Child,
     to: Option<ChildStdin>,
-    from: Option<io::Take<BufReader<ChildStdout>>>,
+    from: Option<io::Take<BufReader<Timed<ChildStdout>>>>,
     is_done: bool,
 }
 
 impl Talk {
-    fn begin(name: &str, role: &str) -> io::Result<Self> {
+    fn begin(name: &str, role: &str, deadline: &Deadline) -> io::Result<Self> {
         let mut command = Command::new(program(name));
         without_identities(&mut command);
         let mut child = command
@@ -220,6 +240,7 @@ impl Talk {
             .spawn()?;
         let to = child.stdin.take();
         let from = child.stdout.take().ok_or_else(failed)?;
+        let from = Timed::new(from, deadline.clone());
         Ok(Self {
             child,
             to,

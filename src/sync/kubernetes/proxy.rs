@@ -17,9 +17,7 @@ pub(super) fn proxy(
     settings: &Settings,
 ) -> Result<Option<Url>, TargetError> {
     if let Some(own) = own.filter(|own| !own.is_empty()) {
-        return read(own)
-            .ok_or_else(|| unusable("proxy-url of the kubeconfig"))
-            .map(Some);
+        return of_kubeconfig(own).map(Some);
     }
     let names = if server.scheme_str() == Some("http") {
         ["HTTP_PROXY", "http_proxy"]
@@ -40,24 +38,42 @@ pub(super) fn proxy(
     if is_excepted(server.host().unwrap_or_default(), port, except) {
         return Ok(None);
     }
-    read(proxy).ok_or_else(|| unusable(names[0])).map(Some)
+    read(proxy).map_err(|why| unusable(names[0], why)).map(Some)
 }
 
-fn unusable(what: &str) -> TargetError {
-    wrong(format!(
-        "{what} is no address of a proxy; it looks like http://HOST:PORT or socks5://HOST:PORT"
-    ))
+/// `kubectl` wants a scheme there, and knows one less.
+fn of_kubeconfig(text: &str) -> Result<Url, TargetError> {
+    let what = "proxy-url of the kubeconfig";
+    let url = read(text).map_err(|why| unusable(what, why))?;
+    if !text.contains("://") || url.scheme() == "socks5h" {
+        return Err(unusable(what, ADDRESS));
+    }
+    Ok(url)
+}
+
+const ADDRESS: &str =
+    "is no address of a proxy; it looks like http://HOST:PORT or socks5://HOST:PORT";
+const OVER_TLS: &str = "is a proxy that is itself reached over TLS, which is not supported; it looks \
+                        like http://HOST:PORT or socks5://HOST:PORT";
+
+fn unusable(what: &str, why: &str) -> TargetError {
+    wrong(format!("{what} {why}"))
 }
 
 /// A proxy's address; without a scheme it is `http`.
-fn read(text: &str) -> Option<Url> {
+fn read(text: &str) -> Result<Url, &'static str> {
     let url = if text.contains("://") {
         Url::parse(text)
     } else {
         Url::parse(&format!("http://{text}"))
     };
-    let url = url.ok().filter(|url| url.host().is_some())?;
-    matches!(url.scheme(), "http" | "socks5" | "socks5h").then_some(url)
+    let url = url.ok().filter(|url| url.host().is_some());
+    let url = url.ok_or(ADDRESS)?;
+    match url.scheme() {
+        "http" | "socks5" | "socks5h" => Ok(url),
+        "https" => Err(OVER_TLS),
+        _ => Err(ADDRESS),
+    }
 }
 
 /// Whether no proxy stands before a host.
@@ -200,7 +216,16 @@ mod tests {
             at(Some(own), "https://127.0.0.1"),
             shown("socks5://127.0.0.1:1080/")
         );
-        for bad in ["ftp://x", "http://", "http://u:canary@[", "://"] {
+        let over_tls = at(Some("https://u:canary@x"), "https://10.0.0.1").unwrap_err();
+        assert!(over_tls.contains("over TLS") && !over_tls.contains("canary"));
+        for bad in [
+            "ftp://x",
+            "http://",
+            "http://u:canary@[",
+            "://",
+            "socks5h://x",
+            "proxy.example.net:3128",
+        ] {
             let error = at(Some(bad), "https://10.0.0.1").unwrap_err();
             assert!(
                 error.contains("proxy-url") && !error.contains("canary"),

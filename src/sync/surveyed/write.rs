@@ -18,9 +18,16 @@ enum Wrote {
     Failed(String, TargetError),
 }
 
+/// What was found where something was written.
+pub(in crate::sync) struct Found {
+    pub(in crate::sync) failures: Vec<Failure>,
+    /// What arrived without an answer: target and object.
+    pub(in crate::sync) arrived: Vec<(String, String)>,
+}
+
 impl Surveyed {
-    /// Writes what differs, and reads it back; when the phase is over, what was not begun is left.
-    pub(in crate::sync) async fn apply(
+    /// Writes what differs; when the time is over, what was not begun is left.
+    pub(in crate::sync) async fn write(
         &mut self,
         options: &Options,
         clock: &Clock,
@@ -76,18 +83,20 @@ impl Surveyed {
             let error = TargetError::new(Fault::Unreachable, reason).hint("run the command again");
             failures.push(Failure::of(label, None, &error));
         }
-        let label = self.label.clone();
-        match clock.look_back(self.verify()).await {
-            Ok(found) => failures.extend(found),
-            Err(late) => failures.push(Failure::of(&label, None, &late)),
-        }
-        let arrived = clock.look_back(self.find_out()).await.unwrap_or_default();
-        let has_arrived = |failure: &Failure| {
-            let object = failure.object.as_ref();
-            object.is_some_and(|object| arrived.contains(object))
-        };
-        failures.retain(|failure| !has_arrived(failure));
         failures
+    }
+
+    /// Reads back what was written, and looks for what was sent and never answered.
+    pub(in crate::sync) async fn read_back(&mut self, clock: &Clock) -> Found {
+        let label = self.label.clone();
+        let verified = clock.look_back(self.verify()).await;
+        let failures = verified.unwrap_or_else(|late| vec![Failure::of(&label, None, &late)]);
+        let arrived = clock.look_back(self.find_out()).await.unwrap_or_default();
+        let arrived = arrived.into_iter().map(|object| (label.clone(), object));
+        Found {
+            failures,
+            arrived: arrived.collect(),
+        }
     }
 
     /// Reads back what was written, in as few requests as the target allows.

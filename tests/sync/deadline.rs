@@ -271,7 +271,7 @@ fn whoever_stops_at_a_passphrase_gets_the_echo_back() {
     let sealed = act.run().succeeds().stdout;
     world.scene.write("sealed.yaml", sealed);
     let script = "clsecrets sync --env dev -y; echo status $?; stty -a";
-    let act = world.scene.other("bash", ["-c", script]);
+    let act = world.scene.other("/bin/bash", ["-c", script]);
     let act = act.on_terminal(&[("Enter the passphrase", "\u{3}")]);
     let out = act.run().succeeds().out();
     assert!(out.contains("interrupted: nothing was written"), "{out}");

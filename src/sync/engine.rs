@@ -231,6 +231,7 @@ impl Survey {
     pub fn report(&self, environment: &str, mode: Mode, sources: Vec<SourceFile>) -> Report {
         let targets: Vec<_> = self.targets.iter().map(Surveyed::report).collect();
         Report {
+            warnings: Vec::new(),
             schema: SCHEMA,
             environment: environment.to_owned(),
             mode,

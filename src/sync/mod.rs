@@ -44,7 +44,7 @@ pub use patience::{Patience, Stop};
 pub use progress::Progress;
 pub use report::{
     Failure, KeyReport, Mode, ObjectReport, Phase, Report, RestartReport, SCHEMA, SkippedReport,
-    SourceFile, Summary, TargetReport,
+    SourceFile, Summary, TargetReport, Warning,
 };
 pub use restart::{Rollout, Workload, Workloads, workloads};
 pub use verdict::{Allowed, Changes, Judgement, Verdict, leftover, verdict};

@@ -37,8 +37,23 @@ pub struct Report {
     pub targets: Vec<TargetReport>,
     /// How many objects of which fate.
     pub summary: Summary,
+    /// What is worth a look and stops nothing.
+    pub warnings: Vec<Warning>,
     /// Everything that went wrong.
     pub errors: Vec<Failure>,
+}
+
+/// Something about a sealed file that stops nothing.
+#[derive(Debug, Clone, Serialize)]
+pub struct Warning {
+    /// The id of the rule.
+    pub rule: &'static str,
+    /// The sealed file, as configured.
+    pub file: String,
+    /// What is said of it.
+    pub message: String,
+    /// What to do about it.
+    pub hint: String,
 }
 
 /// A sealed file.

@@ -146,8 +146,11 @@ impl Found {
 
     fn reports(&self, mode: Mode) -> Vec<Report> {
         let all = self.runs.iter().zip(&self.surveys);
-        all.map(|(run, survey)| survey.report(&run.name, mode, run.sources.clone()))
-            .collect()
+        all.map(|(run, survey)| Report {
+            warnings: run.renewals.iter().map(Renewal::warning).collect(),
+            ..survey.report(&run.name, mode, run.sources.clone())
+        })
+        .collect()
     }
 }
 

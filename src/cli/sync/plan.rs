@@ -262,6 +262,7 @@ mod tests {
             }],
         }];
         Report {
+            warnings: Vec::new(),
             schema: SCHEMA,
             environment: "dev".to_owned(),
             mode: Mode::Apply,

@@ -36,6 +36,9 @@ struct Planned {
     sources: Value,
     inputs: Inputs,
     targets: Vec<Value>,
+    /// What a reviewer is to see; it is found anew when the plan is carried out.
+    #[serde(default)]
+    warnings: Vec<Value>,
 }
 
 impl Reviewed {
@@ -137,6 +140,11 @@ fn planned(report: &Report, inputs: &Inputs) -> Planned {
         sources: json!(report.sources),
         inputs: inputs.clone(),
         targets: targets.collect(),
+        warnings: report
+            .warnings
+            .iter()
+            .map(|warning| json!(warning))
+            .collect(),
     }
 }
 

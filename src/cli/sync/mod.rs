@@ -211,36 +211,17 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
     } else {
         print(&lines, context)?;
     }
-    for (run, survey) in found.runs.iter().zip(&found.surveys) {
-        // A plan is the answer, but what is confirmed beside it has to be it.
-        if survey.is_in_sync() || (reviewed.is_some() && args.confirm.is_empty()) {
-            continue;
+    match agreed(&found, &names, reviewed.is_some(), args, context) {
+        Ok(true) => {}
+        Ok(false) => {
+            context.ui.note("nothing was written");
+            return finish(args, &reports, &[], context);
         }
-        let asked = context
-            .deadline()
-            .asking(|| ask(run, &names, args, context));
-        match asked {
-            Ok(true) => {}
-            Ok(false) => {
-                context.ui.note("nothing was written");
-                return finish(args, &reports, &[], context);
-            }
-            Err(error) => {
-                if args.is_json() {
-                    json(&reports, Some(error.code.status()), context)?;
-                }
-                return Err(error);
-            }
-        }
+        Err(error) => return refused(error, &reports, args, context),
     }
     let turns = match turn::take(&found.runs, context) {
         Ok(turns) => turns,
-        Err(error) => {
-            if args.is_json() {
-                json(&reports, Some(error.code.status()), context)?;
-            }
-            return Err(error);
-        }
+        Err(error) => return refused(error, &reports, args, context),
     };
     interrupts.writing();
     for (run, report) in found.runs.iter().zip(&reports) {
@@ -269,6 +250,35 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
         return finish(args, &done, &[], context);
     }
     finish(args, &done, &lines, context)
+}
+
+/// Whether everybody who has to be asked has agreed; a plan is the answer.
+fn agreed(
+    found: &Found,
+    names: &[String],
+    is_reviewed: bool,
+    args: &Args,
+    context: &Context,
+) -> Result<bool, Error> {
+    for (run, survey) in found.runs.iter().zip(&found.surveys) {
+        // What is confirmed beside a plan has to be it.
+        if survey.is_in_sync() || (is_reviewed && args.confirm.is_empty()) {
+            continue;
+        }
+        let deadline = context.deadline();
+        if !deadline.asking(|| ask(run, names, args, context))? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Ends a run that may not write; for machines with the report of what was found.
+fn refused(error: Error, reports: &[Report], args: &Args, context: &Context) -> Outcome {
+    if args.is_json() {
+        json(reports, Some(error.code.status()), context)?;
+    }
+    Err(error)
 }
 
 /// What was meant by a word behind `sync`.

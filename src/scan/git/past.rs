@@ -30,7 +30,7 @@ pub(in crate::scan) fn ends(
         rest.split_once("' is ambiguous").map(|(name, _)| name)
     });
     let is_choice = |name: &&str| !is_name(name) && *name != "HEAD";
-    if let Some(name) = ambiguous.filter(is_choice).last() {
+    if let Some(name) = ambiguous.filter(is_choice).next_back() {
         return Err(SourceError::Ambiguous(name.to_owned()));
     }
     let (mut wanted, mut known) = (Vec::new(), Vec::new());

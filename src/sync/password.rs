@@ -212,7 +212,7 @@ mod tests {
         for (text, field, reason) in [
             (rds, None, "rds!db-1 has several fields; say which"),
             (rds, Some("pass"), "rds!db-1 has no field pass"),
-            (rds, Some("port"), "port in rds!db-1 is no text"),
+            (rds, Some("port"), "port in rds!db-1 is not text"),
             ("canary", Some("password"), "rds!db-1 has no fields"),
             ("", None, "rds!db-1 has no text"),
         ] {

@@ -126,7 +126,7 @@ fn pick(text: SecretBytes, source: &PasswordSource) -> Result<SecretBytes, Targe
     };
     match fields.remove(field) {
         Some(Field(Some(value))) if !value.expose().is_empty() => Ok(value),
-        Some(_) => Err(wrong(format!("{field} in {name} is no text"))),
+        Some(_) => Err(wrong(format!("{field} in {name} is not text"))),
         None => Err(wrong(format!("{name} has no field {field}"))),
     }
 }

@@ -100,10 +100,6 @@ mod tests {
             judged(docker, &[(".dockerconfigjson", " {\"auths\": {}} ")]),
             Ok(())
         );
-        assert_eq!(
-            judged(docker, &[(".dockerconfigjson", "[1, null]")]),
-            Ok(())
-        );
         for (kind, pairs, says) in [
             ("kubernetes.io/tls", [("tls.crt", "c")], "no tls.key"),
             (

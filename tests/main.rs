@@ -23,6 +23,7 @@ mod hostile;
 mod ini;
 mod interop;
 mod json;
+mod layout;
 mod leaks;
 mod properties;
 mod readme;

@@ -32,6 +32,7 @@ mod round_trip;
 mod scan;
 mod servers;
 mod support;
+mod sweep;
 mod sync;
 mod vectors;
 mod writes;

@@ -108,7 +108,7 @@ impl Deadline {
             }
             tokio::time::sleep(left).await;
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     /// Waits for a program that has nothing more to say; one that is late is killed.

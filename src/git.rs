@@ -17,6 +17,8 @@ const SETTINGS: &[&str] = &[
     "core.quotePath=false",
     "core.pager=cat",
     "core.untrackedCache=false",
+    // Where a name is that of a branch and of a tag, Git says so.
+    "core.warnAmbiguousRefs=true",
     "color.ui=false",
     "diff.ignoreSubmodules=none",
     "diff.noprefix=false",
@@ -38,6 +40,8 @@ const UNSET: &[&str] = &[
     "GIT_ICASE_PATHSPECS",
     "GIT_LITERAL_PATHSPECS",
     "GIT_NOGLOB_PATHSPECS",
+    // Commits would look as if nothing had led to them.
+    "GIT_SHALLOW_FILE",
 ];
 
 /// Variables that have a value here, whoever has given them another one.

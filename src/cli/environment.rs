@@ -11,7 +11,7 @@ use clsecrets::sync::{Owner, SourceFile};
 use clsecrets::{Code, Error, format, fs};
 use zeroize::Zeroizing;
 
-use super::data_keys::{self, Renewal, Version};
+use super::data_keys::{self, Last, Renewal, Version};
 use super::delivery::{Content, Loaded, OpenedFile, OpenedFiles};
 use super::git::history::{self, Committed};
 use super::head::Head;
@@ -176,35 +176,6 @@ fn compared_to_head(
     (head, certainty)
 }
 
-/// Whether a sealed file has another data key than when it was delivered last.
-fn since_delivery(
-    opener: &Opener<'_>,
-    path: &Path,
-    shown: &str,
-    now: Version<'_>,
-    sha256: &str,
-    delivered: &Delivered,
-) -> Option<Renewal> {
-    let known = delivered.sha256(shown)?;
-    if known == sha256 {
-        return None;
-    }
-    // What was delivered without having been committed is nowhere any more.
-    let Committed::Text(text) = history::at(path, &delivered.commit) else {
-        return None;
-    };
-    if digest::sha256(&text) != known {
-        return None;
-    }
-    let key = opener.data_key(format::by_extension(shown)?, text.clone());
-    let then = Version {
-        text: &text,
-        key: key.as_ref(),
-    };
-    let certainty = data_keys::compare(shown, now, then)?;
-    Some(Renewal::since_delivery(path, shown, delivered, certainty))
-}
-
 /// The sealed files as they are.
 fn current(
     environments: &Environments,
@@ -219,6 +190,16 @@ fn current(
     let mut renewals = Vec::new();
     let owner = subject::owner(environments, name);
     let delivered = Delivered::last(name, &owner, context);
+    let named: Vec<String> = environment
+        .sealed
+        .iter()
+        .map(|path| shown(path, base))
+        .collect();
+    let last = delivered.as_ref().map(|delivered| Last {
+        delivered,
+        base,
+        files: &named,
+    });
     for path in &environment.sealed {
         let shown = shown(path, base);
         fs::refuse_interrupted(path).map_err(|error| Error {
@@ -250,9 +231,9 @@ fn current(
             Committed::Unknown(why) => Head::unreadable(why),
         });
         if renewal.is_none()
-            && let Some(delivered) = &delivered
+            && let Some(last) = &last
         {
-            renewal = since_delivery(opener, path, &shown, now, &sha256, delivered);
+            renewal = last.compare(opener, &shown, now, &sha256);
         }
         renewals.extend(renewal);
         files.push(OpenedFile {

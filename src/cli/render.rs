@@ -18,6 +18,7 @@ const MASK: &str = "••••";
 /// Show the objects that an environment becomes, with values masked.
 #[derive(Debug, Default, Arguments)]
 #[command(after_help = EXAMPLES)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct Args {
     /// The environment, as clsecrets.yaml calls it.
     #[arg(long, value_name = "NAME")]

@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::path::PathBuf;
 
-use clsecrets::scan::{Files, Given, Index, Scope};
+use clsecrets::scan::{Files, Form, Given, Index, Scope};
 use clsecrets::{Code, Error};
 use zeroize::Zeroizing;
 
@@ -65,6 +65,7 @@ pub(crate) fn run(arguments: &Args, context: &Context) -> Outcome {
         let mut given = Given {
             name: &arguments.stdin_name,
             bytes: &bytes,
+            form: Form::File,
         };
         return arguments.reporting.run(&mut given, context);
     }

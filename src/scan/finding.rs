@@ -135,7 +135,7 @@ impl Finding {
     }
 
     /// Whether the whole file is refused because it is in clear.
-    fn is_about_file(&self) -> bool {
+    pub(super) fn is_about_file(&self) -> bool {
         ["H001", "H002", "H015"].contains(&self.rule)
     }
 }

@@ -22,9 +22,11 @@ pub use finding::{Finding, Report, Severity, Unjudged};
 pub use policy::{Clear, Expected, Governor, Policy};
 pub use rules::{RULES, data_key};
 pub use sealed::{Leaf, Sealed, Sealing, Standing};
-pub use source::{Blob, Commit, Files, Form, Given, Index, Remote, Scope, Source, SourceError};
+pub use source::{
+    Blob, Commit, Files, Form, Former, Given, Heir, Index, Kin, Remote, Scope, Source, SourceError,
+};
 pub use text::Text;
-pub use waiver::{Waivers, baseline};
+pub use waiver::{Versions, Waivers, baseline};
 
 use copies::Copies;
 use known::Lookup;
@@ -91,6 +93,7 @@ pub fn run(source: &mut dyn Source, options: &Options<'_>) -> Result<Report, Sou
     let waivers = read_waivers(source, &mut report, options)?;
     let mut copies = Copies::default();
     let mut checked = 0;
+    let mut told = Told::default();
     let nowhere = Policy::default();
     source.visit(&|_| true, &mut |blob| {
         // Where a link leads is text like any other, and so is a message; no rule about paths is
@@ -100,7 +103,7 @@ pub fn run(source: &mut dyn Source, options: &Options<'_>) -> Result<Report, Sou
             Form::Link | Form::Record => &nowhere,
         };
         checked += match blob.form {
-            Form::File => 1,
+            Form::File => usize::from(!blob.is_again),
             Form::Link => usize::from(check_link(&policy, blob.path, &mut report)),
             Form::Record => 0,
         };
@@ -110,10 +113,12 @@ pub fn run(source: &mut dyn Source, options: &Options<'_>) -> Result<Report, Sou
             options.known,
             &blob,
             &mut copies,
+            &mut told,
             &mut report,
         );
     })?;
     copies.compare(source, &policy, &mut report)?;
+    source.heirs(&mut |heir| follow(&heir, &waivers, &mut report))?;
     waivers.finish(&mut report);
     report.checked = checked;
     report.has_policy = !policy.is_empty();
@@ -145,10 +150,8 @@ fn read_waivers(
     report: &mut Report,
     options: &Options<'_>,
 ) -> Result<Waivers, SourceError> {
-    let mut waivers = Waivers::new(options);
-    if let Some(text) = source.waivers(waiver::PATH)?
-        && let Err(error) = waivers.add(&text)
-    {
+    let (waivers, added) = Waivers::of(&source.waivers(waiver::PATH)?, options);
+    if let Err(error) = added {
         report.unjudged(waiver::PATH, error.to_string());
     }
     Ok(waivers)
@@ -160,8 +163,12 @@ fn check(
     known: Option<&Lookup<'_>>,
     blob: &Blob<'_>,
     copies: &mut Copies,
+    told: &mut Told,
     report: &mut Report,
 ) {
+    if !blob.is_again {
+        *told = Told::default();
+    }
     let Some(bytes) = blob.bytes else {
         if !waivers.waives_unjudged(blob.path) {
             report.unjudged(blob.path, blob.why_absent);
@@ -212,6 +219,7 @@ fn check(
     if let Sealing::Unknown { reason, .. } = &sealing
         && !is_refused
         && !waivers.waives_unjudged(blob.path)
+        && !std::mem::replace(&mut told.is_unjudged, true)
     {
         report.unjudged(blob.path, reason.clone());
     }
@@ -223,12 +231,52 @@ fn check(
             finding.hint = rewording(blob.path);
         }
     }
+    // Under another path only what is not told of this content already.
+    found.retain(|finding| {
+        let place = (finding.rule, finding.line, finding.column);
+        let is_old = told.places.contains(&place);
+        told.places.push(place);
+        !blob.is_again || !is_old
+    });
     report.findings.append(&mut found);
 }
+
+/// What was told of a content.
+#[derive(Debug, Default)]
+struct Told {
+    places: Vec<(&'static str, usize, usize)>,
+    is_unjudged: bool,
+}
+
+/// Compares a sealed file with what it may follow.
+fn follow(heir: &Heir<'_>, waivers: &Waivers, report: &mut Report) {
+    let Some(mut finding) = data_key::of_heir(heir) else {
+        return;
+    };
+    let is_told = report
+        .findings
+        .iter()
+        .any(|other| other.path == finding.path && other.rule == finding.rule);
+    if is_told {
+        return;
+    }
+    let text = Text::new(heir.path, heir.bytes);
+    if waivers.waives(&finding, &text) {
+        report.waived += 1;
+    } else {
+        finding.line_mark = waiver::fingerprint(&finding, &text);
+        report.findings.push(finding);
+    }
+}
+
+/// What the message of a commit that is about to be made is called.
+pub const MESSAGE: &str = "commit message";
 
 /// How a commit or a tag is made anew.
 fn rewording(path: &str) -> String {
     match path.split_once(' ') {
+        _ if path == MESSAGE => "git commit --edit --file=\"$(git rev-parse --git-path COMMIT_EDITMSG)\"    # reword it; change what was"
+            .to_owned(),
         Some(("commit", name)) => format!(
             "git rebase --interactive {name}^    # reword it, before it is published; change what was"
         ),
@@ -279,8 +327,8 @@ mod tests {
     }
 
     impl Source for Memory {
-        fn waivers(&mut self, _: &str) -> Result<Option<Vec<u8>>, SourceError> {
-            Ok(None)
+        fn waivers(&mut self, _: &str) -> Result<Versions, SourceError> {
+            Ok(Versions::default())
         }
 
         fn elsewhere(

@@ -325,6 +325,22 @@ impl fmt::Display for Clear {
     }
 }
 
+/// The sealed files that each environment of a `clsecrets.yaml` names, from the top of the repository.
+pub(super) fn sealed_paths(
+    path: &str,
+    text: &[u8],
+) -> Result<Vec<(String, Vec<String>)>, PolicyError> {
+    let (directory, _) = split(path);
+    let file: EnvironmentsFile = read(text, ENVIRONMENTS)?;
+    let environments = file.environments.unwrap_or_default().into_iter();
+    let named = environments.map(|(name, environment)| {
+        let environment = environment.unwrap_or_default();
+        let paths = environment.sealed.iter().flat_map(Paths::all);
+        (name, paths.map(|path| join(directory, path)).collect())
+    });
+    Ok(named.collect())
+}
+
 fn compile(file: &SopsFile) -> Result<Vec<Creation>, PolicyError> {
     file.creation_rules
         .iter()

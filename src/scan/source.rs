@@ -3,22 +3,27 @@
 //! A commit is made of the index, so the working tree is never looked at for it. One file is in
 //! memory at a time, and only if its path says that it is worth reading.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ffi::OsStr;
 use std::fmt;
 use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
+mod blob;
 mod commits;
 mod files;
+mod formers;
 
+pub use blob::{Blob, Form};
 pub use commits::{Commit, Remote};
 pub use files::{Files, Given};
+pub use formers::{Former, Heir, Kin};
 
 use super::git::{self, Entry, Kind, Listings, Object, Objects, Staged};
 pub(super) use super::policy::Configuration;
 use super::policy::ENVIRONMENTS;
+use super::waiver::Versions;
 use crate::format;
 
 /// Whether a path is worth reading.
@@ -29,8 +34,8 @@ pub trait Source: fmt::Debug {
     /// The files of these names in every directory above what is checked, and those that speak of
     /// files elsewhere, in each version that counts.
     fn configuration(&mut self, names: &[&str]) -> Result<Vec<Configuration>, SourceError>;
-    /// The waivers that are about to be in force.
-    fn waivers(&mut self, path: &str) -> Result<Option<Vec<u8>>, SourceError>;
+    /// The waivers that are about to be in force, and those that were.
+    fn waivers(&mut self, path: &str) -> Result<Versions, SourceError>;
     /// Lends files that are not checked and may be sealed: those that are about to vanish, and those
     /// that a rule governs.
     fn elsewhere(
@@ -44,36 +49,11 @@ pub trait Source: fmt::Debug {
         wanted: &dyn Fn(&str) -> bool,
         each: &mut dyn FnMut(Blob<'_>),
     ) -> Result<(), SourceError>;
-}
-
-/// One file. Lent only for the call.
-#[derive(Clone, Copy)]
-pub struct Blob<'a> {
-    /// From the top of the repository; what is no UTF-8 in it is replaced.
-    pub path: &'a str,
-    /// Its content; `None` if it cannot be read.
-    pub bytes: Option<&'a [u8]>,
-    /// What stood there before, if that looks sealed.
-    pub before: Option<&'a [u8]>,
-    /// Whether nothing of this name stood there before.
-    pub is_new: bool,
-    /// Why there is no content.
-    pub why_absent: &'static str,
-    /// What kind of thing it is.
-    pub form: Form,
-    /// The commit that made it so, as it is kept, where commits are looked at.
-    pub commit: Option<&'a Commit>,
-}
-
-/// What kind of thing is looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
-    /// A file.
-    File,
-    /// A symbolic link, whose content is where it leads, or a submodule, which has none.
-    Link,
-    /// A commit or an annotated tag, whose content is who made it and its message.
-    Record,
+    /// Lends each sealed file that may follow another one than the one in its own place, after all
+    /// were visited.
+    fn heirs(&mut self, _: &mut dyn FnMut(Heir<'_>)) -> Result<(), SourceError> {
+        Ok(())
+    }
 }
 
 /// Which part of the index.
@@ -102,6 +82,14 @@ pub struct Index {
     listed: Option<[BTreeMap<Vec<u8>, String>; 2]>,
     /// Versions whose configuration counts: how an object is asked for, and whether it is replaced.
     versions: Vec<(Vec<u8>, bool)>,
+    /// What commits change, with what they delete, oldest first.
+    steps: Vec<Entry>,
+    /// Where what is looked at begins and ends: commits that are known, and what was made from them.
+    stretches: Vec<(String, String)>,
+    /// Whether something is known already where they arrive.
+    has_past: bool,
+    /// Contents that were met, and whether they look sealed.
+    seen: HashMap<String, bool>,
 }
 
 /// Why content cannot be had.
@@ -133,6 +121,11 @@ pub enum SourceError {
     /// What is called a range is none.
     #[error("{0} is no range of commits")]
     Range(String),
+    /// Two references have one name.
+    #[error(
+        "{0} is the name of several references; give the whole name, such as refs/remotes/origin/main"
+    )]
+    Ambiguous(String),
     /// A directory's name has a line end in it.
     #[error("a directory with a line end in its name cannot be looked up")]
     Name,
@@ -142,46 +135,6 @@ impl SourceError {
     /// Whether these are the words of `git`, which speaks English to us.
     pub(super) fn says(&self, words: &str) -> bool {
         matches!(self, Self::Refused { reason, .. } if reason == words)
-    }
-}
-
-impl<'a> Blob<'a> {
-    /// A file that was read.
-    pub fn new(path: &'a str, bytes: &'a [u8]) -> Self {
-        Self {
-            path,
-            bytes: Some(bytes),
-            before: None,
-            is_new: false,
-            why_absent: "",
-            form: Form::File,
-            commit: None,
-        }
-    }
-
-    /// A symbolic link, or a submodule, which leads nowhere.
-    pub fn link(path: &'a str, bytes: &'a [u8]) -> Self {
-        Self {
-            form: Form::Link,
-            ..Self::new(path, bytes)
-        }
-    }
-
-    /// A file that cannot be read.
-    pub fn absent(path: &'a str, why_absent: &'static str) -> Self {
-        Self {
-            bytes: None,
-            why_absent,
-            ..Self::new(path, &[])
-        }
-    }
-}
-
-impl fmt::Debug for Blob<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Blob")
-            .field("path", &self.path)
-            .finish_non_exhaustive()
     }
 }
 
@@ -208,28 +161,45 @@ impl Index {
         Ok(Self {
             scope,
             entries,
+            listings,
+            versions,
+            ..Self::without_entries(directory)
+        })
+    }
+
+    /// A repository of which nothing is looked at by itself.
+    fn without_entries(directory: &Path) -> Self {
+        Self {
+            scope: Scope::Tracked,
+            entries: Vec::new(),
             objects: Objects::of(directory),
             directory: directory.to_path_buf(),
-            listings,
+            listings: None,
             listed: None,
-            versions,
-        })
+            versions: Vec::new(),
+            steps: Vec::new(),
+            stretches: Vec::new(),
+            has_past: false,
+            seen: HashMap::new(),
+        }
     }
 
     /// The content of an entry, with what stood there before.
     fn lend(
         &mut self,
         entry: &Entry,
-        object: Object,
+        object: &Object,
+        is_again: bool,
         each: &mut dyn FnMut(Blob<'_>),
     ) -> Result<(), SourceError> {
         let path = entry.path.to_string_lossy();
         match object {
             Object::Bytes(bytes) => {
+                let is_sealed = entry.kind == Kind::File && looks_sealed(bytes);
+                self.seen.insert(entry.object.clone(), is_sealed);
+                let has_format = || format::by_extension(&path).is_some();
                 let before = match &entry.before {
-                    Some(before)
-                        if entry.kind == Kind::File && format::by_extension(&path).is_some() =>
-                    {
+                    Some(before) if entry.kind == Kind::File && (is_sealed || has_format()) => {
                         self.objects.read(before.as_bytes())?
                     }
                     _ => Object::Missing,
@@ -249,12 +219,13 @@ impl Index {
                         _ => Form::File,
                     },
                     commit: commit.as_ref(),
-                    ..Blob::new(&path, &bytes)
+                    is_again,
+                    ..Blob::new(&path, bytes)
                 });
             }
             Object::Record(bytes) => each(Blob {
                 form: Form::Record,
-                ..Blob::new(&path, &bytes)
+                ..Blob::new(&path, bytes)
             }),
             Object::TooBig => each(Blob::absent(&path, "it has more than 64 MiB")),
             Object::Missing => each(Blob::absent(&path, LACKING)),
@@ -339,15 +310,25 @@ impl Source for Index {
         Ok(found)
     }
 
-    fn waivers(&mut self, path: &str) -> Result<Option<Vec<u8>>, SourceError> {
-        let Some((prefix, _)) = self.versions.first().cloned() else {
-            return Ok(None);
-        };
-        match self.version(&prefix, path.as_bytes())? {
-            Object::Bytes(text) => Ok(Some(text.to_vec())),
-            Object::Missing | Object::Other | Object::Record(_) => Ok(None),
-            Object::TooBig => Err(SourceError::Configuration),
+    fn waivers(&mut self, path: &str) -> Result<Versions, SourceError> {
+        let (mut now, mut before) = (Vec::new(), Vec::new());
+        for (prefix, is_replaced) in self.versions.clone() {
+            match self.version(&prefix, path.as_bytes())? {
+                Object::Bytes(text) if is_replaced => before.push(text.to_vec()),
+                Object::Bytes(text) => now.push(text.to_vec()),
+                Object::Missing | Object::Other | Object::Record(_) => {}
+                Object::TooBig => return Err(SourceError::Configuration),
+            }
         }
+        let has_past = match self.scope {
+            Scope::Staged => !now.is_empty() && git::exists(&self.directory, "HEAD"),
+            Scope::Range => self.has_past,
+            Scope::Tracked | Scope::History => false,
+        };
+        Ok(Versions {
+            now,
+            before: has_past.then_some(before),
+        })
     }
 
     fn elsewhere(
@@ -385,18 +366,26 @@ impl Source for Index {
         let is_read = |entry: &Entry| match entry.kind {
             Kind::File => wanted(&entry.path.to_string_lossy()),
             Kind::Link | Kind::Record => true,
-            Kind::Module | Kind::Unmerged | Kind::Lacking => false,
+            Kind::Module | Kind::Unmerged | Kind::Lacking | Kind::Cut => false,
         };
         // One that is compared with what stood there needs two answers, and is asked for alone.
         let (many, others): (Vec<&Entry>, Vec<&Entry>) = entries
             .iter()
             .partition(|entry| is_read(entry) && entry.before.is_none());
-        for part in many.chunks(AHEAD) {
+        // What stands at several paths is read once.
+        let same: Vec<&[&Entry]> = many
+            .chunk_by(|one, other| one.object == other.object)
+            .collect();
+        for part in same.chunks(AHEAD) {
+            let firsts = part.iter().filter_map(|entries| entries.first());
             self.objects
-                .ask(part.iter().map(|entry| entry.object.as_bytes()))?;
-            for entry in part {
+                .ask(firsts.map(|entry| entry.object.as_bytes()))?;
+            for entries in part {
                 let object = self.objects.answer()?;
-                self.lend(entry, object, each)?;
+                for (at, entry) in entries.iter().enumerate() {
+                    let is_again = at > 0 && self.scope == Scope::History;
+                    self.lend(entry, &object, is_again, each)?;
+                }
             }
         }
         for entry in others {
@@ -404,12 +393,13 @@ impl Source for Index {
             match entry.kind {
                 Kind::Module => each(Blob::link(&path, &[])),
                 Kind::Lacking => each(Blob::absent(&path, LACKING)),
+                Kind::Cut => each(Blob::absent(&path, CUT)),
                 Kind::Unmerged if wanted(&path) => {
                     each(Blob::absent(&path, "it is in conflict; resolve it first"));
                 }
                 Kind::File | Kind::Link | Kind::Record if is_read(entry) => {
                     let object = self.objects.read(entry.object.as_bytes())?;
-                    self.lend(entry, object, each)?;
+                    self.lend(entry, &object, false, each)?;
                 }
                 _ => each(Blob::new(&path, &[])),
             }
@@ -417,10 +407,23 @@ impl Source for Index {
         self.entries = entries;
         Ok(())
     }
+
+    fn heirs(&mut self, each: &mut dyn FnMut(Heir<'_>)) -> Result<(), SourceError> {
+        self.lend_heirs(each)
+    }
+}
+
+/// Whether a content may be a sealed file: all that have metadata say so.
+fn looks_sealed(bytes: &[u8]) -> bool {
+    memchr::memmem::find(bytes, b"sops").is_some()
 }
 
 /// Why there is no content of something that is known by its name.
 const LACKING: &str = "its content is not in this clone, which is a partial or a damaged one";
+
+/// Why not all is looked at that leads to a commit.
+const CUT: &str =
+    "what leads to it is not in this clone, which is a shallow one: git fetch --unshallow";
 
 /// The directories of some paths and all above them, each with a closing `/`; the top is empty.
 fn directories<'a>(paths: impl Iterator<Item = &'a OsStr>) -> BTreeSet<Vec<u8>> {

@@ -4,6 +4,8 @@
 //! survives moved lines and tells nothing of the value. The surprise: H001 to H016 cannot be waived
 //! on the line, since whoever writes a value into a sealed file could write that as well.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use serde::Deserialize;
@@ -24,6 +26,8 @@ pub struct Waivers {
     compat: bool,
     today: i64,
     notes: Vec<String>,
+    /// What was waived by entries that are new.
+    used: RefCell<BTreeSet<String>>,
 }
 
 #[derive(Debug)]
@@ -31,6 +35,23 @@ struct Entry {
     rule: String,
     path: Pattern,
     line: Option<String>,
+    /// Its words but for the reason, by which it is found again in another version.
+    words: Words,
+    reason: String,
+    /// Whether it comes with what is judged, and so is no answer to it by itself.
+    is_new: bool,
+}
+
+/// Rule, path, line and last day of an entry.
+type Words = (String, String, Option<String>, Option<String>);
+
+/// The versions of the file that count.
+#[derive(Debug, Default)]
+pub struct Versions {
+    /// Those that are about to be in force.
+    pub now: Vec<Vec<u8>>,
+    /// Those that were in force before; `None` if nothing was, or if nothing is about to change.
+    pub before: Option<Vec<Vec<u8>>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -82,6 +103,27 @@ impl Waivers {
         }
     }
 
+    /// Adds the entries of all versions that are about to be in force. Those that were not in force
+    /// before waive nothing but what they name exactly.
+    pub(super) fn of(
+        versions: &Versions,
+        options: &Options<'_>,
+    ) -> (Self, Result<(), WaiverError>) {
+        let mut all = Self::new(options);
+        let added = versions.now.iter().try_for_each(|text| all.add(text));
+        if let Some(before) = &versions.before {
+            let mut old = Self::new(options);
+            for text in before {
+                // Of one that cannot be read nothing was in force.
+                let _ = old.add(text);
+            }
+            for entry in &mut all.entries {
+                entry.is_new = !old.entries.iter().any(|other| other.words == entry.words);
+            }
+        }
+        (all, added)
+    }
+
     /// Adds the entries of the file.
     pub fn add(&mut self, text: &[u8]) -> Result<(), WaiverError> {
         let text = String::from_utf8_lossy(text);
@@ -123,10 +165,14 @@ impl Waivers {
             }
             let path = Pattern::new(&glob(&entry.path))
                 .map_err(|_| wrong("path is a pattern such as docs/**"))?;
+            let expires = entry.expires.map(|day| day.to_string());
             self.entries.push(Entry {
+                words: (entry.rule.clone(), entry.path, entry.line.clone(), expires),
                 rule: entry.rule,
                 path,
                 line: entry.line,
+                reason: entry.reason,
+                is_new: false,
             });
         }
         Ok(())
@@ -138,20 +184,35 @@ impl Waivers {
             return true;
         }
         let mut mark = None;
-        self.entries.iter().any(|entry| {
+        let waiver = self.entries.iter().find(|entry| {
             entry.rule == finding.rule
                 && entry.path.is_match(&finding.path)
+                && (!entry.is_new || entry.names(&finding.path, finding.is_about_file()))
                 && entry.line.as_ref().is_none_or(|line| {
                     line == mark.get_or_insert_with(|| fingerprint(finding, text))
                 })
-        })
+        });
+        self.tell(waiver, &finding.path)
     }
 
     /// Whether a file that cannot be judged is waived: rule `H000`.
     pub(super) fn waives_unjudged(&self, path: &str) -> bool {
-        self.entries
-            .iter()
-            .any(|entry| entry.rule == "H000" && entry.path.is_match(path))
+        let waiver = self.entries.iter().find(|entry| {
+            let counts = !entry.is_new || entry.names(path, true);
+            entry.rule == "H000" && entry.path.is_match(path) && counts
+        });
+        self.tell(waiver, path)
+    }
+
+    /// Whether there is a waiver. One that is new is told.
+    fn tell(&self, waiver: Option<&Entry>, path: &str) -> bool {
+        if let Some(entry) = waiver.filter(|entry| entry.is_new) {
+            self.used.borrow_mut().insert(format!(
+                "{} of {path} is waived by an entry that is new in {PATH}: {}",
+                entry.rule, entry.reason
+            ));
+        }
+        waiver.is_some()
     }
 
     fn waives_line(&self, finding: &Finding, text: &Text<'_>) -> bool {
@@ -171,9 +232,26 @@ impl Waivers {
         })
     }
 
-    /// Tells what has expired.
+    /// Tells what has expired, and what is waived by what comes with it.
     pub(super) fn finish(mut self, report: &mut Report) {
+        const MOST: usize = 20;
         report.notes.append(&mut self.notes);
+        let used = self.used.into_inner();
+        report.notes.extend(used.iter().take(MOST).cloned());
+        if used.len() > MOST {
+            report.notes.push(format!(
+                "{} more findings are waived by entries that are new in {PATH}",
+                used.len() - MOST
+            ));
+        }
+    }
+}
+
+impl Entry {
+    /// Whether it names a file, and what was found in it, and nothing besides.
+    fn names(&self, path: &str, is_about_file: bool) -> bool {
+        let (_, own, line, _) = &self.words;
+        own.trim_start_matches('/') == path && (is_about_file || line.is_some())
     }
 }
 
@@ -353,6 +431,44 @@ mod tests {
         assert!(waivers.waives(&finding("H030", &moved, "poppy"), &moved));
         let other = Text::new("docs/a.md", b"\n\ny: poppy\n");
         assert!(!waivers.waives(&finding("H030", &other, "poppy"), &other));
+    }
+
+    #[test]
+    fn an_entry_that_is_new_waives_only_what_it_names() {
+        let content = "x: sesame\n";
+        let text = Text::new("docs/a.md", content.as_bytes());
+        let found = finding("H030", &text, "sesame");
+        let mark = fingerprint(&found, &text);
+        let entry = |path: &str, more: &str| {
+            format!(
+                "[[allow]]\nrule = \"H030\"\npath = \"{path}\"\n{more}reason = \"public demo\"\n"
+            )
+        };
+        let line = format!("line = \"{mark}\"\n");
+        let waives = |now: &str, before: Option<&str>| {
+            let versions = Versions {
+                now: vec![now.as_bytes().to_vec()],
+                before: before.map(|text| vec![text.as_bytes().to_vec()]),
+            };
+            let (waivers, added) = Waivers::of(&versions, &Options::default());
+            added.unwrap();
+            let is_waived = waivers.waives(&found, &text);
+            let mut report = Report::default();
+            waivers.finish(&mut report);
+            (is_waived, report.notes.len())
+        };
+        for path in ["**", "docs/**", "docs/a.?d", "docs/a.md"] {
+            let broad = entry(path, "");
+            assert_eq!(waives(&broad, Some("")), (false, 0), "{path}");
+            assert_eq!(waives(&broad, Some(&broad)), (true, 0), "{path}");
+            assert_eq!(waives(&broad, None), (true, 0), "{path}");
+        }
+        assert_eq!(waives(&entry("docs/a.md", &line), Some("")), (true, 1));
+        assert_eq!(waives(&entry("**", &line), Some("")), (false, 0));
+        // One that holds longer than before is new, too.
+        let longer = entry("**", "expires = 2030-01-01\n");
+        let shorter = entry("**", "expires = 2029-01-01\n");
+        assert_eq!(waives(&longer, Some(&shorter)), (false, 0));
     }
 
     #[test]

@@ -37,8 +37,23 @@ pub struct Report {
     pub targets: Vec<TargetReport>,
     /// How many objects of which fate.
     pub summary: Summary,
+    /// What is worth a look and stops nothing.
+    pub warnings: Vec<Warning>,
     /// Everything that went wrong.
     pub errors: Vec<Failure>,
+}
+
+/// Something about a sealed file that stops nothing.
+#[derive(Debug, Clone, Serialize)]
+pub struct Warning {
+    /// The id of the rule.
+    pub rule: &'static str,
+    /// The sealed file, as configured.
+    pub file: String,
+    /// What is said of it.
+    pub message: String,
+    /// What to do about it.
+    pub hint: String,
 }
 
 /// A sealed file.
@@ -86,6 +101,12 @@ pub struct ObjectReport {
     pub phase: Phase,
     /// The data keys that are not simply equal.
     pub keys: Vec<KeyReport>,
+    /// Settings of what is there that change: `kms_key`, `replica` and a region.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub settings: Vec<KeyReport>,
+    /// What else there is to say of it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// The keys of the sealed files that it is made of.
     pub sources: Vec<String>,
     /// Who wrote it, before.

@@ -14,7 +14,7 @@ use super::kubernetes::Place;
 use super::patience::{said, tell, wait_for};
 use super::secrets_manager::REGION;
 use crate::servers::{Fault, Proxy, moto};
-use crate::support::Scene;
+use crate::support::{Scene, fixture};
 
 /// Never ends by itself, as far as a test can tell.
 const HANGS: &str = "exec sleep 60 2>/dev/null";
@@ -257,4 +257,24 @@ fn whoever_stops_at_the_question_is_told_that_nothing_was_written() {
     let run = act.on_terminal(&[("[y/N]", "\u{3}")]).run().fails(130);
     run.stdout_has("interrupted: nothing was written");
     assert!(!world.scene.has("out"));
+}
+
+#[test]
+fn whoever_stops_at_a_passphrase_gets_the_echo_back() {
+    let public = fixture("keys/age/throwaway_locked.pub");
+    let public = std::fs::read_to_string(public).unwrap();
+    let private = fixture("keys/age/throwaway_locked").display().to_string();
+    let world = world(Scene::new().env("SOPS_AGE_SSH_PRIVATE_KEY_FILE", private));
+    let act = world
+        .scene
+        .cmd(["encrypt", "--age", public.trim(), "clear.yaml"]);
+    let sealed = act.run().succeeds().stdout;
+    world.scene.write("sealed.yaml", sealed);
+    let script = "clsecrets sync --env dev -y; echo status $?; stty -a";
+    let act = world.scene.other("/bin/bash", ["-c", script]);
+    let act = act.on_terminal(&[("Enter the passphrase", "\u{3}")]);
+    let out = act.run().succeeds().out();
+    assert!(out.contains("interrupted: nothing was written"), "{out}");
+    assert!(out.contains("status 130"), "{out}");
+    assert!(out.contains(" echo ") && !out.contains(" -echo "), "{out}");
 }

@@ -14,7 +14,7 @@ use clsecrets::{Code, Error};
 
 use super::git::history;
 use super::guarding::Guarding;
-use super::hook::refusal;
+use super::hook::{outdated_hooks, refusal};
 use super::opening::Opener;
 use super::sync::options::Timeout;
 use super::trees::{self, Search};
@@ -132,7 +132,7 @@ impl Args {
         };
         let mut scanned = directories.clone();
         scanned.extend(files.iter().filter(is_elsewhere).cloned());
-        let mut source = Files::below(cwd, &scanned, false);
+        let mut source = Files::below(cwd, &scanned, false).compared();
         let root = source.root().to_path_buf();
         let mut report = scan::run(&mut source, &options).map_err(|error| refusal(&error))?;
         report
@@ -168,6 +168,7 @@ impl Args {
                 Err(error) => could_not(&mut report, &look.shown(&file), error.message),
             }
         }
+        report.notes.extend(outdated_hooks(&context.settings.cwd));
         if self.strict {
             report.refuse_warnings();
         }

@@ -33,28 +33,36 @@ pub(crate) fn at(path: &Path, revision: &str) -> Committed {
     let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else {
         return Committed::Unknown("no Git repository");
     };
+    match name.to_str() {
+        Some(name) => below(directory, name, revision),
+        None => Committed::Unknown("its name is no text"),
+    }
+}
+
+/// A file as a commit has it, by its path from a directory: the file's own may be gone.
+pub(crate) fn below(directory: &Path, file: &str, revision: &str) -> Committed {
     if git(directory, &["rev-parse", "--git-dir"]).is_none() {
         return Committed::Unknown("no Git repository");
     }
     if git(directory, &["rev-parse", "--verify", "--quiet", revision]).is_none() {
         return Committed::Absent;
     }
-    let Some(name) = name.to_str() else {
-        return Committed::Unknown("its name is no text");
-    };
     // A name is no pattern here, whatever characters it has.
-    let list = ["--literal-pathspecs", "ls-tree", "-z", revision, "--", name];
+    let list = ["--literal-pathspecs", "ls-tree", "-z", revision, "--", file];
     match git(directory, &list) {
         None => Committed::Unknown("Git cannot read that commit"),
         Some(listed) if listed.is_empty() => Committed::Absent,
-        Some(_) => match git(
-            directory,
-            &["cat-file", "blob", &format!("{revision}:./{name}")],
-        ) {
-            Some(text) => Committed::Text(Zeroizing::new(text)),
+        Some(_) => match text(directory, file, revision) {
+            Some(text) => Committed::Text(text),
             None => Committed::Unknown("Git cannot read that commit"),
         },
     }
+}
+
+/// What a file holds in a commit, if it is there.
+pub(crate) fn text(directory: &Path, file: &str, revision: &str) -> Option<Zeroizing<Vec<u8>>> {
+    let name = format!("{revision}:./{file}");
+    git(directory, &["cat-file", "blob", &name]).map(Zeroizing::new)
 }
 
 /// The commit that is checked out where a file is.
@@ -65,26 +73,22 @@ pub(crate) fn head(path: &Path) -> Option<String> {
     )?)
 }
 
-/// The commits on the way from one to the one that is checked out that have changed a file, oldest
-/// first. So many that the question who has done something is answered.
-pub(crate) fn since(path: &Path, from: &str) -> Vec<String> {
-    const MOST: &str = "--max-count=100";
-    let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else {
-        return Vec::new();
-    };
-    let Some(name) = name.to_str() else {
-        return Vec::new();
-    };
+/// Whether a directory is in a repository that has a commit.
+pub(crate) fn is_known(directory: &Path) -> bool {
+    git(directory, &["rev-parse", "--verify", "--quiet", "HEAD"]).is_some()
+}
+
+/// The commits on the way from one to the one that is checked out that have changed a file, newest
+/// first.
+pub(crate) fn since(directory: &Path, file: &str, from: &str) -> Vec<String> {
     let range = format!("{from}..HEAD");
     let words = [
         "--literal-pathspecs",
         "rev-list",
         "--topo-order",
-        "--reverse",
-        MOST,
         &range,
         "--",
-        name,
+        file,
     ];
     let listed = git(directory, &words).unwrap_or_default();
     let text = String::from_utf8_lossy(&listed);
@@ -92,8 +96,8 @@ pub(crate) fn since(path: &Path, from: &str) -> Vec<String> {
 }
 
 /// A commit, with who has made it.
-pub(crate) fn commit(path: &Path, name: &str) -> Option<Commit> {
-    let record = git(path.parent()?, &["cat-file", "commit", name])?;
+pub(crate) fn commit(directory: &Path, name: &str) -> Option<Commit> {
+    let record = git(directory, &["cat-file", "commit", name])?;
     Some(Commit::of(name, &record))
 }
 

@@ -12,8 +12,9 @@ use crate::cli::git::ask_path;
 use clsecrets::fs::{self, Privacy};
 use clsecrets::{Code, Error};
 
-/// The hooks that see a commit before it is made, and one that sees those that were made without.
-const HOOKS: &[&str] = &["pre-commit", "pre-merge-commit", "pre-push"];
+/// The hooks that see a commit and its message before it is made, and one that sees those that were
+/// made without.
+const HOOKS: &[&str] = &["pre-commit", "pre-merge-commit", "commit-msg", "pre-push"];
 
 const BEGIN: &str = "# >>> clsecrets >>>";
 const END: &str = "# <<< clsecrets <<<";
@@ -84,6 +85,44 @@ pub(crate) fn install(directory: &Path) -> Result<Vec<String>, Error> {
         });
     }
     Ok(told)
+}
+
+/// The hooks that an older version has installed, or that are missing beside others of ours; none where
+/// none of ours is.
+pub(crate) fn outdated(directory: &Path) -> Vec<String> {
+    // Without a repository there are none.
+    let Ok(hooks) = Hooks::find(directory) else {
+        return Vec::new();
+    };
+    let mut old = Vec::new();
+    let mut is_any = false;
+    for name in HOOKS {
+        let path = hooks.directory.join(name);
+        let block = block(name);
+        let is_current = match present(&path) {
+            Ok(Present::Ours(text)) => form(&text) == form(&own(name, &block)),
+            Ok(Present::Marked(text)) => form(&text).contains(&form(&block)),
+            Ok(_) => {
+                old.push(hooks.shown(&path));
+                continue;
+            }
+            Err(_) => continue,
+        };
+        is_any = true;
+        if !is_current {
+            old.push(hooks.shown(&path));
+        }
+    }
+    if is_any { old } else { Vec::new() }
+}
+
+/// The lines of a hook but for the place of the program, which says nothing of its form.
+fn form(text: &str) -> String {
+    let is_place =
+        |line: &&str| line.starts_with("elif [ -x '") || line.trim_start().contains("' hook --");
+    text.lines()
+        .filter(|line| !is_place(line))
+        .fold(String::new(), |all, line| all + line + "\n")
 }
 
 /// Takes all hooks away and brings back those that were there.
@@ -262,11 +301,12 @@ fn own(name: &str, block: &str) -> String {
 
 /// The lines that check. A commit that cannot be checked is refused.
 fn block(name: &str) -> String {
-    // Git gives the name of the remote and its URL.
-    let what = if reads_input(name) {
-        "--pushed --remote=\"$1\" --remote-url=\"$2\""
-    } else {
-        "--staged"
+    let what = match name {
+        // Git gives the name of the remote and its URL.
+        "pre-push" => "--pushed --remote=\"$1\" --remote-url=\"$2\"",
+        // It gives the file of the message.
+        "commit-msg" => "--message=\"$1\"",
+        _ => "--staged",
     };
     let pipe = if reads_input(name) {
         "printf '%s\\n' \"$clsecrets_input\" | "

@@ -6,9 +6,10 @@
 mod fix;
 mod install;
 mod known;
+mod message;
 mod reporting;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use clsecrets::scan::{Files, Index, Remote, Scope};
@@ -62,8 +63,11 @@ pub(crate) struct Args {
     /// With --remote: its URL, as git tells a pre-push hook
     #[arg(long, value_name = "URL", requires = "remote")]
     remote_url: Option<String>,
+    /// Check the message of a commit, as git gives its file to a commit-msg hook
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["staged", "all", "range", "pushed", "files"])]
+    message: Option<PathBuf>,
     /// Seal what has to be sealed, by its creation rule, and unstage clear files; then check again
-    #[arg(long, conflicts_with_all = ["all", "range", "pushed", "files", "baseline"])]
+    #[arg(long, conflicts_with_all = ["all", "range", "pushed", "message", "files", "baseline"])]
     fix: bool,
     /// Check these files of the working tree
     files: Vec<PathBuf>,
@@ -108,6 +112,9 @@ pub(crate) fn run(arguments: &Args, context: &Context) -> Outcome {
 
 fn check(arguments: &Args, context: &Context) -> Outcome {
     let directory = &context.settings.cwd;
+    if let Some(file) = &arguments.message {
+        return message::check(file, &arguments.reporting, context);
+    }
     if !arguments.files.is_empty() {
         return arguments
             .reporting
@@ -138,6 +145,17 @@ fn check(arguments: &Args, context: &Context) -> Outcome {
         index = Index::open(directory, Scope::Staged).map_err(|error| refusal(&error))?;
     }
     arguments.reporting.run(&mut index, context)
+}
+
+/// What is to be said of hooks that are installed and not as this version installs them.
+pub(super) fn outdated_hooks(directory: &Path) -> Option<String> {
+    let old = install::outdated(directory);
+    (!old.is_empty()).then(|| {
+        format!(
+            "{}: not as this version installs its hooks: clsecrets hook install",
+            old.join(", ")
+        )
+    })
 }
 
 /// The error of a file that is needed and cannot be had.

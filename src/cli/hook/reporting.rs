@@ -74,6 +74,20 @@ impl Reporting {
     /// Checks and reports.
     pub(crate) fn run(&self, source: &mut dyn Source, context: &Context) -> Outcome {
         let (report, has_index) = self.judge(source, context)?;
+        self.report(&report, has_index, context)
+    }
+
+    /// The same, without a word where there is nothing to say.
+    pub(super) fn run_unless_clean(&self, source: &mut dyn Source, context: &Context) -> Outcome {
+        let (report, has_index) = self.judge(source, context)?;
+        let is_clean = report.findings.is_empty() && report.status() == 0;
+        if is_clean && matches!(self.format, Format::Text) && !self.json && !self.require_known {
+            return Ok(0);
+        }
+        self.report(&report, has_index, context)
+    }
+
+    fn report(&self, report: &scan::Report, has_index: bool, context: &Context) -> Outcome {
         for note in &report.notes {
             context.ui.warn(note);
         }
@@ -85,20 +99,18 @@ impl Reporting {
             .hint("clsecrets hook index    # opens the sealed files once"));
         }
         if self.baseline {
-            return Self::write_baseline(&report, context);
+            return Self::write_baseline(report, context);
         }
         let format = if self.json { Format::Json } else { self.format };
         match format {
-            Format::Text => context.ui.lines(report::lines(&report))?,
-            Format::Json => context.ui.json(&report::json(&report))?,
-            Format::Sarif => context
-                .ui
-                .json(&report::sarif(&report, scan::summaries()))?,
+            Format::Text => context.ui.lines(report::lines(report))?,
+            Format::Json => context.ui.json(&report::json(report))?,
+            Format::Sarif => context.ui.json(&report::sarif(report, scan::summaries()))?,
             // Orders to the runner of a workflow, which lines never are.
-            Format::Github => context.ui.result(report::github(&report).as_bytes())?,
+            Format::Github => context.ui.result(report::github(report).as_bytes())?,
         }
         if format == Format::Text {
-            context.ui.note(&report::summary(&report));
+            context.ui.note(&report::summary(report));
             if !has_index && report.has_policy {
                 context.ui.note(
                     "note: values pasted elsewhere are not looked for on this machine: clsecrets hook index",

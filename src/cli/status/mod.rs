@@ -11,6 +11,7 @@ use clap::Args as Arguments;
 use clsecrets::fs;
 use clsecrets::{Code, Error};
 
+use super::hook::outdated_hooks;
 use super::{Context, Outcome, environment};
 use crate::cli::sync::options::Timeout;
 use found::Status;
@@ -66,6 +67,9 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
         let path = context.settings.absolute(path);
         let page = page::page(&status, context.settings.now);
         fs::replace(&path, page.as_bytes(), fs::Privacy::Private, None)?;
+    }
+    if let Some(note) = outdated_hooks(&context.settings.cwd) {
+        context.ui.warn(&note);
     }
     if args.json || args.format.as_deref() == Some("json") {
         context.ui.json(&status)?;

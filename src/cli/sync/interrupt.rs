@@ -2,12 +2,16 @@
 //!
 //! A thread of its own listens, for opening files and asking a person block the others. Before the
 //! first write there is nothing to save, so the process ends at once; after it, what is under way is
-//! finished and reported, and a second Ctrl-C lets go of that too.
+//! finished and reported, and a second Ctrl-C lets go of that too. The surprise: whoever ends while a
+//! passphrase is asked for has to give the terminal its echo back.
 
+use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clsecrets::sync::Stop;
+use rustix::process::getpgrp;
+use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetpgrp, tcsetattr};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::cli::ui::Ui;
@@ -31,10 +35,11 @@ impl Interrupts {
             is_writing: Arc::default(),
         };
         let (is_writing, stop) = (Arc::clone(&this.is_writing), stop.clone());
+        let terminal = Terminal::as_it_is();
         std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread();
             if let Ok(runtime) = { runtime }.enable_all().build() {
-                runtime.block_on(listen(&is_writing, &stop));
+                runtime.block_on(listen(&is_writing, &stop, terminal.as_ref()));
             }
         });
         this
@@ -46,7 +51,7 @@ impl Interrupts {
     }
 }
 
-async fn listen(is_writing: &AtomicBool, stop: &Stop) {
+async fn listen(is_writing: &AtomicBool, stop: &Stop, terminal: Option<&Terminal>) {
     let [int, term] = ENDING;
     let (Ok(mut interrupts), Ok(mut terminations)) = (signal(int.0), signal(term.0)) else {
         return;
@@ -55,6 +60,9 @@ async fn listen(is_writing: &AtomicBool, stop: &Stop) {
     loop {
         let status = next(&mut interrupts, &mut terminations, int.1, term.1).await;
         if !is_writing.load(Ordering::SeqCst) {
+            if let Some(terminal) = terminal {
+                terminal.restore();
+            }
             say("interrupted: nothing was written");
             leave(status);
         }
@@ -65,6 +73,27 @@ async fn listen(is_writing: &AtomicBool, stop: &Stop) {
             "stopping: nothing new is begun, what is under way is finished; again to stop at once"
         });
         is_told = true;
+    }
+}
+
+/// The terminal, and how it was when the run began.
+struct Terminal {
+    file: File,
+    mode: Termios,
+}
+
+impl Terminal {
+    fn as_it_is() -> Option<Self> {
+        let file = File::open("/dev/tty").ok()?;
+        let mode = tcgetattr(&file).ok()?;
+        Some(Self { file, mode })
+    }
+
+    /// Only whoever has it may: a run in the background would change what another program made of it.
+    fn restore(&self) {
+        if tcgetpgrp(&self.file).is_ok_and(|group| group == getpgrp()) {
+            let _ = tcsetattr(&self.file, OptionalActions::Now, &self.mode);
+        }
     }
 }
 

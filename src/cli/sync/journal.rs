@@ -170,23 +170,25 @@ impl<'a> Journal<'a> {
     }
 }
 
-/// The lines at its end, so many that the last run of each environment is among them.
-fn tail(path: &Path) -> io::Result<Vec<u8>> {
-    const ENOUGH: u64 = 4 << 20;
+/// So many bytes at its end that the last run of an environment is most likely among them.
+const ENOUGH: u64 = 4 << 20;
+
+/// The lines at its end.
+fn tail(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     let mut file = File::open(path)?;
     let length = file.metadata()?.len();
-    file.seek(SeekFrom::Start(length.saturating_sub(ENOUGH)))?;
+    file.seek(SeekFrom::Start(length.saturating_sub(most)))?;
     let mut end = Vec::new();
     // A line that is cut at its beginning is no JSON, and passed over like one cut by a crash.
-    file.take(ENOUGH).read_to_end(&mut end)?;
+    file.take(most).read_to_end(&mut end)?;
     Ok(end)
 }
 
 /// What an environment was delivered from: the end of the last run that has done everything.
 #[derive(Debug)]
 pub(crate) struct Delivered {
-    /// The commit that was checked out.
-    pub(crate) commit: String,
+    /// The commit that was checked out, if there was one.
+    pub(crate) commit: Option<String>,
     /// Sealed files, and the SHA-256 of each.
     sources: Vec<(String, String)>,
 }
@@ -194,22 +196,32 @@ pub(crate) struct Delivered {
 impl Delivered {
     /// As this machine's journal has it.
     pub(crate) fn last(environment: &str, owner: &Owner, context: &Context) -> Option<Self> {
-        let line = context.ends().of(environment, owner)?.done.as_ref()?;
+        let done = |ends: &Ends| ends.of(environment, owner)?.done.clone();
+        // One that is long ago stands before the end of a long journal.
+        let line = done(context.ends()).or_else(|| done(&Ends::whole(context)?))?;
         let sources = line.get("sources")?.as_array()?.iter();
         let text = |value: &Value, field| Some(value.get(field)?.as_str()?.to_owned());
         Some(Self {
-            commit: text(line, "commit")?,
+            commit: text(&line, "commit"),
             sources: sources
                 .filter_map(|one| Some((text(one, "file")?, text(one, "sha256")?)))
                 .collect(),
         })
     }
 
-    /// The SHA-256 of a sealed file at that time.
-    pub(crate) fn sha256(&self, file: &str) -> Option<&str> {
-        let mut sources = self.sources.iter();
-        let (_, sha256) = sources.find(|(name, _)| name == file)?;
-        Some(sha256)
+    /// What was delivered of a sealed file, with its SHA-256: under its own name, else under those that
+    /// are not among the files of now.
+    pub(crate) fn formers(&self, file: &str, files: &[String]) -> Vec<(&str, &str)> {
+        let of = |is_it: &dyn Fn(&str) -> bool| -> Vec<(&str, &str)> {
+            let sources = self.sources.iter();
+            let pairs = sources.map(|(name, sha256)| (name.as_str(), sha256.as_str()));
+            pairs.filter(|(name, _)| is_it(name)).collect()
+        };
+        let own = of(&|name| name == file);
+        if own.is_empty() {
+            return of(&|name| !files.iter().any(|one| one == name));
+        }
+        own
     }
 }
 
@@ -230,8 +242,21 @@ pub(crate) struct End {
 impl Ends {
     /// What the user's own journal has.
     pub(crate) fn read(context: &Context) -> Self {
-        let bytes = own(context).and_then(|path| tail(&path).ok());
-        let bytes = bytes.unwrap_or_default();
+        let bytes = own(context).and_then(|path| tail(&path, ENOUGH).ok());
+        Self::of_lines(&bytes.unwrap_or_default())
+    }
+
+    /// The same from its beginning on, where that is more.
+    fn whole(context: &Context) -> Option<Self> {
+        let path = own(context)?;
+        let is_longer = path.metadata().is_ok_and(|found| found.len() > ENOUGH);
+        is_longer
+            .then(|| tail(&path, u64::MAX).ok())
+            .flatten()
+            .map(|bytes| Self::of_lines(&bytes))
+    }
+
+    fn of_lines(bytes: &[u8]) -> Self {
         let mut ends: BTreeMap<(String, Option<String>), End> = BTreeMap::new();
         for line in bytes.rsplit(|byte| *byte == b'\n') {
             let Ok(line) = serde_json::from_slice::<Value>(line) else {

@@ -9,7 +9,7 @@ mod interrupt;
 pub(crate) mod journal;
 pub(crate) mod options;
 mod outcome;
-mod plan;
+pub(crate) mod plan;
 mod reviewed;
 mod turn;
 
@@ -90,7 +90,7 @@ Examples:
   clsecrets sync --env dev --dry-run      what would be done
   clsecrets sync --env dev                do it, after a question
   clsecrets sync --env dev -y --json      do it, for a script
-  clsecrets sync --env dev --wait         and wait until what uses it runs anew
+  clsecrets sync --env dev --wait         and wait until what uses it has restarted
   clsecrets sync --all --check            is everything as the sealed files say?
   clsecrets sync --env prod --out plan    for a review, then: clsecrets sync --plan plan
 
@@ -146,8 +146,11 @@ impl Found {
 
     fn reports(&self, mode: Mode) -> Vec<Report> {
         let all = self.runs.iter().zip(&self.surveys);
-        all.map(|(run, survey)| survey.report(&run.name, mode, run.sources.clone()))
-            .collect()
+        all.map(|(run, survey)| Report {
+            warnings: run.renewals.iter().map(Renewal::warning).collect(),
+            ..survey.report(&run.name, mode, run.sources.clone())
+        })
+        .collect()
     }
 }
 
@@ -208,35 +211,17 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
     } else {
         print(&lines, context)?;
     }
-    for (run, survey) in found.runs.iter().zip(&found.surveys) {
-        if survey.is_in_sync() || reviewed.is_some() {
-            continue;
+    match agreed(&found, &names, reviewed.is_some(), args, context) {
+        Ok(true) => {}
+        Ok(false) => {
+            context.ui.note("nothing was written");
+            return finish(args, &reports, &[], context);
         }
-        let asked = context
-            .deadline()
-            .asking(|| ask(run, &names, args, context));
-        match asked {
-            Ok(true) => {}
-            Ok(false) => {
-                context.ui.note("nothing was written");
-                return finish(args, &reports, &[], context);
-            }
-            Err(error) => {
-                if args.is_json() {
-                    json(&reports, Some(error.code.status()), context)?;
-                }
-                return Err(error);
-            }
-        }
+        Err(error) => return refused(error, &reports, args, context),
     }
     let turns = match turn::take(&found.runs, context) {
         Ok(turns) => turns,
-        Err(error) => {
-            if args.is_json() {
-                json(&reports, Some(error.code.status()), context)?;
-            }
-            return Err(error);
-        }
+        Err(error) => return refused(error, &reports, args, context),
     };
     interrupts.writing();
     for (run, report) in found.runs.iter().zip(&reports) {
@@ -265,6 +250,35 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
         return finish(args, &done, &[], context);
     }
     finish(args, &done, &lines, context)
+}
+
+/// Whether everybody who has to be asked has agreed; a plan is the answer.
+fn agreed(
+    found: &Found,
+    names: &[String],
+    is_reviewed: bool,
+    args: &Args,
+    context: &Context,
+) -> Result<bool, Error> {
+    for (run, survey) in found.runs.iter().zip(&found.surveys) {
+        // What is confirmed beside a plan has to be it.
+        if survey.is_in_sync() || (is_reviewed && args.confirm.is_empty()) {
+            continue;
+        }
+        let deadline = context.deadline();
+        if !deadline.asking(|| ask(run, names, args, context))? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Ends a run that may not write; for machines with the report of what was found.
+fn refused(error: Error, reports: &[Report], args: &Args, context: &Context) -> Outcome {
+    if args.is_json() {
+        json(reports, Some(error.code.status()), context)?;
+    }
+    Err(error)
 }
 
 /// What was meant by a word behind `sync`.

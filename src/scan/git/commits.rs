@@ -5,13 +5,13 @@
 //! what is no commit, are published as well. Two questions: which objects are new, and what each
 //! commit changes; the second one tells what a file was before.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 
 use super::super::source::SourceError;
-use super::{Entry, Kind, converse, is_name, is_none, parse_diff};
+use super::{Entry, Kind, converse, is_name, is_none, parse_diff, past};
 
 /// Which commits and other objects: revisions as Git reads them.
 #[derive(Debug, Default)]
@@ -29,6 +29,8 @@ pub(in crate::scan) struct Asked {
 pub(in crate::scan) struct Listed {
     /// Files, links, messages and tags, oldest commits first.
     pub(in crate::scan) entries: Vec<Entry>,
+    /// What each commit changes, with what it deletes, oldest commits first.
+    pub(in crate::scan) steps: Vec<Entry>,
     /// The commits from which the first ones were made, if those are known already.
     pub(in crate::scan) boundary: Vec<String>,
 }
@@ -44,18 +46,22 @@ struct Objects {
     missing: Vec<String>,
 }
 
-/// Lists what is asked for. Of a `once` content that has several paths one is told.
+/// Lists what is asked for. With `once` the files of one content stand together, each path of it once,
+/// and nothing is told of what was there before.
 pub(in crate::scan) fn list(
     directory: &Path,
     asked: &Asked,
     once: bool,
 ) -> Result<Listed, SourceError> {
     let objects = objects(directory, asked)?;
-    let mut entries = Vec::new();
-    if !once {
-        let mut seen = HashSet::new();
-        entries = changes(directory, &objects.commits)?;
-        entries.retain(|entry| seen.insert((entry.path.clone(), entry.object.clone())));
+    let mut steps = changes(directory, &objects.commits)?;
+    let mut seen = HashSet::new();
+    let brings = steps.iter().filter(|step| !is_none(&step.object));
+    let firsts = brings.filter(|step| seen.insert((&step.path, &step.object)));
+    let mut entries: Vec<Entry> = firsts.cloned().collect();
+    if once {
+        together(&mut entries);
+        steps.clear();
     }
     let missing: HashSet<&str> = objects.missing.iter().map(String::as_str).collect();
     let mut told = HashSet::new();
@@ -89,6 +95,10 @@ pub(in crate::scan) fn list(
     for commit in objects.commits.iter().rev() {
         more.push(bare(named("commit", commit), commit.clone(), Kind::Record));
     }
+    let cut: HashSet<String> = past::cut(directory)?.into_iter().collect();
+    for commit in objects.commits.iter().filter(|name| cut.contains(*name)) {
+        more.push(bare(named("commit", commit), commit.clone(), Kind::Cut));
+    }
     for object in &objects.missing {
         if !told.contains(object) {
             more.push(bare(named("object", object), object.clone(), Kind::Lacking));
@@ -97,8 +107,21 @@ pub(in crate::scan) fn list(
     entries.append(&mut more);
     Ok(Listed {
         entries,
+        steps,
         boundary: objects.boundary,
     })
+}
+
+/// Puts the files of one content together, in the order in which contents came first.
+fn together(entries: &mut [Entry]) {
+    let mut places: HashMap<String, usize> = HashMap::new();
+    for entry in entries.iter_mut() {
+        entry.before = None;
+        entry.commit = None;
+        let place = places.len();
+        places.entry(entry.object.clone()).or_insert(place);
+    }
+    entries.sort_by_key(|entry| places.get(&entry.object).copied());
 }
 
 fn bare(path: OsString, object: String, kind: Kind) -> Entry {
@@ -188,9 +211,7 @@ fn changes(directory: &Path, commits: &[String]) -> Result<Vec<Entry>, SourceErr
         "--no-color",
         "--ignore-submodules=none",
     ];
-    let mut entries = parse_diff(&converse(directory, &words, input)?)?;
-    entries.retain(|entry| !is_none(&entry.object));
-    Ok(entries)
+    parse_diff(&converse(directory, &words, input)?)
 }
 
 /// What kinds of object these are, in their order.

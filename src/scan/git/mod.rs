@@ -11,6 +11,7 @@ use std::process::{Child, Command, Stdio};
 mod commits;
 mod loose;
 mod objects;
+pub(super) mod past;
 mod tracking;
 
 pub(super) use commits::{Asked, Listed, list};
@@ -50,6 +51,8 @@ pub(super) enum Kind {
     Module,
     /// Something that this clone does not have.
     Lacking,
+    /// A commit; what leads to it is not in this clone.
+    Cut,
     /// In conflict: the index has no single content.
     Unmerged,
 }
@@ -84,6 +87,14 @@ pub(super) fn deleted(directory: &Path) -> Result<Vec<Entry>, SourceError> {
         entry.object = entry.before.take().unwrap_or_default();
     }
     Ok(entries)
+}
+
+/// What the working tree has otherwise than HEAD, by path. A file that was only touched may be among it.
+pub(super) fn changed(directory: &Path) -> Result<Vec<Entry>, SourceError> {
+    let mut words = vec!["diff-index"];
+    words.extend(past::RAW);
+    words.extend(["HEAD", "--"]);
+    parse_diff(&run(directory, &words)?)
 }
 
 fn diff(directory: &Path, filter: &str, from: &str) -> Result<Running, SourceError> {
@@ -203,12 +214,21 @@ fn run(directory: &Path, arguments: &[&str]) -> Result<Vec<u8>, SourceError> {
 
 /// What it says to a text on its standard input.
 fn converse(directory: &Path, arguments: &[&str], input: String) -> Result<Vec<u8>, SourceError> {
-    let mut running = Running::spawn(directory, arguments, Stdio::piped())?;
+    answer(directory, arguments, &[], input.into_bytes())
+}
+
+fn answer(
+    directory: &Path,
+    arguments: &[&str],
+    paths: &[OsString],
+    input: Vec<u8>,
+) -> Result<Vec<u8>, SourceError> {
+    let mut running = Running::with(directory, arguments, paths, Stdio::piped())?;
     let pipe = running.child.stdin.take();
     // It answers before it has read everything, and neither is to wait for the other.
     let writing = std::thread::spawn(move || {
         // A pipe that is closed early is a `git` that has failed, and says why.
-        pipe.map(|mut pipe| pipe.write_all(input.as_bytes()))
+        pipe.map(|mut pipe| pipe.write_all(&input))
     });
     let answer = running.finish();
     let _ = writing.join();
@@ -224,11 +244,17 @@ struct Running {
 
 impl Running {
     fn begin(directory: &Path, arguments: &[&str]) -> Result<Self, SourceError> {
-        Self::spawn(directory, arguments, Stdio::null())
+        Self::with(directory, arguments, &[], Stdio::null())
     }
 
-    fn spawn(directory: &Path, arguments: &[&str], input: Stdio) -> Result<Self, SourceError> {
+    fn with(
+        directory: &Path,
+        arguments: &[&str],
+        paths: &[OsString],
+        input: Stdio,
+    ) -> Result<Self, SourceError> {
         let child = command(directory, arguments)
+            .args(paths)
             .stdin(input)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -242,12 +268,20 @@ impl Running {
 
     /// What it says.
     fn finish(self) -> Result<Vec<u8>, SourceError> {
+        self.finish_aloud().map(|(said, _)| said)
+    }
+
+    /// What it says, and its warnings.
+    fn finish_aloud(self) -> Result<(Vec<u8>, String), SourceError> {
         let output = self.child.wait_with_output().map_err(SourceError::Broken)?;
+        let aside = String::from_utf8_lossy(&output.stderr).into_owned();
         if output.status.success() {
-            return Ok(output.stdout);
+            return Ok((output.stdout, aside));
         }
-        let reason = String::from_utf8_lossy(&output.stderr);
-        let reason = reason.lines().next().unwrap_or_default();
+        let mut lines = aside.lines();
+        // The reason comes behind warnings.
+        let reason = lines.clone().find(|line| !line.starts_with("warning: "));
+        let reason = reason.or_else(|| lines.next()).unwrap_or_default();
         Err(SourceError::Refused {
             command: self.command,
             reason: reason
@@ -282,7 +316,11 @@ fn parse_diff(output: &[u8]) -> Result<Vec<Entry>, SourceError> {
         }
         let word = |at: usize| words.get(at).copied().unwrap_or_default();
         let (mode, object) = (word(parents), word(2 * parents + 1));
-        let (before, status) = (word(parents + 1), word(2 * parents + 2));
+        let status = word(2 * parents + 2);
+        // Of several parents the first one that has a file there.
+        let had = |at: &usize| kind_of(word(*at)) == Kind::File;
+        let parent = (0..parents).find(had).unwrap_or(0);
+        let before = word(parents + 1 + parent);
         let kind = if status.starts_with('U') {
             Kind::Unmerged
         } else {

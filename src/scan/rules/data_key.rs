@@ -8,8 +8,8 @@
 use std::collections::HashSet;
 
 use super::super::checks::Check;
-use super::super::{Finding, Rule, Sealed, Sealing, Severity, Subject};
-use super::finding;
+use super::super::{Finding, Former, Heir, Kin, Rule, Sealed, Sealing, Severity, Subject};
+use super::{finding, shown};
 use crate::error::quoted;
 
 /// H016.
@@ -60,16 +60,44 @@ pub fn is_renewed(now: &Sealed, before: &Sealed) -> bool {
     !stays && !old.is_empty() && !new.is_empty()
 }
 
+/// Whether a file is the one that disappeared, under another name: it has most of its keys, or its
+/// name but for the format.
+pub fn is_moved((path, now): (&str, &Sealed), (old, before): (&str, &Sealed)) -> bool {
+    let stem = |path: &str| {
+        let name = path.rsplit('/').next().unwrap_or(path);
+        name.rsplit_once('.')
+            .map_or(name, |(stem, _)| stem)
+            .to_owned()
+    };
+    let keys = |sealed: &Sealed| -> HashSet<String> {
+        let leaves = sealed.leaves.iter().filter(|leaf| leaf.token.is_some());
+        leaves.map(|leaf| leaf.bound.clone()).collect()
+    };
+    let (new, gone) = (keys(now), keys(before));
+    let both = new.intersection(&gone).count();
+    stem(path) == stem(old) || (both > 0 && both * 2 >= new.len().min(gone.len()))
+}
+
 /// What is said of it: `since` names what came before, and who is known to have made the new one.
 pub fn told(since: &str, certainty: Certainty) -> String {
+    told_of(since, certainty, "")
+}
+
+/// The same, with what it was compared with, where that is not the same file in the version before.
+pub fn told_of(since: &str, certainty: Certainty, compared: &str) -> String {
     let how = match certainty {
         Certainty::Compared => "both were unwrapped and compared",
         Certainty::Likely => {
             "most probably: no token is left in its place, and the wrapped keys are not those of before"
         }
     };
+    let with = if compared.is_empty() {
+        String::new()
+    } else {
+        format!("; compared with {compared}")
+    };
     format!(
-        "a new data key since {since} ({how}); whoever made it knows it, and every value sealed with it"
+        "a new data key since {since} ({how}{with}); whoever made it knows it, and every value sealed with it"
     )
 }
 
@@ -79,6 +107,55 @@ pub fn advice(path: &str) -> String {
         "clsecrets rotate -i {}    # unless you know who made it; look at its values, too",
         quoted(path)
     )
+}
+
+/// What is found in a sealed file that may follow another one than the one in its own place.
+pub(in crate::scan) fn of_heir(heir: &Heir<'_>) -> Option<Finding> {
+    let Sealing::Sealed(now) = Sealing::of(heir.path, heir.bytes, &[]) else {
+        return None;
+    };
+    let formers: Vec<(&Former, Sealed)> = heir
+        .formers
+        .iter()
+        .filter_map(
+            |former| match Sealing::of(&former.path, &former.bytes, &[]) {
+                Sealing::Sealed(sealed) => Some((former, sealed)),
+                _ => None,
+            },
+        )
+        .collect();
+    // Of several files that disappeared or were named, one with its data key is the one it follows.
+    let is_kept = |kin: &Kin| {
+        let mut same = formers.iter().filter(|(former, _)| former.kin == *kin);
+        *kin != Kin::Own && same.any(|(_, before)| !is_renewed(&now, before))
+    };
+    let (former, _) = formers.iter().find(|(former, before)| {
+        let is_other =
+            former.kin == Kin::Gone && !is_moved((heir.path, &now), (&former.path, before));
+        !is_other && !is_kept(&former.kin) && is_renewed(&now, before)
+    })?;
+    let old = shown_path(&former.path);
+    let compared = match &former.kin {
+        Kin::Own => "what it was before".to_owned(),
+        Kin::Named(environment) => {
+            format!(
+                "{old}, which environment {} named in its place",
+                shown_path(environment)
+            )
+        }
+        Kin::Gone => format!("{old}, which is gone"),
+    };
+    let since = heir.commit.map_or("HEAD".to_owned(), ToString::to_string);
+    Some(NEW_DATA_KEY.finding(
+        heir.path,
+        Severity::Warning,
+        told_of(&since, Certainty::Likely, &compared),
+        advice(heir.path),
+    ))
+}
+
+fn shown_path(path: &str) -> String {
+    shown(path.as_bytes())
 }
 
 impl Rule for NewDataKey {

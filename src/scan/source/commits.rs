@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
-use super::super::git::{self, Asked, Listed, Listings, Objects};
+use super::super::git::{self, Asked, Listed, Listings};
 use super::{Index, Scope, SourceError};
 
 /// Where something is pushed to, as Git tells a hook before the push.
@@ -55,30 +55,27 @@ impl fmt::Display for Commit {
     }
 }
 
-/// So many versions of rules before the first commits count.
-const MOST_BEFORE: usize = 8;
-
 impl Index {
     /// Lists what the commits of a range bring: `A..B`, or `B` for all that leads to it. The rules
     /// of its end and of its beginning count.
     pub fn range(directory: &Path, range: &str) -> Result<Self, SourceError> {
-        let (from, to) = range.split_once("..").unwrap_or(("", range));
-        let to = to.trim_start_matches('.');
         // Variables that are empty make a range that holds nothing.
-        if from.is_empty() && to.is_empty() {
+        if range.trim_matches('.').is_empty() {
             return Err(SourceError::Range(range.to_owned()));
         }
-        let to = if to.is_empty() { "HEAD" } else { to };
+        let (wanted, known) = git::past::ends(directory, range)?;
         let asked = Asked {
-            wanted: vec![range.to_owned()],
+            wanted,
+            known,
             ..Asked::default()
         };
-        let listed = git::list(directory, &asked, false)?;
-        let mut versions = vec![(format!("{to}:").into_bytes(), false)];
-        if !from.is_empty() && git::exists(directory, from) {
-            versions.push((format!("{from}:").into_bytes(), true));
-        }
-        Self::of_commits(directory, listed, versions)
+        let of = |names: &[String], is_replaced: bool| -> Vec<(Vec<u8>, bool)> {
+            let prefixes = names.iter().map(|name| format!("{name}:").into_bytes());
+            prefixes.map(|prefix| (prefix, is_replaced)).collect()
+        };
+        let mut versions = of(&asked.wanted, false);
+        versions.extend(of(&asked.known, true));
+        Self::of_commits(directory, &asked, versions)
     }
 
     /// Lists what is pushed, from what Git tells a hook: `LOCAL-REF NEW REMOTE-REF OLD` before a push,
@@ -116,7 +113,7 @@ impl Index {
             }
         }
         if asked.wanted.is_empty() {
-            return Self::of_commits(directory, Listed::default(), versions);
+            return Self::of_commits(directory, &asked, versions);
         }
         if !arriving.is_empty() {
             // Here is where it arrives, and what other references have is known.
@@ -126,8 +123,7 @@ impl Index {
             let tracked = git::tracked_of(directory, remote.name, remote.url)?;
             asked.known.extend(tracked);
         }
-        let listed = git::list(directory, &asked, false)?;
-        Self::of_commits(directory, listed, versions)
+        Self::of_commits(directory, &asked, versions)
     }
 
     /// Lists every content that any commit of any branch or tag has, once, under one of its paths.
@@ -141,24 +137,34 @@ impl Index {
 
     fn of_commits(
         directory: &Path,
-        listed: Listed,
+        asked: &Asked,
         mut versions: Vec<(Vec<u8>, bool)>,
     ) -> Result<Self, SourceError> {
-        // A branch that is new is made from something, and does not disarm its rules.
-        for commit in listed.boundary.iter().take(MOST_BEFORE) {
-            let version = (format!("{commit}:").into_bytes(), true);
-            if !versions.contains(&version) {
-                versions.push(version);
+        let listed = match asked.wanted.as_slice() {
+            [] => Listed::default(),
+            _ => git::list(directory, asked, false)?,
+        };
+        // A branch that is new is made from something, and does not disarm its rules. Of all commits that
+        // are known the newest count, so that older ones do not push them aside.
+        let mut stretches = Vec::new();
+        for tip in &asked.wanted {
+            for base in git::past::bases(directory, tip, &listed.boundary)? {
+                let version = (format!("{base}:").into_bytes(), true);
+                if !versions.contains(&version) {
+                    versions.push(version);
+                }
+                stretches.push((base, tip.clone()));
             }
         }
         Ok(Self {
             scope: Scope::Range,
             entries: listed.entries,
-            objects: Objects::of(directory),
-            directory: directory.to_path_buf(),
             listings: Some(Listings::begin(directory)?),
-            listed: None,
             versions,
+            steps: listed.steps,
+            stretches,
+            has_past: !asked.known.is_empty(),
+            ..Self::without_entries(directory)
         })
     }
 }

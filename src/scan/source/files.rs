@@ -6,7 +6,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
 use super::super::git;
-use super::{Blob, Configuration, Source, SourceError, Want, directories};
+use super::super::waiver::Versions;
+use super::formers::working;
+use super::{Blob, Configuration, Form, Heir, Source, SourceError, Want, directories};
 
 /// Content without a file.
 #[derive(Debug)]
@@ -15,6 +17,8 @@ pub struct Given<'a> {
     pub name: &'a str,
     /// The content.
     pub bytes: &'a [u8],
+    /// What kind of thing it is.
+    pub form: Form,
 }
 
 /// Files of the working tree, by name.
@@ -24,6 +28,8 @@ pub struct Files {
     named: Vec<PathBuf>,
     /// Symbolic links that were met; what they lead to is met elsewhere, or is not theirs.
     links: Vec<PathBuf>,
+    /// Whether they are compared with what they follow at HEAD.
+    is_compared: bool,
 }
 
 impl Files {
@@ -48,6 +54,7 @@ impl Files {
             root,
             named: files,
             links: Vec::new(),
+            is_compared: false,
         }
     }
 
@@ -85,6 +92,15 @@ impl Files {
         }
     }
 
+    /// The same, compared with what they follow at HEAD.
+    #[must_use]
+    pub fn compared(self) -> Self {
+        Self {
+            is_compared: true,
+            ..self
+        }
+    }
+
     fn relative<'a>(&self, file: &'a Path) -> &'a Path {
         file.strip_prefix(&self.root).unwrap_or(file)
     }
@@ -115,10 +131,13 @@ impl Source for Files {
         Ok(found)
     }
 
-    fn waivers(&mut self, path: &str) -> Result<Option<Vec<u8>>, SourceError> {
+    fn waivers(&mut self, path: &str) -> Result<Versions, SourceError> {
         match crate::fs::read(&self.root.join(path)) {
-            Ok(content) => Ok(Some(content.bytes.to_vec())),
-            Err(error) if is_absent(error.kind()) => Ok(None),
+            Ok(content) => Ok(Versions {
+                now: vec![content.bytes.to_vec()],
+                before: None,
+            }),
+            Err(error) if is_absent(error.kind()) => Ok(Versions::default()),
             Err(_) => Err(SourceError::Configuration),
         }
     }
@@ -163,6 +182,18 @@ impl Source for Files {
         }
         Ok(())
     }
+
+    fn heirs(&mut self, each: &mut dyn FnMut(Heir<'_>)) -> Result<(), SourceError> {
+        if !self.is_compared {
+            return Ok(());
+        }
+        let files: Vec<&Path> = self.named.iter().map(|file| self.relative(file)).collect();
+        match working::lend(&self.root, &files, each) {
+            // Without Git there is nothing to compare with.
+            Err(SourceError::NoGit(_)) => Ok(()),
+            lent => lent,
+        }
+    }
 }
 
 impl Source for Given<'_> {
@@ -170,8 +201,8 @@ impl Source for Given<'_> {
         Ok(Vec::new())
     }
 
-    fn waivers(&mut self, _: &str) -> Result<Option<Vec<u8>>, SourceError> {
-        Ok(None)
+    fn waivers(&mut self, _: &str) -> Result<Versions, SourceError> {
+        Ok(Versions::default())
     }
 
     fn elsewhere(&mut self, _: &Want<'_>, _: &mut dyn FnMut(Blob<'_>)) -> Result<(), SourceError> {
@@ -179,7 +210,10 @@ impl Source for Given<'_> {
     }
 
     fn visit(&mut self, _: &Want<'_>, each: &mut dyn FnMut(Blob<'_>)) -> Result<(), SourceError> {
-        each(Blob::new(self.name, self.bytes));
+        each(Blob {
+            form: self.form,
+            ..Blob::new(self.name, self.bytes)
+        });
         Ok(())
     }
 }

@@ -2,7 +2,7 @@
 //! a namespace of its own, over ways of several lengths, with the server's own count of the requests.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -33,7 +33,7 @@ fn ours() -> PathBuf {
 }
 
 /// Runs a program, which must succeed, and takes its time as bash does.
-fn timed(scene: &Scene, program: &PathBuf, words: &[&str]) -> Took {
+fn timed(scene: &Scene, program: &Path, words: &[&str]) -> Took {
     let script = "TIMEFORMAT='took %R %U %S'; time \"$0\" \"$@\" >/dev/null";
     let program = program.display().to_string();
     let mut line = vec!["-c", script, program.as_str()];
@@ -150,7 +150,8 @@ fn five_hundred_secrets_are_created_beside_kubectl() {
     };
     // The first requests of a new server are slow, whoever makes them, and kubectl keeps what it learns.
     log_in(port);
-    (kubectl(), sync());
+    kubectl();
+    sync();
     let before = counted(&cluster);
     kubectl();
     let between = counted(&cluster);

@@ -2,7 +2,7 @@
 
 use super::credentials::{Credentials, Slot};
 use super::database::Database;
-use super::desired::Form;
+use super::desired::{Form, Marks};
 use super::finding::{At, Finding};
 use super::model::Kind;
 use super::node::Made;
@@ -21,6 +21,8 @@ pub struct ObjectSpec {
     pub form: Form,
     /// Its entries.
     pub entries: Vec<(String, Composition)>,
+    /// What it is in a cluster besides its data.
+    pub marks: Marks,
 }
 
 /// How a value is made.

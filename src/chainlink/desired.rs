@@ -1,5 +1,8 @@
 //! What shall be at a target: names, data keys, exact bytes, and where each came from.
 
+use std::collections::BTreeMap;
+use std::fmt;
+
 use super::part::Part;
 use crate::secret::SecretBytes;
 
@@ -26,6 +29,40 @@ pub struct Desired {
     pub form: Form,
     /// The entries, by ascending key.
     pub entries: Vec<Entry>,
+    /// What it is in a cluster besides its data.
+    pub marks: Marks,
+}
+
+/// Something that a secret of a cluster has besides its data.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Mark {
+    /// What it is for: `kubernetes.io/tls`. No existing secret changes it.
+    Type,
+    /// A label of this name.
+    Label(String),
+    /// An annotation of this name.
+    Annotation(String),
+}
+
+/// All of that, with the values. No secrets; what is not said stays as it is.
+pub type Marks = BTreeMap<Mark, String>;
+
+impl fmt::Display for Mark {
+    /// As a plan names it: no data key can be called so.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Type => f.write_str("(type)"),
+            Self::Label(name) => write!(f, "(label {name})"),
+            Self::Annotation(name) => write!(f, "(annotation {name})"),
+        }
+    }
+}
+
+impl Mark {
+    /// Whether a name in a plan is that of a mark, and not of a data key.
+    pub fn is_named(name: &str) -> bool {
+        name.starts_with('(')
+    }
 }
 
 /// One data key of an object.
@@ -110,11 +147,7 @@ impl Projection {
             return;
         }
         entries.sort_by(|a, b| a.key.cmp(&b.key));
-        self.objects.push(Desired {
-            name: name.to_owned(),
-            form,
-            entries,
-        });
+        self.objects.push(Desired::new(name, form, entries));
     }
 
     /// Says that something is left out.
@@ -128,6 +161,16 @@ impl Projection {
 }
 
 impl Desired {
+    /// An object that has entries and nothing besides.
+    pub fn new(name: &str, form: Form, entries: Vec<Entry>) -> Self {
+        Self {
+            name: name.to_owned(),
+            form,
+            entries,
+            marks: Marks::new(),
+        }
+    }
+
     /// The entry of a data key.
     pub fn entry(&self, key: &str) -> Option<&Entry> {
         self.entries.iter().find(|entry| entry.key == key)

@@ -42,6 +42,12 @@ pub(crate) fn is_like_object(text: &SecretBytes) -> bool {
     text.trim_ascii_start().starts_with(b"{")
 }
 
+/// Whether a text is a JSON object, whatever is in it.
+pub(crate) fn is_object(text: &SecretBytes) -> bool {
+    type Fields<'a> = std::collections::HashMap<std::borrow::Cow<'a, str>, serde::de::IgnoredAny>;
+    serde_json::from_slice::<Fields<'_>>(text.expose()).is_ok()
+}
+
 impl Object {
     /// The names of the fields, in their order and as often as they stand there. The one that the
     /// format keeps its own data under comes last.

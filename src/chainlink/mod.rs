@@ -28,7 +28,7 @@ mod version;
 pub use composition::{Composition, Dsn, ObjectSpec};
 pub use credentials::{Credentials, Slot, Unknown};
 pub use database::{Database, SSL_MODES};
-pub use desired::{Desired, Entry, Form, Place, Possible, Projection, Skipped, WHOLE};
+pub use desired::{Desired, Entry, Form, Mark, Marks, Place, Possible, Projection, Skipped, WHOLE};
 pub use environment::{Environment, NodeSettings, Profile};
 pub use finding::{At, Finding, refuse};
 pub use generate::generate;

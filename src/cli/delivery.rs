@@ -388,6 +388,7 @@ fn configured(target: &Target, base: &Path, owner: &Owner, is_open: bool) -> Tar
                 .to_string(),
             path: path.clone(),
             base: base.to_owned(),
+            owner: owner.clone(),
         }),
         Target::Kubernetes {
             context,

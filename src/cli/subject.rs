@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::path::Path;
 
 use clsecrets::chainlink::{
-    self, Composition, Database, Dsn, Form, NodeSettings, ObjectSpec, Version, WHOLE,
+    self, Composition, Database, Dsn, Form, Mark, Marks, NodeSettings, ObjectSpec, Version, WHOLE,
 };
 use clsecrets::config::environments::{self, Made, Node, PasswordFrom, Profile, Target, Value};
 use clsecrets::config::{Environment, Environments};
@@ -187,7 +187,18 @@ fn spec(
             Form::Json
         },
         entries,
+        marks: marks(object),
     })
+}
+
+fn marks(object: &environments::Object) -> Marks {
+    let kind = object.kind.iter().map(|kind| (Mark::Type, kind.clone()));
+    let labels = object.labels.iter();
+    let labels = labels.map(|(name, value)| (Mark::Label(name.clone()), value.clone()));
+    let annotations = object.annotations.iter();
+    let annotations =
+        annotations.map(|(name, value)| (Mark::Annotation(name.clone()), value.clone()));
+    kind.chain(labels).chain(annotations).collect()
 }
 
 fn composition(

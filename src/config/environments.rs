@@ -6,6 +6,7 @@
 mod identity;
 mod inside;
 mod lines;
+mod marks;
 mod schema;
 
 pub use identity::{fresh, with_identity};
@@ -317,6 +318,7 @@ fn shape_of(raw: &RawEnvironment) -> Result<(), String> {
         {
             return Err(format!("object {name}: {kind} is no kind of target"));
         }
+        marks::admit(object).map_err(|why| format!("object {name}: {why}"))?;
         let mut values: Vec<&Value> = object.keys.values().chain(&object.value).collect();
         while let Some(value) = values.pop() {
             let Value::Made(made) = value else {

@@ -26,6 +26,8 @@ pub struct DirectoryConfig {
     pub path: PathBuf,
     /// The directory of `clsecrets.yaml`, absolute; below it no link is followed.
     pub base: PathBuf,
+    /// Who we are in the record beside the files.
+    pub owner: Owner,
 }
 
 /// A namespace of a cluster.
@@ -56,10 +58,10 @@ pub struct SecretsManagerConfig {
     pub expect_account: Option<String>,
     /// What names begin with.
     pub prefix: String,
-    /// The KMS key of objects that are made; the account's own if absent.
+    /// The KMS key; for what is made the account's own if absent.
     pub kms_key: Option<String>,
-    /// Regions that objects that are made are replicated to.
-    pub replicas: Vec<String>,
+    /// Regions to replicate to; of what is there nobody looks without a list.
+    pub replicas: Option<Vec<String>>,
     /// Who we are in the ids of versions.
     pub owner: Owner,
     /// Whether the profile has no closed set of names: what is made gets a tag that says whose it is.
@@ -81,12 +83,12 @@ impl TargetConfig {
         word == self.kind() || matches(word, &self.label())
     }
 
-    /// Who we are there; a folder remembers no writer.
-    pub fn owner(&self) -> Option<&Owner> {
+    /// Who we are there.
+    pub fn owner(&self) -> &Owner {
         match self {
-            Self::Directory(_) => None,
-            Self::Kubernetes(config) => Some(&config.owner),
-            Self::SecretsManager(config) => Some(&config.owner),
+            Self::Directory(config) => &config.owner,
+            Self::Kubernetes(config) => &config.owner,
+            Self::SecretsManager(config) => &config.owner,
         }
     }
 

@@ -2,7 +2,9 @@
 //!
 //! Folders are 0700, files 0600, and an ignore file keeps all of it out of Git. A folder that has
 //! content and not our ignore file is left alone, so that a wrong path overwrites nobody's work.
-//! Every file in it counts as ours: a file system remembers no writer.
+//! A file system remembers no writer, so a record in the folder says whose each file is.
+
+mod owners;
 
 use std::fs::Metadata;
 use std::io;
@@ -10,7 +12,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use super::limits::admit_data;
-use super::observed::{Blocked, Content, Item, Observed, Writer};
+use super::observed::{Blocked, Content, Item, Observed};
 use super::{
     DirectoryConfig, Fault, Identity, Links, Step, Target, TargetConfig, TargetError, TargetKind,
     Written,
@@ -151,7 +153,7 @@ impl Directory {
         Ok(())
     }
 
-    /// Everything in a folder of ours is ours.
+    /// All objects, whosever they are.
     fn folders(&self) -> Result<Vec<String>, TargetError> {
         let root = &self.config.path;
         let entries = match std::fs::read_dir(root) {
@@ -164,7 +166,8 @@ impl Directory {
             let entry = entry.map_err(|error| cannot("read", root, &error))?;
             let name = entry.file_name().into_string();
             let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
-            names.extend(name.ok().filter(|_| is_folder));
+            let is_object = |name: &String| is_folder && name != owners::RECORDS;
+            names.extend(name.ok().filter(is_object));
         }
         names.sort();
         Ok(names)
@@ -183,6 +186,7 @@ impl Directory {
             blocked = Some(open_to_others(&folder, "700"));
         }
         let mut items = Vec::new();
+        let owners = owners::read(&self.config.path, name)?;
         let entries =
             std::fs::read_dir(&folder).map_err(|error| cannot("read", &folder, &error))?;
         for entry in entries {
@@ -209,9 +213,9 @@ impl Directory {
                 blocked = Some(executable(&path));
             }
             items.push(Item {
-                key,
+                writer: owners::writer(&owners, &key, &self.config.owner),
                 value: read(&path)?,
-                writer: Writer::us(),
+                key,
             });
         }
         items.sort_by(|a, b| a.key.cmp(&b.key));
@@ -223,8 +227,10 @@ impl Directory {
     fn write(&self, step: &Step<'_>) -> Result<(), TargetError> {
         let root = &self.config.path;
         self.admit_root()?;
+        let name = &step.desired.name;
         if !step.changes.removed.is_empty() {
             self.remove(step)?;
+            owners::forget(root, name, &step.changes.removed)?;
         }
         if step.desired.entries.is_empty() {
             return Ok(());
@@ -235,7 +241,12 @@ impl Directory {
         if fs::read(&ignore).is_err() {
             fs::replace(&ignore, IGNORE, Privacy::Private, None).map_err(local)?;
         }
-        let folder = root.join(&step.desired.name);
+        // Before the values, too: what was begun is known to be ours.
+        let is_left = |key: &String| step.changes.equal_of_others.contains(key);
+        let written = step.desired.entries.iter().map(|entry| &entry.key);
+        let written = written.filter(|key| step.allowed.adopt || !is_left(key));
+        owners::note(root, name, written, &self.config.owner)?;
+        let folder = root.join(name);
         fs::create_private_dir(&folder).map_err(local)?;
         for entry in &step.desired.entries {
             let is_new = step.changes.added.contains(&entry.key);
@@ -338,7 +349,7 @@ fn stat(path: &Path) -> Result<Option<Metadata>, TargetError> {
 fn not_plain(path: &Path, what: &str) -> TargetError {
     let name = path.display().to_string();
     let (from, to) = (quoted(&name), quoted(&format!("{name}.old")));
-    TargetError::new(Fault::Refused, format!("{name} is no {what}"))
+    TargetError::new(Fault::Refused, format!("{name} is not a {what}"))
         .hint(format!("move it away: mv {from} {to}"))
 }
 

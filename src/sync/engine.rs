@@ -294,12 +294,7 @@ fn mistakes(targets: &[Surveyed], options: &Options) -> Vec<Failure> {
             let error = TargetError::new(Fault::Configuration, "is configured twice");
             failures.push(Failure::of(&target.label, None, &error));
         }
-        if options.prune
-            && target
-                .config
-                .owner()
-                .is_some_and(|owner| !owner.is_marked())
-        {
+        if options.prune && !target.config.owner().is_marked() {
             let reason = "--prune needs an identity in clsecrets.yaml: without one nothing says which \
                           repository wrote what is there";
             let error =
@@ -310,7 +305,7 @@ fn mistakes(targets: &[Surveyed], options: &Options) -> Vec<Failure> {
     let names: Vec<&str> = targets.iter().flat_map(Surveyed::names).collect();
     let is_idle = |pattern: &&String| !names.iter().any(|name| options::matches(pattern, name));
     for pattern in options.only.iter().filter(is_idle) {
-        let reason = format!("--only {pattern}: no object is called so");
+        let reason = format!("--only {pattern}: no object has that name");
         let error = TargetError::new(Fault::Configuration, reason)
             .hint(format!("the objects are {}", names.join(", ")));
         failures.push(Failure::of("", None, &error));
@@ -327,7 +322,7 @@ fn idle_adoptions(names: &[&str], options: &Options) -> Vec<Failure> {
     let adopted = options.adopt.iter();
     let idle = adopted.filter(|name| !names.contains(&name.as_str()));
     let failures = idle.map(|name| {
-        let reason = format!("--adopt {name}: no object is called so");
+        let reason = format!("--adopt {name}: no object has that name");
         let error = TargetError::new(Fault::Configuration, reason)
             .hint(format!("the objects are {}", names.join(", ")));
         Failure::of("", None, &error)
@@ -361,7 +356,7 @@ mod tests {
     use super::*;
     use crate::chainlink::{Desired, Entry, Form, Place};
     use crate::secret::SecretBytes;
-    use crate::sync::{DirectoryConfig, Previous};
+    use crate::sync::{DirectoryConfig, Owner, Previous};
 
     fn assignment(path: &Path, wallet: Option<&str>) -> Assignment {
         let mut projection = Projection::default();
@@ -370,11 +365,11 @@ mod tests {
             .push(Place::whole("", "api-secrets", ".password"));
         let mut add = |name: &str, key: &str, value: &str| {
             let value = SecretBytes::copy_of(value.as_bytes());
-            projection.objects.push(Desired {
-                name: name.to_owned(),
-                form: Form::Data,
-                entries: vec![Entry::of(key, &value, "source")],
-            });
+            projection.objects.push(Desired::new(
+                name,
+                Form::Data,
+                vec![Entry::of(key, &value, "source")],
+            ));
         };
         add("tiingo", "api-key", "t");
         if let Some(wallet) = wallet {
@@ -385,6 +380,7 @@ mod tests {
                 shown: path.display().to_string(),
                 path: path.to_owned(),
                 base: path.parent().unwrap().to_owned(),
+                owner: Owner::default(),
             }),
             projection,
             is_selected: true,

@@ -181,7 +181,7 @@ pub(crate) fn judge(
             format!("{reason}; the node's key ring would no longer open"),
         )
         .hint(
-            "restore the old value; only if the key ring was made anew, add \
+            "restore the old value; only if the key ring was recreated, add \
              --replace-wallet-password",
         ));
     }

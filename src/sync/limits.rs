@@ -2,7 +2,7 @@
 //! that no server ever sees an object that it would refuse and quote. And how much of a run an
 //! operator lets happen.
 
-use super::{Fault, TargetConfig, TargetError};
+use super::{Fault, TargetConfig, TargetError, secret_type};
 use crate::chainlink::{Desired, Form, json};
 
 /// How much may happen in a run.
@@ -88,7 +88,10 @@ impl std::str::FromStr for ChangeLimit {
 /// Judges an object by the rules of its kind of target, without asking anybody.
 pub fn admit(config: &TargetConfig, desired: &Desired) -> Result<(), TargetError> {
     match config {
-        TargetConfig::Directory(_) | TargetConfig::Kubernetes(_) => admit_data(desired),
+        TargetConfig::Directory(_) => admit_data(desired),
+        TargetConfig::Kubernetes(_) => {
+            admit_data(desired).and_then(|()| secret_type::admit(desired))
+        }
         TargetConfig::SecretsManager(_) => admit_as_text(desired),
     }
 }
@@ -101,7 +104,7 @@ pub(crate) fn admit_as_text(desired: &Desired) -> Result<(), TargetError> {
                 Form::Text => desired.name.clone(),
                 _ => format!("{} in {}", entry.key, desired.name),
             };
-            let reason = format!("{what} is no text (UTF-8), and Secrets Manager gets texts");
+            let reason = format!("{what} is not text (UTF-8), and Secrets Manager gets texts");
             return Err(invalid(reason)
                 .hint("leave it to other targets (only: [kubernetes]), or deliver it in base64"));
         }
@@ -130,14 +133,14 @@ pub(crate) fn admit_data(desired: &Desired) -> Result<(), TargetError> {
     }
     if !is_subdomain(name) {
         return Err(invalid(format!(
-            "{name} is no name for a secret: lower-case letters, digits, - and . only, a letter or \
+            "{name} is not a valid name for a secret: lower-case letters, digits, - and . only, a letter or \
              digit first and last, {DATA_NAME} characters at most"
         )));
     }
     for entry in &desired.entries {
         if !is_data_key(&entry.key) {
             return Err(invalid(format!(
-                "{} in {name} is no data key: letters, digits, -, _ and . only",
+                "{} in {name} is not a valid data key: letters, digits, -, _ and . only",
                 entry.key
             )));
         }
@@ -190,7 +193,7 @@ pub(crate) fn admit_text(name: &str, size: usize) -> Result<(), TargetError> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || "/_+=.@-".contains(c);
     if name.is_empty() || name.len() > TEXT_NAME || !name.chars().all(allowed) {
         return Err(invalid(format!(
-            "{name} is no name for Secrets Manager: 1 to {TEXT_NAME} of letters, digits and /_+=.@-"
+            "{name} is not a valid name for Secrets Manager: 1 to {TEXT_NAME} of letters, digits and /_+=.@-"
         )));
     }
     if name
@@ -226,11 +229,11 @@ mod tests {
     use crate::secret::SecretBytes;
 
     fn data(name: &str, key: &str, size: usize) -> Result<(), TargetError> {
-        admit_data(&Desired {
-            name: name.to_owned(),
-            form: Form::Data,
-            entries: vec![Entry::of(key, &SecretBytes::new(vec![b'x'; size]), "k")],
-        })
+        admit_data(&Desired::new(
+            name,
+            Form::Data,
+            vec![Entry::of(key, &SecretBytes::new(vec![b'x'; size]), "k")],
+        ))
     }
 
     #[test]

@@ -25,6 +25,7 @@ mod plan;
 mod progress;
 mod report;
 mod restart;
+mod secret_type;
 #[cfg(feature = "aws")]
 mod secrets_manager;
 mod surveyed;
@@ -36,7 +37,10 @@ pub use guard::{Previous, Wallet};
 pub use inputs::Inputs;
 pub use limits::{ChangeLimit, Limits, admit};
 pub use links::Links;
-pub use observed::{Blocked, Content, Item, Keeper, Observed, OwnFields, Writer};
+pub use observed::{
+    Blocked, Content, Halfway, Item, Keeper, Observed, OwnFields, Setting, SettingChange, Standing,
+    Writer,
+};
 pub use options::{Options, Restarting};
 pub use ownership::{Owner, Whose};
 pub use password::{Fetched, Password, PasswordSource, password};

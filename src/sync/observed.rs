@@ -1,5 +1,8 @@
 //! What is at a target: values, who wrote them, which version it is. Zeroed on drop.
 
+use std::collections::BTreeMap;
+
+use crate::chainlink::Mark;
 use crate::secret::SecretBytes;
 use crate::sync::TargetError;
 use crate::sync::ownership::Whose;
@@ -21,6 +24,54 @@ pub struct Observed {
     pub blocked: Option<Blocked>,
     /// Which fields of a JSON text are ours.
     pub own: OwnFields,
+    /// What it is in a cluster besides its data; elsewhere nothing.
+    pub standing: Option<Standing>,
+    /// How far a replacement came that was stopped, if one was.
+    pub halfway: Option<Halfway>,
+    /// Settings of it that are not as configured.
+    pub settings: Vec<Setting>,
+}
+
+/// A setting of an object that is not as configured.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setting {
+    /// Which: `kms_key`, or `replica` and a region.
+    pub name: String,
+    /// What would have to happen.
+    pub change: SettingChange,
+}
+
+/// What has to happen to a setting, so that it is as configured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SettingChange {
+    /// It is missing.
+    Added,
+    /// It is another one.
+    Changed,
+    /// It is too many.
+    Removed,
+    /// Nobody tells how it is.
+    Unknown,
+}
+
+/// What a secret of a cluster is besides its data.
+#[derive(Debug, Default)]
+pub struct Standing {
+    /// Type, labels and annotations, and who set each.
+    pub marks: BTreeMap<Mark, (String, Writer)>,
+    /// Whether its data can be changed no more.
+    pub is_immutable: bool,
+    /// Whether we said so: then we have to say it again with each write.
+    pub is_immutable_by_us: bool,
+}
+
+/// How far a replacement came before it was stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Halfway {
+    /// The old object is gone, and the new one is not made: what is observed is the copy.
+    Gone,
+    /// The object is there, old or new; the copy may be there as well.
+    There,
 }
 
 /// Which fields of a JSON text that we wrote are ours: others can keep theirs in it.
@@ -75,6 +126,9 @@ impl Observed {
             keeper: None,
             blocked: None,
             own: OwnFields::default(),
+            standing: None,
+            halfway: None,
+            settings: Vec::new(),
         }
     }
 

@@ -27,6 +27,8 @@ pub struct Options {
     pub only: Vec<String>,
     /// The values are those of before, and a version that has them is made current again.
     pub rollback: bool,
+    /// Settings of what is there are made as configured.
+    pub settings: bool,
     /// How much may happen.
     pub limits: Limits,
     /// What happens to workloads.
@@ -58,6 +60,7 @@ impl Options {
             replace: self.replace,
             prune: self.prune,
             rollback: self.rollback,
+            settings: self.settings,
         }
     }
 

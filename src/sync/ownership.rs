@@ -90,8 +90,9 @@ impl Owner {
     /// A new token for a write to Secrets Manager: it becomes the version's id.
     pub fn token(&self) -> Result<String, TargetError> {
         let mut random = [0; RANDOM / 2];
-        getrandom::fill(&mut random)
-            .map_err(|_| TargetError::new(Fault::Unexpected, "the system has no randomness"))?;
+        getrandom::fill(&mut random).map_err(|_| {
+            TargetError::new(Fault::Unexpected, "the system gives no random numbers")
+        })?;
         let random = hex(&random);
         Ok(match &self.mark {
             Some(mark) => format!("{PREFIX}{mark}-{random}"),

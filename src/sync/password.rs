@@ -126,7 +126,7 @@ fn pick(text: SecretBytes, source: &PasswordSource) -> Result<SecretBytes, Targe
     };
     match fields.remove(field) {
         Some(Field(Some(value))) if !value.expose().is_empty() => Ok(value),
-        Some(_) => Err(wrong(format!("{field} in {name} is no text"))),
+        Some(_) => Err(wrong(format!("{field} in {name} is not text"))),
         None => Err(wrong(format!("{name} has no field {field}"))),
     }
 }
@@ -212,7 +212,7 @@ mod tests {
         for (text, field, reason) in [
             (rds, None, "rds!db-1 has several fields; say which"),
             (rds, Some("pass"), "rds!db-1 has no field pass"),
-            (rds, Some("port"), "port in rds!db-1 is no text"),
+            (rds, Some("port"), "port in rds!db-1 is not text"),
             ("canary", Some("password"), "rds!db-1 has no fields"),
             ("", None, "rds!db-1 has no text"),
         ] {

@@ -1,7 +1,7 @@
 //! One object in a run: what shall be there, what is, what has to happen, how far it came.
 
 use super::guard::{self, Becoming};
-use super::observed::{Content, Observed};
+use super::observed::{Content, Halfway, Observed, Setting, SettingChange};
 use super::report::{KeyReport, ObjectReport, Phase};
 use super::verdict::{Allowed, Changes, Judgement, Verdict, WHOLE_TEXT, verdict};
 use super::{Fault, Step, Target, TargetError};
@@ -41,14 +41,14 @@ impl Plan {
         judged: Judgement,
         allowed: Allowed,
     ) -> Self {
-        let desired = Desired {
-            name: name.to_owned(),
-            form: match seen.content {
+        let desired = Desired::new(
+            name,
+            match seen.content {
                 Content::Text { .. } => Form::Json,
                 _ => Form::Data,
             },
-            entries: Vec::new(),
-        };
+            Vec::new(),
+        );
         Self::new(desired, Some(seen), judged, allowed)
     }
 
@@ -107,9 +107,59 @@ impl Plan {
     pub(super) fn deletes(&self) -> usize {
         match self.judged.verdict {
             Verdict::Remove | Verdict::Replace => 1,
-            Verdict::Update | Verdict::Adopt { .. } => self.judged.changes.removed.len(),
+            Verdict::Update | Verdict::Adopt { .. } => {
+                let Changes {
+                    removed, settings, ..
+                } = &self.judged.changes;
+                let goes = |setting: &&Setting| setting.change == SettingChange::Removed;
+                removed.len() + settings.iter().filter(goes).count()
+            }
             _ => 0,
         }
+    }
+
+    /// What else there is to say of it.
+    fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        let Some(seen) = &self.seen else {
+            return notes;
+        };
+        notes.extend(match (seen.halfway, &self.judged.verdict) {
+            (None, _) => None,
+            (Some(Halfway::Gone), Verdict::Replace) => Some(
+                "a replacement was stopped when the old secret was gone; this finishes it".to_owned(),
+            ),
+            (Some(Halfway::Gone), _) => Some(format!(
+                "a replacement was stopped when the old secret was gone; what it held is in the secret \
+                 {}.clsecrets-copy",
+                self.desired.name
+            )),
+            (Some(Halfway::There), verdict) => verdict.is_write().then(|| {
+                "a replacement was stopped before its end; this finishes it".to_owned()
+            }),
+        });
+        let left = seen.settings.iter();
+        let left = left.filter(|setting| !self.judged.changes.settings.contains(setting));
+        notes.extend(left.map(|setting| {
+            let name = &setting.name;
+            match setting.change {
+                SettingChange::Unknown => {
+                    format!("not known whether {name} is as configured")
+                }
+                SettingChange::Added => {
+                    format!("it has no {name}; to give it one, add --apply-settings")
+                }
+                SettingChange::Changed => {
+                    format!(
+                        "its {name} is not the configured one; to change it, add --apply-settings"
+                    )
+                }
+                SettingChange::Removed => {
+                    format!("its {name} is not configured; to remove it, add --apply-settings")
+                }
+            }
+        }));
+        notes
     }
 
     /// Whether something that is there becomes something else.
@@ -247,7 +297,7 @@ impl Plan {
                  node's key ring would no longer open",
             )
             .hint(
-                "restore the old value; only if the key ring was made anew, add \
+                "restore the old value; only if the key ring was recreated, add \
                  --replace-wallet-password",
             ));
         }
@@ -330,6 +380,7 @@ impl Plan {
             kept,
             unclaimed,
             foreign,
+            settings,
             ..
         } = &self.judged.changes;
         let lists = [
@@ -346,6 +397,14 @@ impl Plan {
                 op,
             })
         });
+        // Who set a label is no owner of the data, and is named where it matters.
+        let mut owners = self.owners.clone();
+        if let Verdict::Foreign { writers, .. } | Verdict::Adopt { from: writers } =
+            &self.judged.verdict
+        {
+            let others = writers.iter().filter(|name| !self.owners.contains(name));
+            owners.extend(others.cloned());
+        }
         let mut sources: Vec<String> = Vec::new();
         for source in self.desired.entries.iter().flat_map(|entry| &entry.sources) {
             if !sources.contains(source) {
@@ -357,8 +416,20 @@ impl Plan {
             op: self.judged.verdict.word(),
             phase: self.phase,
             keys: keys.collect(),
+            settings: settings
+                .iter()
+                .map(|setting| KeyReport {
+                    name: setting.name.clone(),
+                    op: match setting.change {
+                        SettingChange::Added => "added",
+                        SettingChange::Changed | SettingChange::Unknown => "changed",
+                        SettingChange::Removed => "removed",
+                    },
+                })
+                .collect(),
+            notes: self.notes(),
             sources,
-            owners: self.owners.clone(),
+            owners,
             keeper: self.keeper(),
             written: self
                 .seen

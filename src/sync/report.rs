@@ -101,6 +101,12 @@ pub struct ObjectReport {
     pub phase: Phase,
     /// The data keys that are not simply equal.
     pub keys: Vec<KeyReport>,
+    /// Settings of what is there that change: `kms_key`, `replica` and a region.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub settings: Vec<KeyReport>,
+    /// What else there is to say of it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// The keys of the sealed files that it is made of.
     pub sources: Vec<String>,
     /// Who wrote it, before.

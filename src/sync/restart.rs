@@ -368,11 +368,7 @@ mod tests {
     use crate::sync::{Content, Observed};
 
     fn plan(name: &str, version: &str, written: Option<i64>) -> Plan {
-        let desired = Desired {
-            name: name.to_owned(),
-            form: Form::Data,
-            entries: Vec::new(),
-        };
+        let desired = Desired::new(name, Form::Data, Vec::new());
         let mut seen = Observed::new(Content::Data(Vec::new()), version);
         seen.written = written;
         Plan::of(desired, Some(seen), Allowed::default())

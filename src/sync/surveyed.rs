@@ -166,7 +166,7 @@ impl Surveyed {
                     ours
                 }
                 Ok(None) => {
-                    self.note = Some("no `list` on secrets: leftovers cannot be found");
+                    self.note = Some("not allowed to list secrets, so leftovers cannot be found");
                     Vec::new()
                 }
                 Err(error) => return vec![self.failure(None, &error)],
@@ -182,7 +182,10 @@ impl Surveyed {
         let mut answers = match target.observe(&names).await {
             Ok(answers) if answers.len() == names.len() => answers,
             Ok(_) => {
-                let error = TargetError::new(Fault::Unexpected, "answered for other objects");
+                let error = TargetError::new(
+                    Fault::Unexpected,
+                    "answered about other objects than were asked for",
+                );
                 return vec![self.failure(None, &error)];
             }
             Err(error) => return vec![self.failure(None, &error)],

@@ -6,11 +6,11 @@
 
 mod comparison;
 
-use super::observed::{Blocked, Content, Observed, OwnFields, Writer};
+use super::observed::{Blocked, Content, Halfway, Observed, OwnFields, Setting, Writer};
 use super::{Fault, TargetError};
 use crate::chainlink::{Desired, Form, json};
 use comparison::Comparison;
-pub(super) use comparison::WHOLE_TEXT;
+pub(super) use comparison::{MAKE_ANEW, WHOLE_TEXT};
 
 /// What the operator allows to happen to an object.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -24,6 +24,8 @@ pub struct Allowed {
     pub prune: bool,
     /// To make a version of before current again.
     pub rollback: bool,
+    /// To change settings of what is there.
+    pub settings: bool,
 }
 
 /// What has to happen.
@@ -40,7 +42,8 @@ pub enum Verdict {
         /// From whom.
         from: Vec<String>,
     },
-    /// It differs and cannot be changed: it is deleted and made anew, as told.
+    /// It differs and cannot be changed: it is deleted and made anew, as told; or that was begun, and
+    /// is finished.
     Replace,
     /// It is scheduled for deletion: it is restored, and then brought into the desired state.
     Restore,
@@ -63,7 +66,8 @@ pub enum Verdict {
     Refuse(TargetError),
 }
 
-/// The data keys of an object, by what happens to them.
+/// The data keys of an object, by what happens to them; and its marks in a cluster, by their names in
+/// a plan.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Changes {
     /// Not there yet.
@@ -80,6 +84,15 @@ pub struct Changes {
     pub foreign: Vec<String>,
     /// Equal, but written by others; they stay theirs.
     pub equal_of_others: Vec<String>,
+    /// Settings that are changed, as told.
+    pub settings: Vec<Setting>,
+}
+
+impl Changes {
+    /// Whether data, or a mark of it, has to be written.
+    pub(super) fn has_data(&self) -> bool {
+        !(self.added.is_empty() && self.changed.is_empty() && self.removed.is_empty())
+    }
 }
 
 /// A verdict and its reasons.
@@ -134,6 +147,15 @@ pub fn verdict(desired: &Desired, seen: Option<&Observed>, allowed: Allowed) -> 
             return Judgement { verdict, changes };
         }
     }
+    if let Content::Text { writer, .. } = &seen.content
+        && allowed.settings
+        && (writer.is_us || allowed.adopt)
+    {
+        comparison.settings(&seen.settings);
+    }
+    if let Some(standing) = &seen.standing {
+        comparison.marks(&desired.marks, standing, seen.halfway, allowed);
+    }
     comparison.judge(&desired.name, seen, allowed)
 }
 
@@ -151,11 +173,7 @@ pub fn leftover(name: &str, seen: &Observed, allowed: Allowed) -> Option<Judgeme
             });
         }
         Content::Text { value, writer } if json::is_like_object(value) => {
-            let none = Desired {
-                name: name.to_owned(),
-                form: Form::Json,
-                entries: Vec::new(),
-            };
+            let none = Desired::new(name, Form::Json, Vec::new());
             let mut comparison = Comparison::default();
             comparison.json(
                 &none,
@@ -178,11 +196,7 @@ pub fn leftover(name: &str, seen: &Observed, allowed: Allowed) -> Option<Judgeme
         }
         Content::Text { .. } => {}
         Content::Data(items) => {
-            let none = Desired {
-                name: name.to_owned(),
-                form: Form::Data,
-                entries: Vec::new(),
-            };
+            let none = Desired::new(name, Form::Data, Vec::new());
             let mut comparison = Comparison::default();
             comparison.data(&none, items, allowed);
             changes = comparison.changes;
@@ -200,8 +214,14 @@ pub fn leftover(name: &str, seen: &Observed, allowed: Allowed) -> Option<Judgeme
             }
         }
     }
+    let is_gone = seen.halfway == Some(Halfway::Gone);
     let verdict = match &seen.blocked {
         _ if !allowed.prune => Verdict::Keep,
+        _ if is_gone && !(changes.foreign.is_empty() && changes.unclaimed.is_empty()) => {
+            let keys = changes.foreign.iter().chain(&changes.unclaimed);
+            let keys: Vec<&str> = keys.map(String::as_str).collect();
+            Verdict::Refuse(only_in_copy(name, &keys))
+        }
         // What cannot be changed can be deleted.
         Some(Blocked::Fixed(_)) | None
             if changes.foreign.is_empty() && changes.unclaimed.is_empty() =>
@@ -212,6 +232,16 @@ pub fn leftover(name: &str, seen: &Observed, allowed: Allowed) -> Option<Judgeme
         None => Verdict::Update,
     };
     Some(Judgement { verdict, changes })
+}
+
+fn only_in_copy(name: &str, keys: &[&str]) -> TargetError {
+    let reason = format!(
+        "{name} was deleted by a replacement that was stopped; {} in its copy belongs to others",
+        keys.join(", ")
+    );
+    TargetError::new(Fault::Refused, reason).hint(format!(
+        "look at it: kubectl get secret {name}.clsecrets-copy"
+    ))
 }
 
 fn unmarked(name: &str) -> TargetError {

@@ -115,7 +115,7 @@ fn whoever_may_not_list_secrets_delivers_and_is_told_what_is_not_looked_for() {
     std::fs::write(scene.home("kubeconfig"), user.kubeconfig()).unwrap();
     let run = scene.run("sync --env prod -y --no-restart").succeeds();
     assert!(
-        said(&run).contains("no `list` on secrets: leftovers cannot be found"),
+        said(&run).contains("not allowed to list secrets, so leftovers cannot be found"),
         "{run}"
     );
 }

@@ -9,7 +9,8 @@ fn delivered(scene: &Scene) -> Vec<String> {
     let files = scene.files().into_iter();
     files
         .filter_map(|path| path.strip_prefix("out/").map(str::to_owned))
-        .filter(|path| path != ".gitignore")
+        // What keeps Git out, and whose each file is.
+        .filter(|path| path != ".gitignore" && !path.starts_with(".clsecrets-owners/"))
         .collect()
 }
 

@@ -121,7 +121,7 @@ fn sync_refuses_what_validate_refuses_unless_the_rule_is_skipped() {
     let run = scene
         .run("sync --env prod -y --skip-validate V999")
         .fails(1);
-    assert!(said(&run).contains("no rule is called so"), "{run}");
+    assert!(said(&run).contains("there is no such rule"), "{run}");
     scene
         .run("sync --env prod -y --skip-validate V030")
         .fails(1);

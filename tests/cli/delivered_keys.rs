@@ -1,6 +1,8 @@
 //! What `sync` and `status` know of the data keys of the last delivery: also where the environment names
 //! another file, what was delivered is in no commit, or the change is long ago.
 
+use std::fmt::Write as _;
+
 use super::{CLEAR_FILE, ENVIRONMENTS, SEALED, sealed_environment};
 use crate::support::{RECIPIENT, Run, Scene};
 
@@ -150,7 +152,6 @@ fn the_commit_is_found_behind_many_others() {
     // Only the values in clear of a file change, 120 times.
     let text = scene.read(SEALED);
     let mut stream = String::new();
-    use std::fmt::Write as _;
     for number in 0..120 {
         let text = format!("{text}# {number}\n");
         let from = if number == 0 {

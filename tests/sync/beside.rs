@@ -170,7 +170,7 @@ fn a_field_of_ours_that_stands_there_twice_is_left_to_people() {
         .world
         .sync(&format!("-y --adopt {id}"))
         .fails(4)
-        .stderr_has("has a field of ours twice");
+        .stderr_has("has one of our fields twice");
     let now = moto().secret(REGION, &id).unwrap();
     assert_eq!(now["SecretString"], Value::from(text));
 }

@@ -215,7 +215,7 @@ fn usage_and_configuration_are_status_1() {
     world
         .sync("-y --adopt nothing")
         .fails(1)
-        .stderr_has("no object is called so");
+        .stderr_has("no object has that name");
     world
         .sync("-y --target kubernetes")
         .fails(1)
@@ -268,4 +268,107 @@ fn a_folder_outside_of_the_repository_is_written_only_on_purpose() {
     assert!(!world.scene.home("out").exists());
     world.sync("-y --outside").succeeds();
     assert!(world.scene.home("out").is_dir());
+}
+
+#[cfg(feature = "aws")]
+#[test]
+fn two_repositories_that_share_a_folder_are_told_apart() {
+    let mut world = world();
+    let shared = world.scene.path("out/dev").display().to_string();
+    world.sync("-y").succeeds();
+    // Another repository of the same name, which writes to the same folder.
+    let other = Scene::with_age();
+    let mut other = World::new(other, &[&format!("{{ kind: directory, path: {shared} }}")]);
+    other.rewrite("testtesttesttest", "othertestothertest");
+    other.set("bea_api_key", Some("of-the-neighbour-0"));
+    for key in super::SECRETS.map(|(key, _)| key) {
+        other.set(key, None);
+    }
+    other.sync("-y --outside").succeeds();
+    let run = other.sync("-y --outside --prune").succeeds();
+    run.stdout_has("another repository's?");
+    for file in WRITTEN {
+        assert!(world.scene.has(file), "{file}");
+    }
+    let run = world.sync("-y --prune").succeeds();
+    run.stdout_has("bea: another repository's?");
+    assert_eq!(
+        world.scene.read("out/dev/bea/api-key"),
+        "of-the-neighbour-0"
+    );
+
+    // The same object in both: who differs has to say that it takes it over.
+    other.set("tiingo_api_key", Some("another-value-000"));
+    let run = other.sync("-y --outside").fails(4);
+    run.stderr_has("written last by clsecrets of another repository or environment");
+    other.sync("-y --outside --adopt tiingo").succeeds();
+    world.sync("--check").fails(6);
+    world.set("tiingo_api_key", None);
+    world.sync("-y --prune").succeeds();
+    assert_eq!(
+        world.scene.read("out/dev/tiingo/api-key"),
+        "another-value-000"
+    );
+
+    // What is ours goes, and theirs does not.
+    world.set("cryptocompare_api_key", None);
+    world.sync("-y --prune").succeeds();
+    assert!(!world.scene.has("out/dev/cryptocompare"));
+    world.leaks_nothing(&WRITTEN);
+}
+
+#[test]
+fn files_of_before_there_was_a_record_are_ours_and_go_only_if_that_is_said() {
+    let mut world = world();
+    world.sync("-y").succeeds();
+    std::fs::remove_dir_all(world.scene.path("out/dev/.clsecrets-owners")).unwrap();
+    world.sync("-y").succeeds().stdout_has("nothing to do");
+    world.set("tiingo_api_key", None);
+    let run = world.sync("-y --prune").succeeds();
+    run.stdout_has("--prune --adopt tiingo");
+    assert!(world.scene.has("out/dev/tiingo"));
+    world.sync("-y --prune --adopt tiingo").succeeds();
+    assert!(!world.scene.has("out/dev/tiingo"));
+    // What is written next is noted.
+    world.set("cryptocompare_api_key", Some("changed-key-000"));
+    world.sync("-y").succeeds();
+    world.set("cryptocompare_api_key", None);
+    world.sync("-y --prune").succeeds();
+    assert!(!world.scene.has("out/dev/cryptocompare"));
+}
+
+#[test]
+fn the_record_of_owners_is_never_a_link() {
+    let mut world = world();
+    world.sync("-y").succeeds();
+    world.set("tiingo_api_key", Some("changed-key-000"));
+    let records = world.scene.path("out/dev/.clsecrets-owners");
+    let elsewhere = world.scene.path("elsewhere.json");
+    let record = records.join("tiingo.json");
+    std::fs::remove_file(&record).unwrap();
+    std::os::unix::fs::symlink(&elsewhere, &record).unwrap();
+    world
+        .sync("-y")
+        .fails(4)
+        .stderr_has("tiingo.json is not a file");
+    assert!(!elsewhere.exists());
+
+    std::fs::remove_dir_all(&records).unwrap();
+    let folder = world.scene.path("elsewhere");
+    std::fs::create_dir(&folder).unwrap();
+    std::os::unix::fs::symlink(&folder, &records).unwrap();
+    world
+        .sync("-y")
+        .fails(4)
+        .stderr_has(".clsecrets-owners is not a folder");
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0);
+
+    // What does not say whose the files are is no reason to take them.
+    std::fs::remove_file(&records).unwrap();
+    std::fs::create_dir(&records).unwrap();
+    std::fs::write(&record, "{").unwrap();
+    world
+        .sync("-y")
+        .fails(4)
+        .stderr_has("does not say whose the files are");
 }

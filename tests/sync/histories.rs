@@ -26,6 +26,8 @@ enum Event {
     Beside(usize, u8),
     /// Somebody else deletes an object.
     Delete(usize),
+    /// Somebody else writes a whole text of their own: each bit a field that is spelled in its own way.
+    Spelled(usize, u16),
     /// Another repository of the same name syncs to the same place, and prunes there.
     Neighbour(u8),
     /// We sync, and the answers to our writes are lost, and what comes after them.
@@ -43,6 +45,41 @@ const KEYS: [(&str, &str, &str); 3] = [
     ("user_password", "api-secrets", ".api"),
 ];
 
+/// Fields of others, of every type that JSON has, and spelled as somebody may.
+const SPELLED: [&str; 12] = [
+    r#""port":5432"#,
+    r#""big":123456789012345678901234567890"#,
+    r#""small":-0.0"#,
+    r#""float":1.50E+02"#,
+    r#""none":null"#,
+    r#""flag" :  true"#,
+    r#""nested":{"b":[1,2.0,{"a":null,"a":1}],"a":{}}"#,
+    r#""list":[ 1 , "two",[] ]"#,
+    r#""esc\u0061pe":"\u00e9\/é\ud83d\ude00""#,
+    r#""twice":1,"twice":2"#,
+    r#""tiingo":"no key of ours""#,
+    r#""":"a name of nothing""#,
+];
+
+/// A text of those whose bits are set.
+fn spelled(bits: u16) -> Vec<&'static str> {
+    let chosen = SPELLED.iter().enumerate();
+    let chosen = chosen.filter(|(at, _)| bits >> at & 1 == 1);
+    chosen.map(|(_, field)| *field).collect()
+}
+
+/// Whether all of these stand in a text, as they are spelled and in their order.
+fn has_all(text: &str, fields: &[&str]) -> bool {
+    let mut rest = text;
+    fields.iter().all(|field| match rest.split_once(field) {
+        Some((_, after)) => {
+            rest = after;
+            true
+        }
+        None => false,
+    })
+}
+
 fn event() -> impl Strategy<Value = Event> {
     let key = 0..KEYS.len();
     prop_oneof![
@@ -53,7 +90,8 @@ fn event() -> impl Strategy<Value = Event> {
             .prop_map(|(key, value)| Event::Seal(key, value)),
         (key.clone(), 0_u8..3).prop_map(|(key, value)| Event::Overwrite(key, value)),
         (key.clone(), 0_u8..3).prop_map(|(key, value)| Event::Beside(key, value)),
-        key.prop_map(Event::Delete),
+        key.clone().prop_map(Event::Delete),
+        (key, proptest::num::u16::ANY).prop_map(|(key, bits)| Event::Spelled(key, bits)),
         (0_u8..3).prop_map(Event::Neighbour),
         Just(Event::Lost),
         Just(Event::Replan),
@@ -166,6 +204,8 @@ fn a_cluster_is_as_desired_after_any_history() {
                     neighbour.sync("-y --prune").succeeds();
                     beside = Some(value(number));
                 }
+                // A cluster holds no texts.
+                Event::Spelled(..) => {}
                 Event::Lost => {
                     let versions = || place.versions().join(" ");
                     let (reads, writes) = ("GET secrets", ["PATCH secrets"]);
@@ -204,7 +244,7 @@ fn a_cluster_is_as_desired_after_any_history() {
 
 impl Place {
     /// Applies data of a secret as this field manager.
-    fn patch_as(&self, manager: &str, name: &str, data: &Value) {
+    pub(super) fn patch_as(&self, manager: &str, name: &str, data: &Value) {
         let data = data.as_object().unwrap().iter();
         let data: serde_json::Map<String, Value> = data
             .map(|(key, value)| (key.clone(), json!(STANDARD.encode(text(value)))))
@@ -222,6 +262,7 @@ fn a_store_is_as_desired_after_any_history() {
     histories(5, |events| {
         let mut store = Store::new();
         let mut desired: BTreeMap<usize, Option<String>> = BTreeMap::new();
+        let mut theirs: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         store.world.apply();
         let object = |key: usize| {
             if key == 2 {
@@ -248,10 +289,19 @@ fn a_store_is_as_desired_after_any_history() {
                 Event::Overwrite(key, number) | Event::Beside(key, number) => {
                     let id = store.id(object(key));
                     let value = json!({"theirs": value(number)}).to_string();
-                    ask(
-                        "PutSecretValue",
-                        &json!({"SecretId": id, "SecretString": value}),
-                    );
+                    let body = json!({"SecretId": id, "SecretString": value});
+                    if ask("PutSecretValue", &body) == 200 {
+                        theirs.insert(object(key), vec!["\"theirs\":\"value-"]);
+                    }
+                }
+                Event::Spelled(key, bits) => {
+                    let id = store.id(object(key));
+                    let fields = spelled(bits);
+                    let value = format!("{{\n {}\t}}", fields.join(" ,"));
+                    let body = json!({"SecretId": id, "SecretString": value});
+                    if ask("PutSecretValue", &body) == 200 {
+                        theirs.insert(object(key), fields);
+                    }
                 }
                 Event::Delete(key) => {
                     ask("DeleteSecret", &json!({"SecretId": store.id(object(key))}));
@@ -297,6 +347,13 @@ fn a_store_is_as_desired_after_any_history() {
                                 .get(object(*key), "SecretString")
                                 .contains(value.as_str())
                         );
+                    }
+                    for (name, fields) in &theirs {
+                        // One of whose fields none is desired stays scheduled for deletion.
+                        if let Some(secret) = moto().secret(REGION, &store.id(name)) {
+                            let held = text(&secret["SecretString"]);
+                            assert!(has_all(held, fields), "{fields:?} in {held}");
+                        }
                     }
                 }
             }

@@ -293,7 +293,10 @@ fn a_cluster_is_reached_through_a_socks_server() {
         let password = password.replace(':', "%3A");
         format!("socks5://{name}:{password}@{}", closed.address())
     };
-    let (through, nowhere) = (Err("through its proxy"), Err("is no address of a proxy"));
+    let (through, nowhere) = (
+        Err("through its proxy"),
+        Err("is not the address of a proxy"),
+    );
     let dead = format!("127.0.0.1:{}", closed_port());
     for (what, way, expected) in [
         (

@@ -273,32 +273,27 @@ fn an_immutable_object_is_refused_only_if_it_would_change() {
 }
 
 #[test]
-fn a_secret_of_another_type_is_made_anew_only_if_told_so() {
-    let place = Place::new();
-    let body = json!({
-        "apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/basic-auth",
-        "metadata": {"name": "tiingo"}, "stringData": {"username": "u", "password": "p"},
-    });
-    let path = format!("/api/v1/namespaces/{}/secrets", place.namespace.name);
-    place.namespace.admin().must("POST", &path, Some(&body));
-    place
-        .world
-        .sync("-y")
-        .fails(4)
-        .stderr_has("is of type kubernetes.io/basic-auth and not Opaque");
-    // The keys in it are somebody else's.
+fn a_secret_that_holds_keys_of_others_is_recreated_only_if_they_are_adopted() {
+    let mut place = Place::new();
+    place.world.apply();
+    place.patch(
+        "tiingo",
+        &json!({"immutable": true, "data": {"theirs": "eA=="}}),
+    );
+    place.world.set("tiingo_api_key", Some("changed-key-000"));
+    let before = place.versions();
     place
         .world
         .sync("-y --replace-immutable")
         .fails(4)
-        .stderr_has("password, username in it belongs to others");
+        .stderr_has("tiingo would have to be recreated, and theirs in it belongs to others");
+    assert_eq!(place.versions(), before);
     place
         .world
         .sync("-y --replace-immutable --adopt tiingo")
         .succeeds();
-    let stored = place.namespace.secret("tiingo").unwrap();
-    assert_eq!(stored["type"], "Opaque");
-    assert_eq!(place.value("tiingo", "username"), "u");
+    assert_eq!(place.value("tiingo", "theirs"), "x");
+    assert_eq!(place.value("tiingo", "api-key"), "changed-key-000");
 }
 
 #[test]
@@ -421,7 +416,7 @@ fn a_cluster_that_cannot_be_used_is_told_by_its_cause() {
     world
         .sync("-y")
         .fails(1)
-        .stderr_has("there is no kubeconfig");
+        .stderr_has("there is not a kubeconfig");
 }
 
 #[test]
@@ -490,11 +485,11 @@ fn a_write_on_the_basis_of_an_old_version_is_a_conflict() {
         restart: None,
         first: Vec::new(),
     });
-    let desired = Desired {
-        name: "tiingo".to_owned(),
-        form: Form::Data,
-        entries: vec![Entry::of("api-key", &SecretBytes::copy_of(b"new"), "k")],
-    };
+    let desired = Desired::new(
+        "tiingo",
+        Form::Data,
+        vec![Entry::of("api-key", &SecretBytes::copy_of(b"new"), "k")],
+    );
     let write = |happens: &dyn Fn()| {
         let runtime = tokio::runtime::Builder::new_current_thread();
         let runtime = { runtime }.enable_all().build().unwrap();

@@ -22,9 +22,13 @@ mod kubernetes;
 #[cfg(all(feature = "kubernetes", feature = "aws"))]
 mod lost;
 #[cfg(all(feature = "kubernetes", feature = "aws"))]
+mod marks;
+#[cfg(all(feature = "kubernetes", feature = "aws"))]
 mod ownership;
 #[cfg(all(feature = "kubernetes", feature = "aws"))]
 mod patience;
+#[cfg(all(feature = "kubernetes", feature = "aws"))]
+mod replaced;
 #[cfg(feature = "aws")]
 mod reviewed;
 #[cfg(feature = "kubernetes")]
@@ -34,6 +38,10 @@ mod scale;
 mod schema;
 #[cfg(feature = "aws")]
 mod secrets_manager;
+#[cfg(feature = "aws")]
+mod settings;
+#[cfg(all(feature = "kubernetes", feature = "aws"))]
+mod spellings;
 #[cfg(feature = "kubernetes")]
 mod status;
 #[cfg(all(feature = "kubernetes", feature = "aws"))]

@@ -4,6 +4,8 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::World;
+#[cfg(feature = "kubernetes")]
+use super::kubernetes::Place;
 use super::secrets_manager::{REGION, Store};
 use crate::servers::{moto, unique};
 use crate::support::Scene;
@@ -69,12 +71,78 @@ fn a_plan_is_carried_out_on_another_machine() {
     for file in ["plan", "clsecrets.yaml", "sealed.yaml", "key.pem"] {
         other.write(file, world.scene.bytes(file));
     }
+    other.run("sync --plan plan").succeeds();
+    assert_eq!(other.read("out/tls/key.pem"), "first");
+    // It is out of date there now, and here it is not.
+    other.run("sync --plan plan").fails(7);
+    world.scene.run("sync --plan plan").succeeds();
+}
+
+#[test]
+fn a_plan_whose_folder_lies_elsewhere_there_is_refused_in_words() {
+    let world = World::new(
+        Scene::with_age(),
+        &["{ kind: directory, path: ../elsewhere/out }"],
+    );
+    world.sync("--out plan --outside").fails(2);
+    let other = Scene::with_age();
+    for file in ["plan", "clsecrets.yaml", "sealed.yaml"] {
+        other.write(file, world.scene.bytes(file));
+    }
     let refused = other.run("sync --plan plan").fails(7);
-    // The folder is another one, and nothing else is.
     refused
-        .stderr_has("directory out is not as it was")
-        .stderr_lacks("the file")
-        .stderr_lacks("clsecrets.yaml");
+        .stderr_has("the target directory ")
+        .stderr_has("plan anew: clsecrets sync --env NAME --out FILE");
+}
+
+#[cfg(feature = "kubernetes")]
+#[test]
+fn a_plan_for_a_cluster_is_carried_out_by_another_user_in_another_checkout() {
+    let place = Place::new();
+    place
+        .world
+        .rewrite("trackit\n", "trackit\n    protected: true\n");
+    place.world.sync("--out plan").fails(2);
+    let digits = place.world.sync("--dry-run").fails(2).err();
+    let digits = digits.split("--confirm ").nth(1).unwrap();
+    let confirm = digits.lines().next().unwrap().to_owned();
+    // Another home, another path of the checkout, another name of the user, the same commit.
+    let other = Scene::with_age();
+    let kubeconfig = other.home("kubeconfig").display().to_string();
+    let other = other.env("KUBECONFIG", kubeconfig).env("USER", "deployer");
+    let user = place
+        .namespace
+        .user(&[("", "secrets", &["get", "list", "create", "patch"])]);
+    std::fs::write(other.home("kubeconfig"), user.kubeconfig()).unwrap();
+    for file in ["plan", "clsecrets.yaml", "sealed.yaml"] {
+        other.write(file, place.world.scene.bytes(file));
+    }
+    let wrong = format!("sync --plan plan --confirm dev@{}", "0".repeat(64));
+    other
+        .run(&wrong)
+        .fails(7)
+        .stderr_has("is not what would be written now");
+    assert!(place.versions().is_empty());
+    let line = format!("sync --plan plan --confirm {confirm}");
+    other.run(&line).succeeds();
+    assert_eq!(place.versions().len(), 4);
+    place
+        .world
+        .sync("-y")
+        .succeeds()
+        .stdout_has("nothing to do");
+}
+
+#[cfg(feature = "kubernetes")]
+#[test]
+fn a_plan_that_is_carried_to_another_cluster_is_refused_with_both_places() {
+    let place = Place::new();
+    place.world.sync("--out plan").fails(2);
+    let proxy = crate::servers::Proxy::to_cluster(place.namespace.admin().upstream());
+    place.log_in(&place.namespace.admin().at(&proxy.url()).kubeconfig());
+    let run = place.world.scene.run("sync --plan plan").fails(7);
+    run.stderr_has(" then, ").stderr_has(&proxy.url());
+    assert!(place.versions().is_empty());
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::{Value, json};
 
 use super::kubernetes::Place;
-use crate::servers::User;
+use crate::servers::{Fault, Proxy, User};
 use crate::support::project;
 
 /// The rules of the Role in `docs/sync.md`, with the comment before each.
@@ -97,4 +97,113 @@ fn restarts_and_their_rollout_need_the_rules_that_name_them() {
         .sync("-y")
         .succeeds()
         .stdout_has("nothing to do");
+}
+
+/// All that a run can need of secrets.
+const SECRETS: [&str; 5] = ["get", "list", "create", "patch", "delete"];
+
+/// One secret to make, and one that is immutable and has to be made anew.
+fn two_to_write() -> Place {
+    let place = Place::with_objects(&[
+        "{ name: first, keys: { a: user_password } }",
+        "{ name: second, keys: { a: cryptocompare_api_key } }",
+    ]);
+    place.world.apply();
+    place.patch("first", &json!({"immutable": true}));
+    let path = place.namespace.secret_path("second");
+    place.namespace.admin().must("DELETE", &path, None);
+    place.world.rewrite("a: user_password", "a: tiingo_api_key");
+    place
+}
+
+#[test]
+fn each_right_that_is_missing_alone_is_named_whether_it_is_asked_for_or_found_out() {
+    for missing in SECRETS {
+        for is_asked in [true, false] {
+            let place = two_to_write();
+            let rights: Vec<&str> = SECRETS
+                .into_iter()
+                .filter(|verb| *verb != missing)
+                .collect();
+            let user = place.namespace.user(&[("", "secrets", &rights)]);
+            let proxy = Proxy::to_cluster(place.namespace.admin().upstream());
+            place.log_in(&user.at(&proxy.url()).kubeconfig());
+            if !is_asked {
+                // Some clusters do not tell what one may do.
+                let silent = Fault::Refuse(403, "Forbidden", None);
+                proxy.on("POST selfsubjectaccessreviews", silent);
+            }
+            let before = place.versions();
+            let run = place.world.sync("-y --replace-immutable");
+            let what = format!("{missing} {is_asked}: {}", run.err());
+            match (missing, is_asked) {
+                // Nothing depends on it.
+                ("list", _) => {
+                    assert_eq!(run.status, 0, "{what}");
+                    assert!(
+                        what.contains("not allowed to list secrets, so leftovers"),
+                        "{what}"
+                    );
+                }
+                // What cannot be asked beforehand is found out when it is needed, and nothing is gone.
+                ("delete", false) => {
+                    assert_eq!(run.status, 3, "{what}");
+                    assert!(
+                        what.contains("not allowed to delete secret first"),
+                        "{what}"
+                    );
+                    assert!(place.namespace.secret("first").is_some());
+                }
+                _ => {
+                    assert_eq!(run.status, 4, "{what}");
+                    let said = format!("not allowed to {missing} secret ");
+                    assert!(what.contains(&said), "{what}");
+                    assert!(
+                        what.contains(&format!("grant {missing} on secrets")),
+                        "{what}"
+                    );
+                    assert_eq!(place.versions(), before);
+                }
+            }
+            // With the right it goes on from wherever it was.
+            place.log_in(&place.namespace.admin().kubeconfig());
+            place.world.sync("-y --replace-immutable").succeeds();
+            assert_eq!(place.versions().len(), 2);
+            assert_eq!(place.namespace.secret("first").unwrap()["immutable"], true);
+        }
+    }
+}
+
+#[test]
+fn each_right_that_a_restart_lacks_is_named() {
+    let all = ["get", "list", "patch"];
+    for missing in all {
+        let place = Place::new();
+        place.deployment("tiingo");
+        let rights: Vec<&str> = all.into_iter().filter(|verb| *verb != missing).collect();
+        let secrets: &[&str] = &["get", "list", "create", "patch"];
+        let rules = [
+            ("", "secrets", secrets),
+            ("apps", "deployments", &rights),
+            ("apps", "statefulsets", &all),
+            ("apps", "daemonsets", &all),
+        ];
+        place.log_in(&place.namespace.user(&rules).kubeconfig());
+        let run = place.world.sync("-y --wait=1s");
+        match missing {
+            "list" => {
+                run.succeeds().stderr_has("not allowed to list deployments");
+            }
+            "patch" => {
+                run.fails(4)
+                    .stderr_has("not allowed to patch deployment ")
+                    .stderr_has("grant patch on deployments");
+                assert!(place.versions().is_empty());
+            }
+            _ => {
+                // To follow it, it has to be read.
+                run.fails(3).stderr_has("not allowed to get deployment ");
+            }
+        }
+    }
 }

@@ -33,14 +33,16 @@ fn value(number: usize) -> String {
 
 fn objects(count: usize, form: Form) -> Projection {
     let key = if form == Form::Data { "api-key" } else { WHOLE };
-    let objects = (0..count).map(|number| Desired {
-        name: name(number),
-        form,
-        entries: vec![Entry::of(
-            key,
-            &SecretBytes::copy_of(value(number).as_bytes()),
-            "k",
-        )],
+    let objects = (0..count).map(|number| {
+        Desired::new(
+            &name(number),
+            form,
+            vec![Entry::of(
+                key,
+                &SecretBytes::copy_of(value(number).as_bytes()),
+                "k",
+            )],
+        )
     });
     Projection {
         objects: objects.collect(),

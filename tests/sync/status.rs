@@ -56,7 +56,7 @@ fn every_state_of_an_object_is_told_with_keys_and_writers() {
     assert_eq!(
         states(&status),
         [
-            "api-secrets: drifted [.api] [kubectl-edit]",
+            "api-secrets: drifted [.api] [kubectl edit]",
             "bea: missing [api-key] []",
             "cryptocompare: foreign [api-key] [Helm (helm)]",
             "chainlink: behind [db-url] []",
@@ -76,7 +76,7 @@ fn every_state_of_an_object_is_told_with_keys_and_writers() {
     let screen = place.world.scene.run("status --env dev").fails(6);
     screen
         .stdout_has("environment dev: drifted")
-        .stdout_has("    drifted    api-secrets  .api  (changed by kubectl-edit)")
+        .stdout_has("    drifted    api-secrets  .api  (changed by kubectl edit)")
         .stdout_has("    missing    bea  api-key")
         .stdout_has("  last sync from here ");
     place.world.leaks_nothing(&[]);
@@ -115,7 +115,7 @@ fn the_page_has_everything_and_nothing_to_load() {
     for part in [
         "api-secrets",
         "drifted",
-        "changed by kubectl-edit",
+        "changed by kubectl edit",
         "left over",
         "opens for age1",
         "1 environment:",

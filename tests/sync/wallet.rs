@@ -62,7 +62,7 @@ impl Ring {
 }
 
 /// Every way to spell `Password.Keystore`, with `W` in the place of the password.
-const SPELLINGS: [&str; 13] = [
+pub(super) const SPELLINGS: [&str; 13] = [
     "[Password]\nKeystore = \"W\"\n",
     "[Password]\nKeystore = 'W'\n",
     "[Password]\nKeystore = \"\"\"W\"\"\"\n",
@@ -78,7 +78,7 @@ const SPELLINGS: [&str; 13] = [
     "[Password.VRF]\n[Database]\nKeystore = \"other\"\n[PASSwORD]\nKEYSTORE = \"W\"\n",
 ];
 
-fn spelled(spelling: &str, password: &str) -> String {
+pub(super) fn spelled(spelling: &str, password: &str) -> String {
     if let Some(rest) = spelling.find("\\u0074").and(password.strip_prefix('t')) {
         return spelling.replace('W', rest);
     }

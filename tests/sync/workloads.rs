@@ -179,7 +179,7 @@ fn named_workloads_restart_however_they_get_their_secrets() {
         .world
         .sync("-y")
         .fails(1)
-        .stderr_has("names no workload");
+        .stderr_has("is not a workload that can be restarted");
 }
 
 #[test]

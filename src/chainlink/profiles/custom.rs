@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::super::composition::Maker;
 use super::super::credentials::Credentials;
-use super::super::desired::{Entry, Form, Place, Projection};
+use super::super::desired::{Entry, Form, Marks, Place, Projection};
 use super::super::environment::Environment;
 use super::super::finding::{At, Finding};
 use super::OURS;
@@ -21,6 +21,7 @@ struct Made {
     targets: Vec<String>,
     form: Form,
     entries: Vec<Entry>,
+    marks: Marks,
     wallets: Vec<Place>,
     missing: Vec<String>,
 }
@@ -37,6 +38,7 @@ impl Custom {
                 targets: spec.targets.clone(),
                 form: spec.form,
                 entries: Vec::new(),
+                marks: spec.marks.clone(),
                 wallets: Vec::new(),
                 missing: Vec::new(),
             };
@@ -127,8 +129,9 @@ fn project<'a>(made: impl Iterator<Item = &'a Made>, prefix: &str, form: Form) -
             .map(|entry| Entry::made(&entry.key, entry.value.duplicate(), entry.sources.clone()));
         let before = projection.objects.len();
         projection.add(&name, form, entries.collect());
-        if projection.objects.len() == before {
-            projection.skip(&name, None, "nothing that it is made of is there");
+        match projection.objects.get_mut(before) {
+            Some(object) => object.marks = made.marks.clone(),
+            None => projection.skip(&name, None, "nothing that it is made of is there"),
         }
     }
     projection

@@ -499,6 +499,7 @@ fn v045_v054_and_v062_are_about_custom_objects() {
                 .into_iter()
                 .map(|(key, how)| (key.to_owned(), how))
                 .collect(),
+            marks: crate::chainlink::Marks::new(),
         }],
         ..sound(Profile::Custom)
     };

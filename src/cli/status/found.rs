@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::{Args, status_of};
 use crate::cli::data_keys::Renewal;
 use crate::cli::delivery::{Delivery, Loaded};
+use crate::cli::sync::plan;
 use crate::cli::{Context, environment};
 
 /// The name of the schema.
@@ -40,6 +41,9 @@ pub(crate) struct Environment {
     pub(crate) errors: Vec<String>,
     /// What is worth a look.
     pub(crate) warnings: Vec<String>,
+    /// What else there is to say of objects.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) notes: Vec<String>,
     /// What to do about them.
     pub(crate) hints: Vec<String>,
     #[serde(skip)]
@@ -118,6 +122,7 @@ pub(crate) fn find(
             targets: Vec::new(),
             errors: Vec::new(),
             warnings: Vec::new(),
+            notes: Vec::new(),
             hints: Vec::new(),
             status: 0,
         };
@@ -259,6 +264,7 @@ impl Environment {
             self.state = "drifted";
         }
         self.errors = report.errors.iter().map(Failure::line).collect();
+        self.notes = plan::notes(report);
         let hints = report.errors.iter().filter_map(|error| error.hint.clone());
         for hint in hints {
             if !self.hints.contains(&hint) {

@@ -76,6 +76,9 @@ fn environment(page: &mut String, found: &Environment) {
         };
         let _ = writeln!(page, "<p class=\"{colour}\">{}</p>", escaped(error));
     }
+    for note in &found.notes {
+        let _ = writeln!(page, "<p class=\"dim\">{}</p>", escaped(note));
+    }
     if let Some(last) = &found.last_sync {
         let when = at(&last.time);
         let commit = last.commit.as_deref().and_then(|commit| commit.get(..12));

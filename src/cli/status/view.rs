@@ -50,6 +50,7 @@ fn environment(found: &Environment, now: i64) -> Vec<String> {
     }
     lines.extend(found.targets.iter().flat_map(target));
     lines.extend(found.told().map(|error| format!("  ! {error}")));
+    lines.extend(found.notes.iter().map(|note| format!("  note: {note}")));
     lines.extend(found.hints.iter().map(|hint| format!("{HINT}{hint}")));
     lines
 }

@@ -9,7 +9,7 @@ mod interrupt;
 pub(crate) mod journal;
 pub(crate) mod options;
 mod outcome;
-mod plan;
+pub(crate) mod plan;
 mod reviewed;
 mod turn;
 
@@ -90,7 +90,7 @@ Examples:
   clsecrets sync --env dev --dry-run      what would be done
   clsecrets sync --env dev                do it, after a question
   clsecrets sync --env dev -y --json      do it, for a script
-  clsecrets sync --env dev --wait         and wait until what uses it runs anew
+  clsecrets sync --env dev --wait         and wait until what uses it has restarted
   clsecrets sync --all --check            is everything as the sealed files say?
   clsecrets sync --env prod --out plan    for a review, then: clsecrets sync --plan plan
 
@@ -261,7 +261,8 @@ fn agreed(
     context: &Context,
 ) -> Result<bool, Error> {
     for (run, survey) in found.runs.iter().zip(&found.surveys) {
-        if survey.is_in_sync() || is_reviewed {
+        // What is confirmed beside a plan has to be it.
+        if survey.is_in_sync() || (is_reviewed && args.confirm.is_empty()) {
             continue;
         }
         let deadline = context.deadline();

@@ -38,7 +38,10 @@ pub(crate) struct Allowances {
     /// else those before that commit.
     #[arg(long, conflicts_with = "prune")]
     pub(crate) rollback: bool,
-    /// Deliver another wallet password than the one in use: only if the key ring was made anew.
+    /// Make kms_key and replicas of secrets that are there as clsecrets.yaml says.
+    #[arg(long)]
+    pub(crate) apply_settings: bool,
+    /// Deliver another wallet password than the one in use: only if the key ring was recreated.
     #[arg(long)]
     pub(crate) replace_wallet_password: bool,
     /// Only targets of this kind, or of this name, as in 'kubernetes prod/chainlink'; `*` for any
@@ -110,6 +113,7 @@ impl Allowances {
             replace_wallet: self.replace_wallet_password,
             only: self.only.clone(),
             rollback: self.rollback,
+            settings: self.apply_settings,
             limits,
             restarting: Restarting {
                 is_off: self.no_restart,
@@ -165,7 +169,7 @@ fn rule(text: &str) -> Result<String, String> {
     if rules::RULES.iter().any(|rule| rule.id == text) {
         return Ok(text.to_owned());
     }
-    Err("no rule is called so; clsecrets validate --rules lists them".to_owned())
+    Err("there is no such rule; clsecrets validate --rules lists them".to_owned())
 }
 
 /// `90s`, `5m`, `1h`, or a number of seconds.

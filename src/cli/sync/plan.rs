@@ -1,5 +1,6 @@
 //! A plan and its outcome as lines for people: objects and keys by name, never a value.
 
+use clsecrets::chainlink::Mark;
 use clsecrets::sync::{ObjectReport, Phase, Report, TargetReport};
 
 /// What would be done, target by target. What is in sync is only counted.
@@ -19,6 +20,7 @@ pub(crate) fn before(report: &Report) -> Vec<String> {
         }
     }
     lines.extend(keepers(report));
+    lines.extend(notes(report));
     lines.extend(kept(report));
     lines.extend(unclaimed(report));
     lines
@@ -84,9 +86,8 @@ fn target_lines(target: &TargetReport) -> Vec<String> {
     }
     let mut lines = vec![head];
     for object in target.objects.iter().filter(is_shown) {
-        let keys: Vec<String> = object
-            .keys
-            .iter()
+        let keys = object.keys.iter().chain(&object.settings);
+        let keys: Vec<String> = keys
             .filter_map(|key| Some(format!("{}{}", sign(key.op)?, key.name)))
             .collect();
         let owners = if matches!(object.op, "adopt" | "foreign") {
@@ -122,14 +123,14 @@ fn outcome(target: &TargetReport) -> String {
         (done("create"), "created"),
         (done("update"), "updated"),
         (done("adopt"), "adopted"),
-        (done("replace"), "made anew"),
+        (done("replace"), "replaced"),
         (done("restore"), "restored"),
         (done("remove"), "removed"),
         (count(&|object| object.op == "in sync"), "in sync"),
         (count(&|object| object.phase == Phase::Failed), "failed"),
         (
             count(&|object| object.phase == Phase::Unknown),
-            "not known whether it arrived",
+            "perhaps written",
         ),
     ];
     let parts = parts
@@ -137,7 +138,7 @@ fn outcome(target: &TargetReport) -> String {
         .filter(|(count, _)| *count > 0)
         .map(|(count, word)| format!("{count} {word}"));
     let restarts = target.restarts.iter().map(|restart| match restart.state {
-        "complete" => format!("{} runs anew", restart.workload),
+        "complete" => format!("{} restarted and ready", restart.workload),
         "held" | "pending" => format!("{} is not restarted", restart.workload),
         "failed" => format!("{} failed to restart", restart.workload),
         "unknown" => format!("{} perhaps restarted", restart.workload),
@@ -147,21 +148,40 @@ fn outcome(target: &TargetReport) -> String {
     format!("{}: {}", target.label, parts.join(", "))
 }
 
+/// What else there is to say of objects, one line for each.
+pub(crate) fn notes(report: &Report) -> Vec<String> {
+    let mut lines = Vec::new();
+    for target in &report.targets {
+        for object in &target.objects {
+            let notes = object.notes.iter();
+            lines.extend(notes.map(|note| format!("{}: {}: {note}", target.label, object.name)));
+        }
+    }
+    lines
+}
+
 /// What is ours and no longer desired, one line for each.
 fn kept(report: &Report) -> Vec<String> {
     let mut lines = Vec::new();
     for target in &report.targets {
         for object in &target.objects {
             let keys = object.keys.iter().filter(|key| key.op == "kept");
-            let mut what: Vec<String> = keys
-                .map(|key| format!("{} of {}", key.name, object.name))
+            let mut what: Vec<(String, &str)> = keys
+                .map(|key| {
+                    let file = if Mark::is_named(&key.name) {
+                        "clsecrets.yaml"
+                    } else {
+                        "the sealed file"
+                    };
+                    (format!("{} of {}", key.name, object.name), file)
+                })
                 .collect();
             if object.op == "keep" && what.is_empty() {
-                what.push(object.name.clone());
+                what.push((object.name.clone(), "the sealed file"));
             }
-            lines.extend(what.into_iter().map(|what| {
+            lines.extend(what.into_iter().map(|(what, file)| {
                 format!(
-                    "{}: {what} is no longer in the sealed file; it stays there until --prune",
+                    "{}: {what} is no longer in {file}; it stays there until --prune",
                     target.label
                 )
             }));
@@ -291,6 +311,8 @@ mod tests {
                     op,
                 })
                 .collect(),
+            settings: Vec::new(),
+            notes: Vec::new(),
             sources: Vec::new(),
             owners: vec!["Helm (helm)".to_owned()],
             keeper: None,

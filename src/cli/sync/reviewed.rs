@@ -64,7 +64,11 @@ impl Reviewed {
         })?;
         let read: Option<Self> = serde_json::from_slice(&content.bytes).ok();
         read.filter(|plan| plan.schema == SCHEMA).ok_or_else(|| {
-            Error::new(Code::Failed, format!("{shown} is no plan of this version")).hint(format!(
+            Error::new(
+                Code::Failed,
+                format!("{shown} is not a plan of this version"),
+            )
+            .hint(format!(
                 "clsecrets sync --env NAME --out {}",
                 quoted(&shown.to_string())
             ))
@@ -120,17 +124,28 @@ fn planned(report: &Report, inputs: &Inputs) -> Planned {
     let targets = report.targets.iter().map(|target| {
         let objects = target.objects.iter().map(|object| {
             let keys = object.keys.iter().map(|key| json!([key.op, key.name]));
-            json!({
+            let mut planned = json!({
                 "name": object.name,
                 "op": object.op,
                 "version": object.before,
                 "keys": keys.collect::<Vec<_>>(),
-            })
+            });
+            if let Some(planned) = planned
+                .as_object_mut()
+                .filter(|_| !object.settings.is_empty())
+            {
+                let settings = object.settings.iter();
+                let settings = settings.map(|setting| json!([setting.op, setting.name]));
+                planned.insert("settings".to_owned(), settings.collect());
+            }
+            planned
         });
         let restarts = target.restarts.iter();
+        // A folder of the repository is elsewhere on another machine, and the same one.
+        let place = target.place.as_ref().filter(|_| target.kind != "directory");
         json!({
             "target": target.label,
-            "place": target.place,
+            "place": place,
             "objects": objects.collect::<Vec<_>>(),
             "restarts": restarts.map(|restart| &restart.workload).collect::<Vec<_>>(),
         })
@@ -154,6 +169,18 @@ fn differences(before: &Value, now: &Value) -> Vec<String> {
         return Vec::new();
     }
     let label = now["target"].as_str().unwrap_or_default();
+    if before["target"] != now["target"] {
+        let label = before["target"].as_str().unwrap_or_default();
+        return vec![format!("the target {label}")];
+    }
+    if before["place"] != now["place"] {
+        let place = |target: &Value| target["place"].as_str().unwrap_or("a folder").to_owned();
+        return vec![format!(
+            "{label} ({} then, {} now)",
+            place(before),
+            place(now)
+        )];
+    }
     let list = |target: &Value| target["objects"].as_array().cloned().unwrap_or_default();
     let (before, now) = (list(before), list(now));
     let name = |object: &Value| object["name"].as_str().unwrap_or_default().to_owned();

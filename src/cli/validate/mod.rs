@@ -103,7 +103,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
         .find(|id| !RULES.iter().any(|rule| rule.id == **id))
     {
         return Err(
-            usage(format!("--skip {id}: no rule is called so")).hint("clsecrets validate --rules")
+            usage(format!("--skip {id}: there is no such rule")).hint("clsecrets validate --rules")
         );
     }
     let judged = judge(args, context).map_err(|error| Error {

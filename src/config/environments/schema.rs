@@ -122,6 +122,15 @@ pub struct Object {
     pub keys: BTreeMap<String, Value>,
     /// The whole text, for targets that hold one; in place of keys.
     pub value: Option<Value>,
+    /// In a cluster its type: `kubernetes.io/tls`; without one that which is there, or `Opaque`.
+    #[serde(rename = "type")]
+    pub kind: Option<String>,
+    /// In a cluster its labels, beside those that others give it.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
+    /// In a cluster its annotations, beside those that others give it.
+    #[serde(default)]
+    pub annotations: BTreeMap<String, String>,
 }
 
 /// How a value is put together; a plain text is the name of a key in the sealed file.
@@ -209,9 +218,8 @@ pub enum Target {
         prefix: String,
         /// The key that Secrets Manager encrypts with.
         kms_key: Option<String>,
-        /// Regions that new secrets are replicated to.
-        #[serde(default)]
-        replicas: Vec<String>,
+        /// Regions that secrets are replicated to; without a list nobody looks.
+        replicas: Option<Vec<String>>,
     },
 }
 

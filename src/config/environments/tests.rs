@@ -147,6 +147,46 @@ fn nodes_and_objects_belong_to_their_profiles() {
             text_of(custom("objects: [{ name: x, keys: { a: { kye: b } } }]")),
             "unknown key kye",
         ),
+        (
+            text_of(custom("objects: [{ name: x, type: Opaque, value: k }]")),
+            "stand beside keys, not beside a value",
+        ),
+        (
+            text_of(custom(
+                "objects: [{ name: x, only: [directory], type: Opaque, keys: { a: k } }]",
+            )),
+            "are for kubernetes",
+        ),
+        (
+            text_of(custom(
+                "objects: [{ name: x, type: helm.sh/release.v1, keys: { a: k } }]",
+            )),
+            "are made by Helm",
+        ),
+        (
+            text_of(custom(
+                "objects: [{ name: x, labels: { 'a b': c }, keys: { a: k } }]",
+            )),
+            "is not a valid name for a label",
+        ),
+        (
+            text_of(custom(
+                "objects: [{ name: x, labels: { a: 'b c' }, keys: { a: k } }]",
+            )),
+            "the value of the label a is not valid",
+        ),
+        (
+            text_of(custom(
+                "objects: [{ name: x, annotations: { clsecrets.dev/copy-of: b }, keys: { a: k } }]",
+            )),
+            "is not for people to set",
+        ),
+        (
+            text_of(custom(
+                "objects: [{ name: x.clsecrets-copy, keys: { a: k } }]",
+            )),
+            "itself uses names that end like this",
+        ),
     ] {
         assert!(text.contains(says), "{text}");
     }

@@ -25,12 +25,12 @@ pub(in crate::scan) fn ends(
     let words = ["rev-parse", "--revs-only", "--end-of-options", range];
     let (output, warnings) = Running::begin(directory, &words)?.finish_aloud()?;
     // Whoever can push a tag could choose where a range begins: Git takes a tag before a branch.
-    let ambiguous = warnings.lines().filter_map(|line| {
+    let mut ambiguous = warnings.lines().filter_map(|line| {
         let (_, rest) = line.split_once("refname '")?;
         rest.split_once("' is ambiguous").map(|(name, _)| name)
     });
     let is_choice = |name: &&str| !is_name(name) && *name != "HEAD";
-    if let Some(name) = ambiguous.filter(is_choice).next_back() {
+    if let Some(name) = ambiguous.rfind(is_choice) {
         return Err(SourceError::Ambiguous(name.to_owned()));
     }
     let (mut wanted, mut known) = (Vec::new(), Vec::new());

@@ -2,7 +2,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use super::*;
 use crate::chainlink::{Entry, Form};
-use crate::sync::{Allowed, leftover, verdict};
+use crate::sync::{Allowed, Owner, leftover, verdict};
 
 fn target(path: &Path) -> Directory {
     Directory {
@@ -10,20 +10,21 @@ fn target(path: &Path) -> Directory {
             shown: "out".to_owned(),
             path: path.to_owned(),
             base: path.parent().unwrap().to_owned(),
+            owner: Owner::default(),
         },
     }
 }
 
 fn desired(value: &str) -> Desired {
-    Desired {
-        name: "api-secrets".to_owned(),
-        form: Form::Data,
-        entries: vec![Entry::of(
+    Desired::new(
+        "api-secrets",
+        Form::Data,
+        vec![Entry::of(
             ".password",
             &SecretBytes::copy_of(value.as_bytes()),
             "wallet_password",
         )],
-    }
+    )
 }
 
 fn apply(target: &Directory, desired: &Desired) -> Result<(), TargetError> {

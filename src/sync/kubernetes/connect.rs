@@ -86,14 +86,14 @@ impl Clusters {
     ) -> Result<Client, TargetError> {
         if !is_label(&config.namespace) {
             return Err(wrong(format!(
-                "{} is no name for a namespace",
+                "{} is not a valid name for a namespace",
                 config.namespace
             )));
         }
         let manager = config.owner.manager();
         if manager.len() > 128 || !manager.chars().all(is_plain) {
             return Err(wrong(format!(
-                "{manager} is no name for a field manager; shorten the name of the environment"
+                "{manager} is not a valid name for a field manager; shorten the name of the environment"
             )));
         }
         let (known, number) = {
@@ -198,7 +198,7 @@ fn address(cluster: &Cluster, context: &str) -> Result<Uri, TargetError> {
         })
         .ok_or_else(|| {
             wrong(format!(
-                "the server of the context {context} is no address; it looks like https://HOST:PORT"
+                "the server of the context {context} is not an address; one looks like https://HOST:PORT"
             ))
         })
 }

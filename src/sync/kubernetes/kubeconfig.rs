@@ -202,7 +202,9 @@ pub(super) fn find(context: &str, settings: &Settings) -> Result<(Cluster, User)
         }
     }
     if !is_there {
-        return Err(wrong("there is no kubeconfig").hint("set KUBECONFIG, or write ~/.kube/config"));
+        return Err(
+            wrong("there is not a kubeconfig").hint("set KUBECONFIG, or write ~/.kube/config")
+        );
     }
     let names: Vec<String> = all
         .contexts
@@ -249,7 +251,7 @@ fn read(path: &Path) -> Result<Option<File>, TargetError> {
     let read = text(&content.bytes).and_then(|text| parse(&text));
     let Some(mut file) = read else {
         return Err(
-            wrong(format!("{} is no kubeconfig", path.display())).hint(format!(
+            wrong(format!("{} is not a kubeconfig", path.display())).hint(format!(
                 "kubectl --kubeconfig {} config view",
                 path.display()
             )),

@@ -168,7 +168,7 @@ impl Login {
         match text {
             Ok("") => Err(wrong(format!("{what} is empty"))),
             Ok(text) => bearer(text, &what),
-            Err(_) => Err(wrong(format!("{what} is no text"))),
+            Err(_) => Err(wrong(format!("{what} is not text"))),
         }
     }
 
@@ -180,7 +180,8 @@ impl Login {
             None => None,
             Some(text) => {
                 let time: Result<jiff::Timestamp, _> = text.parse();
-                let time = time.map_err(|_| wrong(format!("{what} expires at no time")))?;
+                let time =
+                    time.map_err(|_| wrong(format!("{what} has an expiry that is not a time")))?;
                 Some(time.as_second().saturating_sub(MARGIN))
             }
         };
@@ -247,7 +248,7 @@ fn others(user: &User, context: &str) -> Result<Vec<(HeaderName, HeaderValue)>, 
                 Ok(())
             }
             _ => Err(wrong(format!(
-                "the context {context} is used as somebody whose name cannot be sent"
+                "the context {context} impersonates somebody (as:) whose name cannot be sent"
             ))),
         }
     };

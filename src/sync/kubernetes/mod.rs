@@ -14,7 +14,9 @@ mod owners;
 mod plugin;
 mod proxy;
 mod read;
+mod refusal;
 mod rename;
+mod replace;
 mod rollout;
 mod wire;
 mod workloads;
@@ -26,14 +28,15 @@ use super::restart::Workloads;
 use super::verdict::Verdict;
 use super::{
     Fault, Identity, KubernetesConfig, Links, Step, Target, TargetConfig, TargetError, TargetKind,
-    Written,
+    Written, secret_type,
 };
 use crate::chainlink::Desired;
 use crate::keys::Task;
 use crate::settings::Settings;
 
-use client::{Answer, Client, Subject, Verb, denied};
+use client::{Answer, Client, Verb};
 pub(super) use connect::Clusters;
+use refusal::{Subject, denied};
 
 /// The kind's entry in [`super::TARGET_KINDS`].
 pub(super) const KIND: TargetKind = TargetKind {
@@ -95,7 +98,8 @@ impl Target for Kubernetes {
     }
 
     fn admit(&self, desired: &Desired) -> Result<(), TargetError> {
-        admit_data(desired)
+        admit_data(desired)?;
+        secret_type::admit(desired)
     }
 
     fn observe<'a>(
@@ -117,12 +121,18 @@ impl Target for Kubernetes {
             if let Some(step) = steps.iter().find(makes) {
                 let subject = secret(&step.desired.name);
                 self.ask("", "secrets", subject, "create").await?;
+                self.ask("", "secrets", subject, "patch").await?;
             }
             let goes =
                 |step: &&Step<'_>| matches!(step.verdict, Verdict::Remove | Verdict::Replace);
             for step in steps.iter().filter(goes) {
-                let subject = secret(&step.desired.name);
-                self.ask("", "secrets", subject, "delete").await?;
+                let name = step.desired.name.as_str();
+                self.ask("", "secrets", secret(name), "delete").await?;
+                if *step.verdict == Verdict::Replace {
+                    let copy = replace::copy_of(name);
+                    self.ask("", "secrets", secret(&copy), "patch").await?;
+                    self.ask("", "secrets", secret(&copy), "delete").await?;
+                }
             }
             Ok(())
         })
@@ -237,6 +247,6 @@ fn secret(name: &str) -> Subject<'_> {
 fn unreadable() -> TargetError {
     TargetError::new(
         Fault::Unexpected,
-        "the server does not answer like a Kubernetes API",
+        "the server's answer is not that of a Kubernetes API; look at the server in the kubeconfig",
     )
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ManagedFieldsEntry, Time};
 
+use crate::chainlink::Mark;
 use crate::sync::observed::Writer;
 use crate::sync::ownership::{Owner, Whose};
 use crate::sync::printable;
@@ -39,6 +40,30 @@ pub(super) fn of_data(fields: &[ManagedFieldsEntry], us: &Owner) -> BTreeMap<Str
         }
     }
     writers
+}
+
+/// The writers of type, labels and annotations. What nobody is recorded for is not in it.
+pub(super) fn of_marks(fields: &[ManagedFieldsEntry], us: &Owner) -> BTreeMap<Mark, Writer> {
+    let mut writers: BTreeMap<Mark, Writer> = BTreeMap::new();
+    for entry in fields {
+        let mut marks = Vec::new();
+        if has(entry, "f:type") {
+            marks.push(Mark::Type);
+        }
+        marks.extend(names(entry, "f:labels").map(Mark::Label));
+        marks.extend(names(entry, "f:annotations").map(Mark::Annotation));
+        for mark in marks {
+            let writer = writers.entry(mark).or_default();
+            writer.add(whose(entry, us), || shown(entry));
+        }
+    }
+    writers
+}
+
+/// Whether we said that a secret is immutable.
+pub(super) fn is_immutable_by_us(fields: &[ManagedFieldsEntry], us: &Owner) -> bool {
+    let mut ours = fields.iter().filter(|entry| is_us(&whose(entry, us)));
+    ours.any(|entry| has(entry, "f:immutable"))
 }
 
 /// When we wrote last, in seconds since 1970.
@@ -83,6 +108,19 @@ fn keys<'a>(entry: &'a ManagedFieldsEntry, field: &str) -> impl Iterator<Item = 
         .filter_map(|(key, _)| key.strip_prefix("f:"))
 }
 
+fn has(entry: &ManagedFieldsEntry, field: &str) -> bool {
+    let tree = entry.fields_v1.as_ref();
+    tree.is_some_and(|tree| tree.0.get(field).is_some())
+}
+
+/// Names below a part of the metadata.
+fn names(entry: &ManagedFieldsEntry, part: &str) -> impl Iterator<Item = String> {
+    let tree = entry.fields_v1.as_ref();
+    let part = tree.and_then(|tree| tree.0.get("f:metadata")?.get(part)?.as_object());
+    let keys = part.into_iter().flatten();
+    keys.filter_map(|(key, _)| Some(key.strip_prefix("f:")?.to_owned()))
+}
+
 fn shown(entry: &ManagedFieldsEntry) -> String {
     known(entry.manager.as_deref().unwrap_or_default())
 }
@@ -98,7 +136,9 @@ fn known(manager: &str) -> String {
         lower if lower.starts_with("argocd") => "Argo CD",
         lower if lower.starts_with("kustomize-controller") => "Flux",
         "" => return "an unnamed writer".to_owned(),
-        // `kubectl-edit` and the like say it themselves.
+        "kubectl" => return "kubectl apply --server-side".to_owned(),
+        "kubectl-client-side-apply" => return "kubectl apply".to_owned(),
+        lower if lower.starts_with("kubectl-") => return name.replacen('-', " ", 1),
         _ => return name,
     };
     format!("{program} ({name})")
@@ -170,10 +210,8 @@ mod tests {
     #[test]
     fn programs_are_named_and_control_characters_are_not_relayed() {
         assert_eq!(known("HashiCorp"), "Terraform (HashiCorp)");
-        assert_eq!(
-            known("kubectl-client-side-apply"),
-            "kubectl-client-side-apply"
-        );
+        assert_eq!(known("kubectl-client-side-apply"), "kubectl apply");
+        assert_eq!(known("kubectl-edit"), "kubectl edit");
         assert_eq!(
             known("external-secrets"),
             "External Secrets (external-secrets)"

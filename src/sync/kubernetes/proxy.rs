@@ -52,7 +52,7 @@ fn of_kubeconfig(text: &str) -> Result<Url, TargetError> {
 }
 
 const ADDRESS: &str =
-    "is no address of a proxy; it looks like http://HOST:PORT or socks5://HOST:PORT";
+    "is not the address of a proxy; it looks like http://HOST:PORT or socks5://HOST:PORT";
 const OVER_TLS: &str = "is a proxy that is itself reached over TLS, which is not supported; it looks \
                         like http://HOST:PORT or socks5://HOST:PORT";
 

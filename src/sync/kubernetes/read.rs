@@ -7,11 +7,14 @@ use k8s_openapi::api::core::v1::Secret as Stored;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use zeroize::Zeroize;
 
+use super::replace::{self, LAST_APPLIED, REPLACING, copy_of, original};
 use super::{Answer, Client, Kubernetes, OPAQUE, Verb, keepers, owners, secret, unreadable};
+use crate::chainlink::Mark;
 use crate::secret::SecretBytes;
-use crate::sync::observed::{Blocked, Content, Item, Observed};
+use crate::sync::observed::{Blocked, Content, Halfway, Item, Observed, Standing};
 use crate::sync::pace::bounded;
-use crate::sync::{Fault, Target, TargetError, printable};
+use crate::sync::verdict::MAKE_ANEW;
+use crate::sync::{Fault, Target, TargetError};
 
 /// From how many secrets on a list is asked for.
 const LIST_FROM: usize = 9;
@@ -44,9 +47,40 @@ impl Kubernetes {
                 let stored = serde_json::from_slice(&body).map_err(|_| unreadable())?;
                 Ok(Some(self.observed(stored)))
             }
-            Answer::Refused(refusal) if refusal.status == 404 => Ok(None),
+            Answer::Refused(refusal) if refusal.status == 404 => self.look_for_copy(name).await,
             Answer::Refused(refusal) => Err(refusal.explain(&self.config, secret(name), "get")),
         }
+    }
+
+    /// What a replacement that was stopped has left of a secret that is not there.
+    async fn look_for_copy(&self, name: &str) -> Seen {
+        let path = self.path(&copy_of(name));
+        match self.client.send(Verb::Get, &path, None).await? {
+            Answer::Done(body) => {
+                let stored = serde_json::from_slice(&body).map_err(|_| unreadable())?;
+                self.gone(name, stored)
+            }
+            // Whoever may read only certain names has made no copy.
+            Answer::Refused(refusal) if matches!(refusal.status, 403 | 404) => Ok(None),
+            Answer::Refused(refusal) => Err(refusal.explain(&self.config, secret(name), "get")),
+        }
+    }
+
+    /// A secret as its copy says that it was.
+    fn gone(&self, name: &str, mut copy: Stored) -> Seen {
+        let Some(record) = replace::record(&copy.metadata, name)? else {
+            wipe(&mut copy);
+            return Ok(None);
+        };
+        let version = copy.metadata.resource_version;
+        let mut seen = self.observed(Stored {
+            data: copy.data,
+            ..record
+        });
+        seen.version = version.unwrap_or_default();
+        seen.blocked = None;
+        seen.halfway = Some(Halfway::Gone);
+        Ok(Some(seen))
     }
 
     /// All of these that are there; `None` if they have to be asked for one by one.
@@ -55,6 +89,7 @@ impl Kubernetes {
         names: &[String],
     ) -> Result<Option<BTreeMap<String, Observed>>, TargetError> {
         let wanted: BTreeSet<&str> = names.iter().map(String::as_str).collect();
+        let mut copies = Vec::new();
         // Helm keeps its releases as secrets, up to a mebibyte each.
         let first = format!(
             "{}?limit={PAGE}&fieldSelector=type%21%3Dhelm.sh%2Frelease.v1",
@@ -71,14 +106,29 @@ impl Kubernetes {
                     Some(name) if wanted.contains(name.as_str()) => {
                         found.insert(name, self.observed(stored));
                     }
-                    _ => wipe(&mut stored),
+                    Some(name) => match original(&name) {
+                        Some(name) if wanted.contains(name) => {
+                            copies.push((name.to_owned(), stored))
+                        }
+                        _ => wipe(&mut stored),
+                    },
+                    None => wipe(&mut stored),
                 }
             }
             match page.metadata.after(&first) {
                 Some(next) => path = next,
-                None => return Ok(Some(found)),
+                None => break,
             }
         }
+        for (name, mut copy) in copies {
+            if found.contains_key(&name) {
+                wipe(&mut copy);
+            } else {
+                let seen = self.gone(&name, copy)?;
+                found.extend(seen.map(|seen| (name, seen)));
+            }
+        }
+        Ok(Some(found))
     }
 
     /// The secrets of which a key is ours, or of another repository of the same name, which is to be
@@ -99,8 +149,14 @@ impl Kubernetes {
             let us = &self.config.owner;
             for item in page.items.unwrap_or_default() {
                 let fields = item.metadata.managed_fields.unwrap_or_default();
-                if owners::concern(&fields, us) {
-                    ours.extend(item.metadata.name);
+                if owners::concern(&fields, us)
+                    && let Some(name) = item.metadata.name
+                {
+                    match original(&name) {
+                        Some(name) if ours.iter().any(|own| own == name) => {}
+                        Some(name) => ours.push(name.to_owned()),
+                        None => ours.push(name),
+                    }
                 }
             }
             match page.metadata.after(&first) {
@@ -123,28 +179,45 @@ impl Kubernetes {
             value: SecretBytes::new(value.0),
         });
         let content = Content::Data(items.collect());
-        let kind = stored.type_.as_deref().unwrap_or(OPAQUE);
-        let refused = |reason: String| TargetError::new(Fault::Refused, reason);
-        let again = "to delete it and make it anew, add --replace-immutable";
+        let refused = |reason: &str| TargetError::new(Fault::Refused, reason);
         let mut seen = Observed::new(content, metadata.resource_version.unwrap_or_default());
         seen.written = owners::last_written(&fields, us);
         seen.keeper = keeper;
         seen.is_under_old_name = owners::has_old_name(&fields, us);
+        let is_immutable = stored.immutable == Some(true);
         seen.blocked = if metadata.deletion_timestamp.is_some() {
-            let reason = "is being deleted; wait until it is gone".to_owned();
+            let reason = "is being deleted; wait until it is gone";
             Some(Blocked::Refused(refused(reason)))
-        } else if stored.immutable == Some(true) {
-            let reason = "is immutable; it would have to be deleted and made anew".to_owned();
-            Some(Blocked::Fixed(refused(reason).hint(again)))
-        } else if kind != OPAQUE {
-            let reason = format!(
-                "is of type {} and not {OPAQUE}; it would have to be deleted and made anew",
-                printable(kind)
-            );
-            Some(Blocked::Fixed(refused(reason).hint(again)))
+        } else if is_immutable {
+            let reason = "is immutable; it would have to be deleted and recreated";
+            Some(Blocked::Fixed(refused(reason).hint(MAKE_ANEW)))
         } else {
             None
         };
+        let mut annotations = metadata.annotations.unwrap_or_default();
+        // A copy of the values, in clear: what stays of it goes with the memory that it is in.
+        if let Some(mut copy) = annotations.remove(LAST_APPLIED) {
+            copy.zeroize();
+        }
+        if annotations.remove(REPLACING).is_some() {
+            seen.halfway = Some(Halfway::There);
+        }
+        let mut writers = owners::of_marks(&fields, us);
+        let kind = stored.type_.unwrap_or_else(|| OPAQUE.to_owned());
+        let kind = [(Mark::Type, kind)].into_iter();
+        let labels = metadata.labels.unwrap_or_default().into_iter();
+        let labels = labels.map(|(name, value)| (Mark::Label(name), value));
+        let annotations = annotations.into_iter();
+        let annotations = annotations.map(|(name, value)| (Mark::Annotation(name), value));
+        let marks = kind.chain(labels).chain(annotations).map(|(mark, value)| {
+            let writer = writers.remove(&mark).unwrap_or_default();
+            (mark, (value, writer))
+        });
+        seen.standing = Some(Standing {
+            marks: marks.collect(),
+            is_immutable,
+            is_immutable_by_us: owners::is_immutable_by_us(&fields, us),
+        });
         seen
     }
 }

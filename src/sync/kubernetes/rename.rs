@@ -1,4 +1,4 @@
-//! Whose data keys are in the server's record, before they are applied.
+//! Whose keys and labels are in the server's record, before they are applied.
 //!
 //! Apply leaves what is equal with whoever had it beside us. So what we wrote under a name that we no
 //! longer use, and what is taken over from others, gets our name first: one owner afterwards,
@@ -6,29 +6,14 @@
 
 use serde_json::{Map, Value, json};
 
-use super::write::applied;
-use super::{Answer, Kubernetes, Verb, secret, unreadable};
+use super::Kubernetes;
+use super::write::{fields, written_meanwhile};
 use crate::sync::ownership::{Owner, Whose};
 use crate::sync::verdict::Verdict;
-use crate::sync::{Fault, Step, TargetError};
-
-/// As much of a secret as says who wrote it.
-#[derive(serde::Deserialize)]
-struct Recorded {
-    metadata: Metadata,
-}
-
-#[derive(serde::Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Metadata {
-    #[serde(default)]
-    resource_version: String,
-    #[serde(default)]
-    managed_fields: Vec<Map<String, Value>>,
-}
+use crate::sync::{Step, TargetError};
 
 impl Kubernetes {
-    /// Puts our name to the keys that are applied next; the version afterwards, if anything changed.
+    /// Puts our name to what is applied next; the version afterwards, if anything changed.
     pub(super) async fn rename(&self, step: &Step<'_>) -> Result<Option<String>, TargetError> {
         let is_adopted = matches!(step.verdict, Verdict::Adopt { .. });
         let Some(seen) = step
@@ -38,52 +23,25 @@ impl Kubernetes {
             return Ok(None);
         };
         let name = step.desired.name.as_str();
-        let path = self.path(name);
-        let recorded = match self.client.send(Verb::Meta, &path, None).await? {
-            Answer::Done(body) => recorded(&body)?,
-            Answer::Refused(refusal) => {
-                return Err(refusal.explain(&self.config, secret(name), "get"));
-            }
-        };
-        if recorded.resource_version != seen.version {
-            return Err(TargetError::new(
-                Fault::Conflict,
-                format!("somebody else wrote secret {name} at the same time"),
-            )
-            .hint("run the command again"));
+        let stored = self.meta(name).await?;
+        if stored.resource_version != seen.version {
+            return Err(written_meanwhile(name));
         }
-        let keys: Vec<&str> = applied(step).into_keys().collect();
-        let mut fields = recorded.managed_fields;
-        if !renamed(&mut fields, &keys, &self.config.owner, is_adopted) {
+        let mut entries = stored.managed_fields;
+        if !renamed(&mut entries, &fields(step), &self.config.owner, is_adopted) {
             return Ok(None);
         }
-        let body = json!({"metadata": {
-            "resourceVersion": recorded.resource_version,
-            "managedFields": fields,
-        }});
-        let path = format!("{path}?fieldManager={}", self.manager);
-        let body = body.to_string();
-        match self
-            .client
-            .send(Verb::Merge, &path, Some(body.as_bytes()))
-            .await?
-        {
-            Answer::Done(body) => Ok(Some(self::recorded(&body)?.resource_version)),
-            Answer::Refused(refusal) => Err(refusal.explain(&self.config, secret(name), "patch")),
-        }
+        let named = json!({"resourceVersion": stored.resource_version, "managedFields": entries});
+        let merged = self.merge(name, &named).await?;
+        Ok(Some(merged.resource_version))
     }
 }
 
-fn recorded(body: &[u8]) -> Result<Metadata, TargetError> {
-    let recorded: Recorded = serde_json::from_slice(body).map_err(|_| unreadable())?;
-    Ok(recorded.metadata)
-}
-
-/// Moves data keys to our entry, from entries of ours under other names or from everybody's; whether
+/// Moves fields to our entry, from entries of ours under other names or from everybody's; whether
 /// anything moved.
 fn renamed(
-    fields: &mut Vec<Map<String, Value>>,
-    keys: &[&str],
+    entries: &mut Vec<Map<String, Value>>,
+    fields: &[Vec<String>],
     owner: &Owner,
     from_all: bool,
 ) -> bool {
@@ -97,14 +55,14 @@ fn renamed(
             && text(entry, "operation") == "Apply"
             && text(entry, "subresource").is_empty()
     };
-    let mut moved: Vec<String> = Vec::new();
+    let mut moved: Vec<Vec<String>> = Vec::new();
     let mut model = None;
-    for entry in fields.iter_mut().filter(|entry| !is_own(entry)) {
+    for entry in entries.iter_mut().filter(|entry| !is_own(entry)) {
         let whose = owner.of_manager(&text(entry, "manager"));
         if !(from_all || matches!(whose, Whose::Ours | Whose::Unmarked)) {
             continue;
         }
-        let taken = take(entry, keys);
+        let taken = take(entry, fields);
         if !taken.is_empty() {
             model.get_or_insert_with(|| entry.clone());
             moved.extend(taken);
@@ -113,55 +71,73 @@ fn renamed(
     let Some(mut own) = model else {
         return false;
     };
-    fields.retain(|entry| is_own(entry) || !is_empty(entry));
-    if !fields.iter().any(&is_own) {
+    // What was written as a text is data.
+    for field in &mut moved {
+        if let Some(first) = field.first_mut().filter(|first| *first == "f:stringData") {
+            "f:data".clone_into(first);
+        }
+    }
+    take_empty(entries);
+    if !entries.iter().any(&is_own) {
         own.insert("manager".to_owned(), json!(manager));
         own.insert("operation".to_owned(), json!("Apply"));
         own.remove("subresource");
-        own.insert("fieldsV1".to_owned(), json!({"f:data": {}}));
-        fields.push(own);
+        own.insert("fieldsV1".to_owned(), json!({}));
+        entries.push(own);
     }
-    for entry in fields.iter_mut().filter(|entry| is_own(entry)) {
-        let tree = entry.get_mut("fieldsV1").and_then(Value::as_object_mut);
-        let data = tree.map(|tree| tree.entry("f:data").or_insert_with(|| json!({})));
-        if let Some(data) = data.and_then(Value::as_object_mut) {
-            data.extend(moved.iter().map(|key| (key.clone(), json!({}))));
-        }
+    for entry in entries.iter_mut().filter(|entry| is_own(entry)) {
+        put(entry, &moved);
     }
     true
 }
 
-/// Takes data keys out of an entry; those that it had, as it spells them.
-fn take(entry: &mut Map<String, Value>, keys: &[&str]) -> Vec<String> {
-    let mut taken = Vec::new();
+/// Takes fields out of an entry; those that it had.
+pub(super) fn take(entry: &mut Map<String, Value>, fields: &[Vec<String>]) -> Vec<Vec<String>> {
     let Some(tree) = entry.get_mut("fieldsV1").and_then(Value::as_object_mut) else {
-        return taken;
+        return Vec::new();
     };
-    for place in ["f:data", "f:stringData"] {
-        let Some(data) = tree.get_mut(place).and_then(Value::as_object_mut) else {
-            continue;
-        };
-        let before = data.len();
-        data.retain(|spelled, _| {
-            let is_meant = spelled
-                .strip_prefix("f:")
-                .is_some_and(|key| keys.contains(&key));
-            if is_meant && !taken.contains(spelled) {
-                taken.push(spelled.clone());
-            }
-            !is_meant
-        });
-        // The map itself is nobody's once its keys are others'.
-        if data.len() < before && data.keys().all(|key| key == ".") {
-            tree.remove(place);
-        }
-    }
-    taken
+    let had = fields.iter().filter(|field| take_one(tree, field));
+    had.cloned().collect()
 }
 
-fn is_empty(entry: &Map<String, Value>) -> bool {
-    let tree = entry.get("fieldsV1").and_then(Value::as_object);
-    tree.is_some_and(Map::is_empty)
+/// Takes one field, and with the last of them what it is below; whether it was there.
+fn take_one(tree: &mut Map<String, Value>, field: &[String]) -> bool {
+    match field {
+        [] => false,
+        [name] => tree.remove(name).is_some(),
+        [name, rest @ ..] => {
+            let Some(below) = tree.get_mut(name).and_then(Value::as_object_mut) else {
+                return false;
+            };
+            let was_there = take_one(below, rest);
+            // The map itself is nobody's once its keys are others'.
+            if was_there && below.keys().all(|key| key == ".") {
+                tree.remove(name);
+            }
+            was_there
+        }
+    }
+}
+
+/// Adds fields to an entry.
+pub(super) fn put(entry: &mut Map<String, Value>, fields: &[Vec<String>]) {
+    for field in fields {
+        let mut at = entry.entry("fieldsV1").or_insert_with(|| json!({}));
+        for name in field {
+            let Some(map) = at.as_object_mut() else {
+                break;
+            };
+            at = map.entry(name.clone()).or_insert_with(|| json!({}));
+        }
+    }
+}
+
+/// Takes out the entries that have no field.
+pub(super) fn take_empty(entries: &mut Vec<Map<String, Value>>) {
+    entries.retain(|entry| {
+        let tree = entry.get("fieldsV1").and_then(Value::as_object);
+        !tree.is_some_and(Map::is_empty)
+    });
 }
 
 #[cfg(test)]
@@ -174,6 +150,14 @@ mod tests {
             "fieldsType": "FieldsV1", "fieldsV1": tree, "time": "2026-11-22T10:00:00Z",
         });
         entry.as_object().unwrap().clone()
+    }
+
+    fn data(keys: &[&str]) -> Vec<Vec<String>> {
+        let places = ["f:data", "f:stringData"];
+        let paths = keys
+            .iter()
+            .flat_map(|key| places.map(|place| vec![place.to_owned(), format!("f:{key}")]));
+        paths.collect()
     }
 
     fn owner() -> Owner {
@@ -190,7 +174,7 @@ mod tests {
             ),
             entry("helm", "Update", &json!({"f:data": {".": {}, "f:a": {}}})),
         ];
-        assert!(renamed(&mut fields, &["a"], &owner(), false));
+        assert!(renamed(&mut fields, &data(&["a"]), &owner(), false));
         let trees: Vec<&Value> = fields.iter().map(|entry| &entry["fieldsV1"]).collect();
         assert_eq!(trees[0], &json!({"f:data": {"f:b": {}}}));
         assert_eq!(trees[1], &json!({"f:data": {".": {}, "f:a": {}}}));
@@ -199,7 +183,7 @@ mod tests {
         assert_eq!(fields[2]["operation"], "Apply");
 
         // Once is enough.
-        assert!(!renamed(&mut fields, &["a"], &owner(), false));
+        assert!(!renamed(&mut fields, &data(&["a"]), &owner(), false));
     }
 
     #[test]
@@ -218,7 +202,7 @@ mod tests {
                 &json!({"f:metadata": {"f:labels": {}}, "f:stringData": {"f:b": {}}}),
             ),
         ];
-        assert!(renamed(&mut fields, &["a", "b"], &owner(), true));
+        assert!(renamed(&mut fields, &data(&["a", "b"]), &owner(), true));
         assert_eq!(fields.len(), 2);
         assert_eq!(
             fields[0]["fieldsV1"],

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::client::word;
+use super::refusal::word;
 use crate::sync::restart::Rollout;
 
 /// As much of a workload as tells how far it came.
@@ -75,7 +75,7 @@ impl State {
             return Rollout::Failed("it is paused".to_owned());
         }
         if spec.update_strategy.kind == "OnDelete" {
-            return Rollout::Failed("its pods start anew only when they are deleted".to_owned());
+            return Rollout::Failed("its pods restart only when they are deleted".to_owned());
         }
         if status.observed_generation < self.metadata.generation {
             return Rollout::Progressing("its controller has not seen the change".to_owned());

@@ -141,7 +141,7 @@ impl Trust {
                     decoded
                         .map(Zeroizing::new)
                         .map(Some)
-                        .map_err(|_| unusable("is no base64"))
+                        .map_err(|_| unusable("is not base64"))
                 }
                 (_, Some(path)) => match crate::fs::read(path.as_ref()) {
                     Ok(content) => Ok(Some(content.bytes)),

@@ -177,7 +177,7 @@ fn parts(id: &str) -> Result<(&'static str, &str), TargetError> {
     let wrong = || {
         TargetError::new(
             Fault::Configuration,
-            format!("{id} names no workload to restart"),
+            format!("{id} is not a workload that can be restarted"),
         )
         .hint("write it as statefulset/NAME, deployment/NAME or daemonset/NAME in clsecrets.yaml")
     };

@@ -8,6 +8,7 @@
 
 mod read;
 mod service;
+mod settings;
 mod token;
 mod write;
 
@@ -124,7 +125,11 @@ impl Target for SecretsManager {
         &'a self,
         names: &'a [String],
     ) -> Task<'a, Vec<Result<Option<Observed>, TargetError>>, TargetError> {
-        Box::pin(async move { self.read(names).await })
+        Box::pin(async move {
+            let mut seen = self.read(names).await?;
+            self.look_at_settings(names, &mut seen).await?;
+            Ok(seen)
+        })
     }
 
     fn ours(&self) -> Task<'_, Option<Vec<String>>, TargetError> {
@@ -160,8 +165,18 @@ impl Target for SecretsManager {
                 Verdict::Remove => self.delete(step).await,
                 Verdict::Restore => self.restore(step).await,
                 _ => {
-                    let payload = Payload::of(step.desired, step.seen, step.changes)?;
-                    self.write(step, &payload).await
+                    let is_value = *step.verdict != Verdict::Update || step.changes.has_data();
+                    let written = match step.seen.filter(|_| !is_value) {
+                        Some(seen) => Written {
+                            version: seen.version.clone(),
+                        },
+                        None => {
+                            let payload = Payload::of(step.desired, step.seen, step.changes)?;
+                            self.write(step, &payload).await?
+                        }
+                    };
+                    self.apply_settings(step).await?;
+                    Ok(written)
                 }
             }
         })
@@ -285,11 +300,7 @@ mod tests {
 
     #[test]
     fn fields_that_are_not_desired_stay_in_the_text() {
-        let desired = Desired {
-            name: "n".to_owned(),
-            form: Form::Json,
-            entries: vec![Entry::of("b", &secret("2"), "b")],
-        };
+        let desired = Desired::new("n", Form::Json, vec![Entry::of("b", &secret("2"), "b")]);
         let seen = observed(
             &Owner::default(),
             Some("clsecrets-1"),
@@ -318,15 +329,15 @@ mod tests {
 
     #[test]
     fn a_text_is_written_as_it_is() {
-        let desired = Desired {
-            name: "n".to_owned(),
-            form: Form::Text,
-            entries: vec![Entry::of(
+        let desired = Desired::new(
+            "n",
+            Form::Text,
+            vec![Entry::of(
                 WHOLE,
                 &secret("postgres://u:p@h/d"),
                 "database_url",
             )],
-        };
+        );
         assert_eq!(
             text(
                 &Payload::of(&desired, None, &Changes::default())

@@ -4,15 +4,18 @@ use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretOutput;
 use aws_sdk_secretsmanager::types::{ReplicaRegionType, Tag};
 
 use super::read::current;
+use super::settings::{self, KMS_KEY, REPLICA};
 use super::token;
 use super::{Payload, SET, SecretsManager, observed};
 use crate::secret::SecretBytes;
-use crate::sync::observed::{Content, Observed};
+use crate::sync::observed::{Content, Observed, SettingChange};
 use crate::sync::{Fault, Step, TargetError, Written, aws};
 
 const CREATE: &str = "secretsmanager:CreateSecret";
 const PUT: &str = "secretsmanager:PutSecretValue";
 const DELETE: &str = "secretsmanager:DeleteSecret";
+const UPDATE: &str = "secretsmanager:UpdateSecret";
+const REPLICATE: &str = "secretsmanager:ReplicateSecretToRegions";
 const RESTORE: &str = "secretsmanager:RestoreSecret";
 const UNREPLICATE: &str = "secretsmanager:RemoveRegionsFromReplication";
 /// Days in which a deleted secret can be restored: the most that the service offers.
@@ -64,7 +67,7 @@ impl SecretsManager {
         token: &str,
     ) -> Result<(), TargetError> {
         self.service.writes.turn().await;
-        let regions = self.config.replicas.iter();
+        let regions = self.config.replicas.iter().flatten();
         let replicas: Vec<ReplicaRegionType> = regions
             .map(|region| ReplicaRegionType::builder().region(region).build())
             .collect();
@@ -146,6 +149,70 @@ impl SecretsManager {
         Ok(is_done.then_some(previous.version))
     }
 
+    /// Makes settings of what is there as configured; the value is not touched.
+    pub(super) async fn apply_settings(&self, step: &Step<'_>) -> Result<(), TargetError> {
+        let settings = &step.changes.settings;
+        if settings.is_empty() {
+            return Ok(());
+        }
+        let Err(error) = self.send_settings(step).await else {
+            return Ok(());
+        };
+        // Our own call, whose answer was lost, is refused when it is repeated.
+        let now = self.service.describe(&step.desired.name).await?;
+        let left = now.map(|now| settings::differences(&self.config, Some(&now)));
+        match left {
+            Some(left) if !settings.iter().any(|setting| left.contains(setting)) => Ok(()),
+            _ => Err(error),
+        }
+    }
+
+    async fn send_settings(&self, step: &Step<'_>) -> Result<(), TargetError> {
+        let name = step.desired.name.as_str();
+        let settings = &step.changes.settings;
+        let client = &self.service.client;
+        if settings.iter().any(|setting| setting.name == KMS_KEY) {
+            self.service.writes.turn().await;
+            let request = client.update_secret().secret_id(name);
+            let request = request.set_kms_key_id(self.config.kms_key.clone());
+            let updated = request.send().await;
+            updated.map_err(|error| aws::explain_write(&error, UPDATE, name))?;
+        }
+        let regions = |change: SettingChange| -> Vec<String> {
+            let settings = settings.iter().filter(|setting| setting.change == change);
+            let regions = settings.filter_map(|setting| setting.name.strip_prefix(REPLICA));
+            regions.map(str::to_owned).collect()
+        };
+        let added = regions(SettingChange::Added);
+        if !added.is_empty() {
+            self.service.writes.turn().await;
+            let added = added.iter();
+            let added = added.map(|region| ReplicaRegionType::builder().region(region).build());
+            let request = client.replicate_secret_to_regions().secret_id(name);
+            let request = request.set_add_replica_regions(Some(added.collect()));
+            let replicated = request.send().await;
+            replicated.map_err(|error| aws::explain_write(&error, REPLICATE, name))?;
+        }
+        self.drop_replicas(name, regions(SettingChange::Removed))
+            .await
+    }
+
+    async fn drop_replicas(&self, name: &str, regions: Vec<String>) -> Result<(), TargetError> {
+        if regions.is_empty() {
+            return Ok(());
+        }
+        self.service.writes.turn().await;
+        let request = self.service.client.remove_regions_from_replication();
+        let request = request.secret_id(name);
+        let removed = request
+            .set_remove_replica_regions(Some(regions))
+            .send()
+            .await;
+        removed
+            .map(drop)
+            .map_err(|error| aws::explain_write(&error, UNREPLICATE, name))
+    }
+
     /// Schedules an object for deletion; replicas go first, as the service demands.
     pub(super) async fn delete(&self, step: &Step<'_>) -> Result<Written, TargetError> {
         let name = step.desired.name.as_str();
@@ -159,16 +226,7 @@ impl SecretsManager {
         let regions: Vec<String> = replicas
             .filter_map(|replica| replica.region().map(str::to_owned))
             .collect();
-        if !regions.is_empty() {
-            self.service.writes.turn().await;
-            let request = self.service.client.remove_regions_from_replication();
-            let request = request.secret_id(name);
-            let removed = request
-                .set_remove_replica_regions(Some(regions))
-                .send()
-                .await;
-            removed.map_err(|error| aws::explain_write(&error, UNREPLICATE, name))?;
-        }
+        self.drop_replicas(name, regions).await?;
         self.service.writes.turn().await;
         let request = self.service.client.delete_secret().secret_id(name);
         let deleted = request.recovery_window_in_days(RECOVERY_DAYS).send().await;
@@ -207,6 +265,6 @@ impl SecretsManager {
 fn text(payload: &SecretBytes) -> Result<String, TargetError> {
     String::from_utf8(payload.expose().to_vec()).map_err(|error| {
         drop(zeroize::Zeroizing::new(error.into_bytes()));
-        TargetError::new(Fault::Invalid, "the value is no text")
+        TargetError::new(Fault::Invalid, "the value is not text")
     })
 }

@@ -1,14 +1,19 @@
 //! What is desired beside what is there, key by key.
 
-use super::super::observed::{Blocked, Item, Observed, OwnFields, Writer};
-use super::super::{Fault, TargetError};
+use super::super::observed::{
+    Blocked, Halfway, Item, Observed, OwnFields, Setting, SettingChange, Standing, Writer,
+};
+use super::super::{Fault, TargetError, printable};
 use super::{Allowed, Changes, Judgement, Verdict, may_go};
-use crate::chainlink::Desired;
 use crate::chainlink::json::{self, Field};
+use crate::chainlink::{Desired, Mark, Marks};
 use crate::secret::SecretBytes;
 
 /// What goes of a text that has no fields.
 pub(in crate::sync) const WHOLE_TEXT: &str = "(the whole text, which is no JSON object)";
+
+/// What allows that something is made anew.
+pub(in crate::sync) const MAKE_ANEW: &str = "to delete and recreate it, add --replace-immutable";
 
 /// What differs between the two, and whose it is.
 #[derive(Default)]
@@ -21,6 +26,8 @@ pub(super) struct Comparison {
     unfit: Option<&'static str>,
     /// Who wrote what is equal.
     equal_to: Vec<String>,
+    /// Why it would have to be made anew.
+    fixed: Option<TargetError>,
 }
 
 impl Comparison {
@@ -73,7 +80,7 @@ impl Comparison {
                 Field::Text(text) => self.value(&entry.key, &entry.value, text, writer),
                 Field::Other => {
                     if object.is_twice(&entry.key) {
-                        self.unfit = Some("has a field of ours twice");
+                        self.unfit = Some("has one of our fields twice");
                     }
                     self.differs(&entry.key, writer);
                 }
@@ -98,6 +105,60 @@ impl Comparison {
                 &mut self.changes.kept
             };
             list.push(key.to_owned());
+        }
+    }
+
+    /// Settings that are to be as configured; what nobody tells cannot be changed.
+    pub(super) fn settings(&mut self, settings: &[Setting]) {
+        let known = settings.iter();
+        let known = known.filter(|setting| setting.change != SettingChange::Unknown);
+        self.changes.settings.extend(known.cloned());
+    }
+
+    /// What a secret is besides its data. Of others' marks only those count that are desired.
+    pub(super) fn marks(
+        &mut self,
+        desired: &Marks,
+        standing: &Standing,
+        halfway: Option<Halfway>,
+        allowed: Allowed,
+    ) {
+        for (mark, value) in desired {
+            let name = mark.to_string();
+            match standing.marks.get(mark) {
+                Some((seen, _)) if *mark == Mark::Type => {
+                    if seen != value {
+                        self.changes.changed.push(name);
+                        self.fixed = Some(of_another_type(seen, value));
+                    }
+                }
+                Some((seen, writer)) if seen == value => {
+                    if !writer.is_us {
+                        self.changes.equal_of_others.push(name);
+                        self.name(writer, |this| &mut this.equal_to);
+                    }
+                }
+                Some((_, writer)) => self.differs(&name, writer),
+                None => self.changes.added.push(name),
+            }
+        }
+        for (mark, (_, writer)) in &standing.marks {
+            // What a replacement has not given back yet is ours in name only.
+            if halfway.is_some()
+                || *mark == Mark::Type
+                || desired.contains_key(mark)
+                || !writer.is_us
+            {
+                continue;
+            }
+            let list = if !may_go(writer, allowed) {
+                &mut self.changes.unclaimed
+            } else if allowed.prune && writer.is_us_alone() {
+                &mut self.changes.removed
+            } else {
+                &mut self.changes.kept
+            };
+            list.push(mark.to_string());
         }
     }
 
@@ -162,6 +223,7 @@ impl Comparison {
             mut writers,
             unfit,
             equal_to,
+            fixed,
         } = self;
         let Changes {
             added,
@@ -170,9 +232,10 @@ impl Comparison {
             foreign,
             unclaimed,
             equal_of_others,
+            settings,
             ..
         } = &changes;
-        let is_equal = added.is_empty() && changed.is_empty() && removed.is_empty();
+        let is_equal = !changes.has_data() && settings.is_empty();
         let is_taken_over = allowed.adopt && !equal_of_others.is_empty();
         if is_taken_over {
             for name in equal_to {
@@ -181,8 +244,17 @@ impl Comparison {
                 }
             }
         }
-        let verdict = match &seen.blocked {
-            _ if is_equal && !is_taken_over => Verdict::InSync,
+        // Labels of what is immutable can be changed.
+        let mut differing = added.iter().chain(changed).chain(removed);
+        let is_equal_data = fixed.is_none() && differing.all(|key| Mark::is_named(key));
+        let is_gone = seen.halfway == Some(Halfway::Gone);
+        let fixed = fixed.map(Blocked::Fixed);
+        let blocked = match &seen.blocked {
+            Some(Blocked::Refused(_)) => seen.blocked.as_ref(),
+            blocked => fixed.as_ref().or(blocked.as_ref()),
+        };
+        let verdict = match blocked {
+            _ if is_equal && !is_taken_over && seen.halfway.is_none() => Verdict::InSync,
             Some(Blocked::Refused(reason)) => Verdict::Refuse(reason.clone()),
             _ if unfit.is_some() => Verdict::Refuse(unfit_for(name, unfit.unwrap_or_default())),
             _ if !contested.is_empty() && !allowed.adopt => Verdict::Foreign {
@@ -190,8 +262,14 @@ impl Comparison {
                 keys: contested,
                 lost: removed.clone(),
             },
-            // Its bytes stay; only the server's record of whose they are changes.
-            Some(Blocked::Fixed(_)) if is_equal => Verdict::Adopt { from: writers },
+            _ if is_gone => Verdict::Replace,
+            // Its bytes stay; only the server's record of whose they are changes, or its labels.
+            Some(Blocked::Fixed(_))
+                if is_equal_data && (!contested.is_empty() || is_taken_over) =>
+            {
+                Verdict::Adopt { from: writers }
+            }
+            Some(Blocked::Fixed(_)) if is_equal_data => Verdict::Update,
             Some(Blocked::Fixed(_))
                 if allowed.replace
                     && !(foreign.is_empty() && unclaimed.is_empty())
@@ -209,13 +287,24 @@ impl Comparison {
     }
 }
 
+fn of_another_type(seen: &str, desired: &str) -> TargetError {
+    TargetError::new(
+        Fault::Refused,
+        format!(
+            "is of type {} and not {desired}; it would have to be deleted and recreated",
+            printable(seen)
+        ),
+    )
+    .hint(MAKE_ANEW)
+}
+
 fn unfit_for(name: &str, why: &str) -> TargetError {
     TargetError::new(
         Fault::Refused,
         format!("{name} {why}, so that what others keep in it could be lost"),
     )
     .hint(format!(
-        "mend it: aws secretsmanager get-secret-value --secret-id {name}"
+        "look at it and repair it: aws secretsmanager get-secret-value --secret-id {name}"
     ))
 }
 
@@ -223,7 +312,7 @@ fn shared(name: &str, keys: &[String]) -> TargetError {
     TargetError::new(
         Fault::Refused,
         format!(
-            "{name} would have to be made anew, and {} in it belongs to others",
+            "{name} would have to be recreated, and {} in it belongs to others",
             keys.join(", ")
         ),
     )

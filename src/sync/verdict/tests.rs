@@ -8,12 +8,14 @@ const ADOPT: Allowed = Allowed {
     replace: false,
     prune: false,
     rollback: false,
+    settings: false,
 };
 const PRUNE: Allowed = Allowed {
     adopt: false,
     replace: false,
     prune: true,
     rollback: false,
+    settings: false,
 };
 
 fn secret(text: &str) -> SecretBytes {
@@ -22,13 +24,13 @@ fn secret(text: &str) -> SecretBytes {
 
 fn desired(form: Form, pairs: &[(&str, &str)]) -> Desired {
     let entries = pairs.iter();
-    Desired {
-        name: "o".to_owned(),
+    Desired::new(
+        "o",
         form,
-        entries: entries
+        entries
             .map(|(key, value)| Entry::of(key, &secret(value), "k"))
             .collect(),
-    }
+    )
 }
 
 fn data(items: &[(&str, &str, Writer)]) -> Observed {

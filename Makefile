@@ -30,7 +30,7 @@ lint:
 
 # Start-up, small and large files, against other tools: ratios of time and peak memory; how the work grows;
 # many files and recipients with AWS KMS; the hook beside other guards, and in the source of our own dependencies; then
-# many secrets in sync, and many made.
+# many secrets in sync, and many made; then every file of the package caches, sealed and opened.
 bench:
 	cargo build --release --locked --bins --examples
 	tests/peers/build
@@ -41,7 +41,7 @@ bench:
 	$(CARGO_TARGET_DIR)/peers/bin/python tests/bench/kms --check $(RELEASE) $(CARGO_TARGET_DIR)/peers/bin/sops
 	python3 tests/bench/hook --check --sweep $${CARGO_HOME:-$$HOME/.cargo}/registry/src $(RELEASE) \
 		$(CARGO_TARGET_DIR)/peers/bin/gitleaks $(CARGO_TARGET_DIR)/peers/bin/detect-secrets
-	cargo test --locked --test main -- --ignored --nocapture --test-threads 1 sync::scale
+	cargo test --locked --test main -- --ignored --nocapture --test-threads 1 sync::scale sweep::
 
 # Each reader, the splice and the patterns, for a minute each; SECONDS=600 for longer.
 SECONDS ?= 60

@@ -76,22 +76,19 @@ fn the_metadata_is_indented_as_the_file_is() {
 }
 
 #[test]
-fn spelling_of_a_sealed_value_is_lost_and_a_byte_order_mark_goes() {
-    for (text, expected) in [
-        ("{\"a\": 1.50}", "{\"a\": 1.5}"),
-        ("{\"a\": 1E3}", "{\"a\": 1000.0}"),
-        ("{\"a\": -0}", "{\"a\": 0}"),
-        (
-            "{\"a\": 12345678901234567890}",
-            "{\"a\": 12345678901234567000}",
-        ),
-        ("{\"a\": \"\\u00e9\\/\"}", "{\"a\": \"é/\"}"),
-        ("\u{FEFF}{\"a\": \"x\"}", "{\"a\": \"x\"}"),
+fn spelling_of_a_sealed_value_and_a_byte_order_mark_stand_in_the_layout() {
+    for text in [
+        "{\"a\": 1.50}",
+        "{\"a\": 1E3}",
+        "{\"a\": -0}",
+        "{\"a\": 12345678901234567890}",
+        "{\"a\": \"\\u00e9\\/\"}",
+        "\u{FEFF}{\"a\": \"x\"}",
     ] {
         let sealed = seal_as(&Json, text.as_bytes(), Rule::default()).unwrap();
         assert!(!sealed.starts_with(BOM.as_bytes()));
         let opened = open_as(&Json, &sealed).unwrap();
-        assert_eq!(String::from_utf8(opened).unwrap(), expected);
+        assert_eq!(String::from_utf8(opened).unwrap(), text);
     }
 }
 

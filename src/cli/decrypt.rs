@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use super::conversion::{Conversion, check_in_place, warn_of_comments};
 use super::input::{Destination, Input, Naming};
-use super::opening::{Opener, Opening};
+use super::opening::{Opener, Opening, clear_text};
 use super::trees::{self, Search};
 use super::{Context, Outcome, onto};
 
@@ -151,9 +151,7 @@ fn open_file(
                     lines.join(", ")
                 ));
             }
-            opened
-                .clear_text()
-                .map_err(|error| error.about(&name, true))?
+            clear_text(&opened, &name, &context.ui)?
         }
     };
     let _lock = if many {

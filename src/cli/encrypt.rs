@@ -211,6 +211,19 @@ pub(super) fn name_clear(name: &str, text: &Text, context: &Context) {
     }
 }
 
+/// Comments that stand where other tools lose them.
+pub(super) fn name_comments(name: &str, text: &Text, context: &Context) {
+    if text.kept_comments.is_empty() {
+        return;
+    }
+    let lines: Vec<String> = text.kept_comments.iter().map(usize::to_string).collect();
+    context.ui.note(&format!(
+        "{name}: comments that other tools would lose are sealed, and come back with clsecrets only: \
+         line {}",
+        lines.join(", ")
+    ));
+}
+
 /// Writes out aliases of sealed values, where that is wanted, and says so.
 pub(super) fn expand(
     draft: &mut Draft,
@@ -235,6 +248,7 @@ pub(super) fn expand(
 
 /// How many values were sealed; what stays in clear is said, because it is easily missed.
 pub(super) fn report(name: &str, text: &Text, context: &Context) {
+    name_comments(name, text, context);
     let counts = text.counts;
     let values = if counts.sealed == 1 {
         "value"

@@ -16,7 +16,7 @@ use subtle::ConstantTimeEq;
 
 use super::encrypt::{expand, name_clear, report, seal_draft};
 use super::input::{Input, Naming};
-use super::opening::Opener;
+use super::opening::{Opener, clear_text};
 use super::sealing::Sealing;
 use super::{Context, Outcome, digest, hook};
 
@@ -88,9 +88,7 @@ pub(super) fn clear_file(name: &str, overwrite: bool, outside: bool, context: &C
                     _ => error,
                 })?;
         let shown = relative(&clear, context);
-        let text = opened
-            .clear_text()
-            .map_err(|error| error.about(&shown.display().to_string(), true))?;
+        let text = clear_text(&opened, &shown.display().to_string(), &context.ui)?;
         let _lock = context.lock(&clear)?;
         let old = match fs::read(&clear) {
             Ok(content) => Some(content),
@@ -209,6 +207,12 @@ fn seal_onto(
         sealing,
         context,
     )?;
+    // Its cleartext may have come from it, with the aliases that were written out then.
+    if opened.has_layout() {
+        draft
+            .expand_aliases(&opened.metadata().rule)
+            .map_err(|error| error.about(&input.name, false))?;
+    }
     let changes = draft.changes_of(&opened);
     tell(&name, &changes, context);
     let is_known = environment.is_none() || is_remembered(sealed, opened.sealed_text(), context);

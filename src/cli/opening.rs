@@ -126,6 +126,9 @@ impl<'a> Opener<'a> {
         for warning in &opened.warnings {
             self.ui.warn(&format!("{name}: {warning}"));
         }
+        if let Some(note) = opened.layout_note() {
+            self.ui.note(&format!("{name}: {note}"));
+        }
         Ok((opened, data_key))
     }
 
@@ -155,6 +158,19 @@ impl<'a> Opener<'a> {
     pub(crate) fn keyring(&self) -> &Keyring {
         &self.keyring
     }
+}
+
+/// The cleartext of an opened file; what is to be said of its layout is said.
+pub(crate) fn clear_text(
+    opened: &Opened,
+    name: &str,
+    ui: &Ui,
+) -> Result<Zeroizing<Vec<u8>>, Error> {
+    let clear = opened.clear().map_err(|error| error.about(name, true))?;
+    if let Some(note) = clear.note {
+        ui.note(&format!("{name}: {note}"));
+    }
+    Ok(clear.text)
 }
 
 /// Key services are not asked yet; where nothing else may be, nothing can be opened.

@@ -17,9 +17,9 @@ use crate::tree::{
     Comment, Entry, Item, Leaf, List, Map, Node, Pair, Site, Step, Trail, Tree, Value, walk,
 };
 
+use super::draft::Prepared;
 use super::look_back::{Made, look_back};
 use super::reuse::reads_back;
-use super::seal::Prepared;
 use super::{Draft, EnvelopeError, Opened, Text, Tokens};
 
 /// A cleartext in another format.
@@ -92,7 +92,7 @@ impl Draft {
             places,
             counts,
             left_clear,
-            fields,
+            metadata,
             ..
         } = self.prepare(metadata, key, nonces, now, allow_cleartext, &none)?;
         let tokens = places.iter().filter_map(|(site, change)| match change {
@@ -100,13 +100,14 @@ impl Draft {
             _ => None,
         });
         let sealed = sealed_tree(tree, &tokens.collect());
-        let bytes = written(format.write(&sealed, Some(&fields)), format)?;
+        let bytes = written(format.write(&sealed, Some(&metadata.render())), format)?;
         let made = Made::new(&places, &none);
-        let bytes =
+        let seen =
             look_back(format, bytes, key, &self.document, made).map_err(|error| match error {
                 EnvelopeError::SelfCheck => unchanged(format, "it would not read back as the same"),
                 error => error,
             })?;
+        let bytes = seen.bytes;
         let again = written(format.parse(bytes.clone()), format)?;
         let mut lost_comments = lost_comments(&self.document, &sealed, &again.tree);
         lost_comments.extend(self.document.stray_comments());
@@ -116,6 +117,7 @@ impl Draft {
             counts,
             left_clear,
             lost_comments,
+            ..Text::default()
         })
     }
 }

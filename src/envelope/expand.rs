@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use zeroize::Zeroizing;
+
 use crate::format::{Change, Edits};
 use crate::metadata::{Rule, Selector};
 use crate::tree::{Site, Step, Tree, Value, walk};
@@ -32,7 +34,7 @@ impl Draft {
             .collect();
         lines.sort_unstable();
         let edits = Edits {
-            places,
+            places: &places,
             ..Edits::default()
         };
         let text = self.format.apply(&self.document, &edits)?;
@@ -54,7 +56,9 @@ impl Draft {
                 return Err(EnvelopeError::CommentOfAlias(line));
             }
         }
+        let original = Zeroizing::new(self.wanted().to_vec());
         *self = again;
+        self.original = Some(original);
         Ok(lines)
     }
 }

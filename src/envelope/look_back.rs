@@ -40,6 +40,13 @@ impl<'a> Made<'a> {
     }
 }
 
+/// A text that was read back.
+pub(super) struct Seen {
+    pub(super) bytes: Zeroizing<Vec<u8>>,
+    /// What it opens to without a layout of its own, as far as that was looked at.
+    pub(super) rebuilt: Option<Zeroizing<Vec<u8>>>,
+}
+
 /// Reads the new text back, and hands it out again.
 pub(super) fn look_back<'a>(
     format: &'static dyn Format,
@@ -47,12 +54,16 @@ pub(super) fn look_back<'a>(
     key: &DataKey,
     before: &'a Document,
     made: Made<'a>,
-) -> Result<Zeroizing<Vec<u8>>, EnvelopeError> {
+) -> Result<Seen, EnvelopeError> {
+    let whole = |bytes| Seen {
+        bytes,
+        rebuilt: None,
+    };
     let is_large = bytes.len() > LARGE;
     match looks_like(format, &bytes, &before.tree, made.clone()) {
         Some((true, Some(format::Metadata::Branch(fields)))) => {
             let metadata = Metadata::parse(fields).map_err(|_| EnvelopeError::SelfCheck);
-            return metadata.map(|_| bytes);
+            return metadata.map(|_| whole(bytes));
         }
         Some(_) => return Err(EnvelopeError::SelfCheck),
         None => {}
@@ -63,27 +74,41 @@ pub(super) fn look_back<'a>(
     if strays.len() > before.stray_comments().len()
         && let Some(line) = strays.last()
     {
-        return Err(EnvelopeError::StrayComment(*line));
+        return Err(stray(*line, &sealed.document, before));
     }
     if is_large {
         let mut comparison = Comparison::new(format, &before.tree, made);
         let agrees = comparison.agrees_with(&sealed.document.tree);
         return agrees
-            .then(|| sealed.document.into_source())
+            .then(|| whole(sealed.document.into_source()))
             .ok_or(EnvelopeError::SelfCheck);
     }
     let opened = sealed
-        .open(key, OpenOptions::default())
+        .open_values(key, OpenOptions::default())
         .map_err(|_| EnvelopeError::SelfCheck)?;
     if !reads_back(opened.tree(), &before.tree, format) {
         return Err(EnvelopeError::SelfCheck);
     }
     // Where a value of several lines becomes one, a comment beside it can change its place.
     if let Some(line) = opened.misplaced.first() {
-        return Err(EnvelopeError::StrayComment(*line));
+        return Err(stray(*line, &opened.document, before));
     }
-    opened.clear_text()?;
-    Ok(opened.document.into_source())
+    let rebuilt = opened.rebuilt_text()?;
+    Ok(Seen {
+        bytes: opened.document.into_source(),
+        rebuilt: Some(rebuilt),
+    })
+}
+
+/// A comment of the new text that other tools lose, by its line in the text before.
+fn stray(line: usize, after: &Document, before: &Document) -> EnvelopeError {
+    let number = after
+        .comment_lines()
+        .iter()
+        .position(|other| *other == line);
+    let lines = before.comment_lines();
+    let line = number.and_then(|number| lines.get(number)).copied();
+    EnvelopeError::StrayComment(line.unwrap_or(1))
 }
 
 /// Whether a large text holds what a tree does, and its metadata; `None` where it has to be read

@@ -8,20 +8,27 @@ mod ahead;
 mod align;
 mod bare;
 mod clear;
+mod cleartext;
 mod convert;
 mod cores;
 mod coverage;
+mod draft;
 mod expand;
+mod finish;
+mod layout;
 mod look_back;
 mod lost;
 pub mod merge;
 mod open;
+mod pass;
 mod renew;
 mod reuse;
 mod seal;
 mod set;
+mod strays;
 mod tokens;
 
+pub use cleartext::Clear;
 pub use convert::Converted;
 pub use coverage::Uncovered;
 pub use open::OpenOptions;
@@ -42,12 +49,15 @@ use crate::format::{Document, Edits, Fault, Format, FormatError, MetadataEdit};
 use crate::metadata::{Metadata, MetadataError, Rule};
 use crate::tree::{Path, Site, Tree};
 use coverage::uncovered;
+use layout::Layout;
 
 /// Cleartext that was never sealed.
 #[derive(Debug)]
 pub struct Draft {
     document: Document,
     format: &'static dyn Format,
+    /// The text as it was handed over, where the document is of another one: aliases were written out.
+    original: Option<Zeroizing<Vec<u8>>>,
 }
 
 /// A sealed file, unopened.
@@ -74,6 +84,8 @@ pub struct Opened {
     pub warnings: Vec<Warning>,
     /// Lines of comments that were sealed for another place than theirs.
     misplaced: Vec<usize>,
+    /// The layout of the clear text that the file keeps, if it fits.
+    layout: Option<Layout>,
 }
 
 /// Something tolerated on reading and refused on writing.
@@ -141,6 +153,12 @@ pub enum EnvelopeError {
         "line {0}: comments of what this alias repeats decide what is sealed; write the copy out with them"
     )]
     CommentOfAlias(usize),
+    /// A change beside a comment that stands in the layout only, which cannot keep it any more.
+    #[error(
+        "a comment that only its layout keeps would be lost by this change; move it to a line above a \
+         key first, with edit"
+    )]
+    KeptComment,
     /// A sealed comment would change which values are sealed.
     #[error("line {0}: this comment, once sealed, would match unencrypted_comment_regex")]
     MisleadingComment(usize),
@@ -315,7 +333,11 @@ impl Draft {
         if let Some(line) = document.reserved_entry() {
             return Err(EnvelopeError::Reserved(line));
         }
-        Ok(Self { document, format })
+        Ok(Self {
+            document,
+            format,
+            original: None,
+        })
     }
 
     /// Reads cleartext that has metadata, which a person may have edited; both apart.
@@ -335,6 +357,14 @@ impl Draft {
     /// What it holds.
     pub fn tree(&self) -> &Tree {
         &self.document.tree
+    }
+
+    /// The text that was handed over.
+    fn wanted(&self) -> &[u8] {
+        match &self.original {
+            Some(original) => original,
+            None => self.document.source(),
+        }
     }
 
     /// The line of a place, from 1.
@@ -417,40 +447,6 @@ impl Opened {
         self.tokens.has(site)
     }
 
-    /// The cleartext: the sealed text with values and comments put in and the metadata taken out.
-    pub fn clear_text(&self) -> Result<Zeroizing<Vec<u8>>, EnvelopeError> {
-        let edits = Edits {
-            places: open::clear_places(self),
-            metadata: MetadataEdit::Remove,
-        };
-        let text = self.format.apply(&self.document, &edits)?;
-        // A value must not take in what stands beside it, a comment say, and become another.
-        let none = Tokens::default();
-        let made = look_back::Made::new(&[], &none);
-        match look_back::looks_like(self.format, &text, &self.document.tree, made) {
-            Some((true, None)) => return Ok(text),
-            Some(_) => return Err(EnvelopeError::SelfCheck),
-            None => {}
-        }
-        match self.format.parse_clear(text.clone()) {
-            Ok(again) if reuse::reads_back(&again.tree, &self.document.tree, self.format) => {
-                Ok(text)
-            }
-            // A few things that the reference writes so are not read here in cleartext.
-            Err(error) if error.fault == Fault::Unsupported || holds_separators(&text) => Ok(text),
-            _ => Err(EnvelopeError::SelfCheck),
-        }
-    }
-
-    /// The cleartext with the metadata, for a person who edits both.
-    pub fn clear_text_with_metadata(&self) -> Result<Zeroizing<Vec<u8>>, EnvelopeError> {
-        let edits = Edits {
-            places: open::clear_places(self),
-            metadata: MetadataEdit::Keep,
-        };
-        Ok(self.format.apply(&self.document, &edits)?)
-    }
-
     /// The format that it is written in.
     pub fn format(&self) -> &'static dyn Format {
         self.format
@@ -468,12 +464,6 @@ fn opened(paths: &[Path]) -> String {
         [one] => format!("{one} is"),
         several => format!("{} are", listed(several)),
     }
-}
-
-/// Line separators of Unicode, which the reference writes as they are and takes for line ends.
-fn holds_separators(text: &[u8]) -> bool {
-    text.windows(3)
-        .any(|bytes| matches!(bytes, [0xE2, 0x80, 0xA8 | 0xA9]))
 }
 
 impl fmt::Display for Warning {

@@ -9,6 +9,7 @@ use crate::secret::{DataKey, SecretBytes};
 use crate::tree::{Comment, Leaf, Rewrite, Site, Step, Trail, Tree, Value, rewrite, walk};
 
 use super::ahead::Ahead;
+use super::layout::Layout;
 use super::{EnvelopeError, Opened, Sealed, Tokens, Warning};
 
 /// How strictly a file is opened.
@@ -21,6 +22,21 @@ pub struct OpenOptions {
 impl Sealed {
     /// Opens every value and checks the MAC.
     pub fn open(self, key: &DataKey, options: OpenOptions) -> Result<Opened, EnvelopeError> {
+        let mut opened = self.open_values(key, options)?;
+        if let Some(token) = &opened.metadata.layout
+            && let Ok(rebuilt) = opened.unchecked_text()
+        {
+            opened.layout = Layout::open(token, opened.metadata.mac.as_deref(), rebuilt, key);
+        }
+        Ok(opened)
+    }
+
+    /// The same without the layout that the file keeps.
+    pub(super) fn open_values(
+        self,
+        key: &DataKey,
+        options: OpenOptions,
+    ) -> Result<Opened, EnvelopeError> {
         let Self {
             mut document,
             format,
@@ -82,6 +98,7 @@ impl Sealed {
             set: Vec::new(),
             warnings,
             misplaced,
+            layout: None,
         })
     }
 }

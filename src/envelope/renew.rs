@@ -13,8 +13,11 @@ use crate::secret::{DataKey, SecretBytes};
 use crate::tree::{Path, Site, Step, Steps, walk};
 
 use super::coverage::{only_in, selected};
+use super::finish::Finish;
+use super::layout::Wanted;
 use super::look_back::{Made, look_back};
-use super::seal::{Pass, Sealing, clear_paths, refuse_nothing, sites};
+use super::pass::{Pass, Sealing};
+use super::seal::{clear_paths, refuse_nothing, sites};
 use super::{Counts, EnvelopeError, Opened, Text, Tokens};
 
 /// Values that another rule treats in another way; names only.
@@ -36,20 +39,21 @@ impl Opened {
         self.refuse_doubts()?;
         let mut metadata = self.metadata.clone();
         metadata.key_groups = key_groups;
+        // Neither the MAC nor the text changes, so a layout that fits stays as it is.
+        metadata.layout = metadata.layout.filter(|_| self.layout.is_some());
         let edits = Edits {
-            places: Vec::new(),
+            places: &[],
             metadata: MetadataEdit::Rewrite(metadata.render()),
         };
         let bytes = self.format.apply(&self.document, &edits)?;
-        let made = Made::new(&edits.places, &self.tokens);
-        let bytes = look_back(self.format, bytes, key, &self.document, made)?;
+        let made = Made::new(&[], &self.tokens);
+        let bytes = look_back(self.format, bytes, key, &self.document, made)?.bytes;
         let sealed = self.tokens.count();
         let counts = Counts { sealed, clear: 0 };
         Ok(Text {
             bytes,
             counts,
-            left_clear: Vec::new(),
-            lost_comments: Vec::new(),
+            ..Text::default()
         })
     }
 
@@ -108,19 +112,33 @@ impl Opened {
         }
         places.retain(|(site, _)| !stay.has(*site));
         self.open_others(&sealed, &mut places);
-        (metadata.last_modified, metadata.mac) = (last_modified, Some(mac));
-        let edits = Edits {
-            places,
-            metadata: MetadataEdit::Rewrite(metadata.render()),
+        (metadata.last_modified, metadata.mac) = (last_modified, Some(mac.clone()));
+        let write = |layout: Option<&str>| {
+            let mut metadata = metadata.clone();
+            metadata.layout = layout.map(str::to_owned);
+            let edits = Edits {
+                places: &places,
+                metadata: MetadataEdit::Rewrite(metadata.render()),
+            };
+            self.format.apply(&self.document, &edits)
         };
-        let bytes = self.format.apply(&self.document, &edits)?;
-        let made = Made::new(&edits.places, &stay);
-        let bytes = look_back(self.format, bytes, key, &self.document, made)?;
+        let finish = Finish {
+            format: self.format,
+            key,
+            nonces,
+            before: &self.document,
+            made: Made::new(&places, &stay),
+            mac: &mac,
+            wanted: Wanted::Layout(self.layout.as_ref()),
+            rule: &metadata.rule,
+            must_open_so: false,
+        };
+        let bytes = finish.text(write)?;
         Ok(Text {
             bytes,
             counts,
             left_clear,
-            lost_comments: Vec::new(),
+            ..Text::default()
         })
     }
 

@@ -152,7 +152,7 @@ impl Opened {
             Ok(()) => {}
         }
         let edits = Edits {
-            places,
+            places: &places,
             ..Edits::default()
         };
         let text = self.format.apply(&self.document, &edits)?;

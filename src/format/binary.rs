@@ -72,6 +72,10 @@ impl Format for Binary {
         Ok(whole(source, metadata))
     }
 
+    fn is_exact(&self, document: &Document) -> bool {
+        matches!(&document.layout, super::Layout::Binary(Layout::Whole))
+    }
+
     fn apply(&self, document: &Document, edits: &Edits) -> Result<Zeroizing<Vec<u8>>, FormatError> {
         match &document.layout {
             super::Layout::Binary(Layout::Whole) => seal(document, edits),

@@ -72,6 +72,22 @@ pub trait Format: fmt::Debug + Send + Sync {
         let _ = document;
         None
     }
+    /// Whether it is sure, without a try, that the sealed text opens to this one again. Cheap.
+    fn is_exact(&self, document: &Document) -> bool {
+        let _ = document;
+        false
+    }
+    /// The text without the comments in these lines, where it has comments that other tools lose; with
+    /// `with_line`, a line that holds nothing else goes as a whole.
+    fn without_comments(
+        &self,
+        document: &Document,
+        lines: &[usize],
+        with_line: bool,
+    ) -> Option<Zeroizing<Vec<u8>>> {
+        let (_, _, _) = (document, lines, with_line);
+        None
+    }
     /// Writes one node as a text of its own: what `--extract` prints of a map or a list.
     fn emit(&self, node: &Node) -> Result<Zeroizing<Vec<u8>>, FormatError>;
     /// Writes a tree as a new text, in the layout of the reference; with metadata, a sealed one.
@@ -186,7 +202,7 @@ pub struct Looked {
 #[derive(Debug, Default)]
 pub struct Edits<'v> {
     /// New content of places that the text has; at most one for each.
-    pub places: Vec<(Site, Change<'v>)>,
+    pub places: &'v [(Site, Change<'v>)],
     /// What happens to the metadata branch.
     pub metadata: MetadataEdit,
 }
@@ -312,6 +328,14 @@ impl Document {
     pub fn stray_comments(&self) -> Vec<usize> {
         match &self.layout {
             Layout::Yaml(layout) => layout.stray_comments(&self.source),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Lines of all comments, in the order of the text.
+    pub(crate) fn comment_lines(&self) -> Vec<usize> {
+        match &self.layout {
+            Layout::Yaml(layout) => layout.comment_lines(&self.source),
             _ => Vec::new(),
         }
     }

@@ -4,7 +4,7 @@
 
 use crate::tree::{Field, Fields};
 
-use super::{KeyGroups, MetadataError};
+use super::{KeyGroups, LAYOUT_FIELD, MetadataError};
 
 /// Recipients of a file, in all groups.
 pub const MOST_RECIPIENTS: usize = 1024;
@@ -14,6 +14,8 @@ const MOST_GROUPS: usize = 255;
 const LONGEST_WRAPPED: usize = 256 << 10;
 /// Bytes of any other text: a hybrid or RSA public key has a few thousand.
 const LONGEST_TEXT: usize = 16 << 10;
+/// Bytes of the layout: what large texts with folded lines in each value have.
+const LONGEST_LAYOUT: usize = 3 << 20;
 /// Pairs of an encryption context; all of them may have 8 KiB for AWS KMS.
 const MOST_PAIRS: usize = 256;
 /// Bytes of all texts and names together.
@@ -64,6 +66,8 @@ impl Total {
                 Field::Text(text) | Field::Time(text) => {
                     let (what, longest) = if name.eq_ignore_ascii_case("enc") {
                         ("bytes in a wrapped key", LONGEST_WRAPPED)
+                    } else if name.eq_ignore_ascii_case(LAYOUT_FIELD) {
+                        ("bytes in the layout", LONGEST_LAYOUT)
                     } else {
                         ("bytes in one text", LONGEST_TEXT)
                     };

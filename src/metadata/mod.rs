@@ -21,6 +21,9 @@ use crate::tree::Fields;
 /// The version that we write into files: the reference whose form they have.
 pub const FORMAT_VERSION: &str = "3.13.3";
 
+/// The field that keeps the layout of the clear text; a name that no other tool has.
+pub const LAYOUT_FIELD: &str = "clsecrets_layout";
+
 /// What the branch says.
 #[derive(Debug, Clone)]
 pub struct Metadata {
@@ -36,6 +39,9 @@ pub struct Metadata {
     pub mac_only_encrypted: bool,
     /// The version of the tool that made the file; it changes nothing.
     pub version: String,
+    /// The sealed layout of the clear text, where opening cannot rebuild it. Empty where the file has
+    /// something else under its name, which fits nothing.
+    pub layout: Option<String>,
     /// Every field as it stands in the file, unknown ones included.
     fields: Fields,
 }
@@ -72,6 +78,7 @@ impl Metadata {
             rule,
             mac_only_encrypted,
             version: FORMAT_VERSION.to_owned(),
+            layout: None,
             fields: Fields::default(),
         }
     }

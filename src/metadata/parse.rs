@@ -6,7 +6,7 @@ use crate::tree::{Field, Fields, time};
 
 use super::pattern::PatternError;
 use super::selection::RuleKind;
-use super::{KeyGroups, Metadata, Recipient, Rule, limits};
+use super::{KeyGroups, LAYOUT_FIELD, Metadata, Recipient, Rule, limits};
 
 /// The lists of recipients that the reference knows, in the order of a group.
 pub(super) const KINDS: [&str; 7] = [
@@ -87,6 +87,7 @@ impl Metadata {
             rule: rule(&fields)?,
             mac_only_encrypted: flag(&fields, "mac_only_encrypted")?,
             version,
+            layout: layout(&fields),
             fields,
         })
     }
@@ -119,6 +120,13 @@ fn text(fields: &Fields, name: &str) -> Result<Option<String>, MetadataError> {
         Some(Field::Time(_)) => return Err(problem(name, "is a timestamp without quotes")),
         Some(Field::List(_) | Field::Map(_)) => return Err(problem(name, "is no text")),
     })
+}
+
+/// Nobody depends on it, so whatever stands there keeps no file from being opened.
+fn layout(fields: &Fields) -> Option<String> {
+    fields.get(LAYOUT_FIELD)?;
+    let layout = text(fields, LAYOUT_FIELD).ok().flatten();
+    Some(layout.unwrap_or_default())
 }
 
 fn flag(fields: &Fields, name: &str) -> Result<bool, MetadataError> {

@@ -4,7 +4,7 @@
 use crate::tree::{Field, Fields};
 
 use super::groups::sorted;
-use super::{Metadata, RuleKind};
+use super::{LAYOUT_FIELD, Metadata, RuleKind};
 
 impl Metadata {
     /// The branch to be written.
@@ -23,6 +23,10 @@ impl Metadata {
             self.rule.kind().field(),
             Field::Text(self.rule.argument().to_owned()),
         );
+        match &self.layout {
+            Some(layout) => fields.set(LAYOUT_FIELD, Field::Text(layout.clone())),
+            None => drop(fields.remove(LAYOUT_FIELD)),
+        }
         if self.mac_only_encrypted {
             fields.set("mac_only_encrypted", Field::Bool(true));
         } else {

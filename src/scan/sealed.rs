@@ -18,9 +18,9 @@ use super::policy::original;
 use super::rules::{remark, token};
 use super::text::{harmless, naming};
 use crate::format::{self, Document, Format, Metadata};
-use crate::metadata::{Rule, Selector};
+use crate::metadata::{LAYOUT_FIELD, Rule, Selector};
 use crate::secret::SecretBytes;
-use crate::tree::{Element, Leaf as TreeLeaf, Path, Step, Trail, Value, walk};
+use crate::tree::{Element, Field, Fields, Leaf as TreeLeaf, Path, Step, Trail, Value, walk};
 
 /// Whether a file is sealed.
 #[derive(Debug)]
@@ -53,6 +53,8 @@ pub struct Sealed {
     pub mac_line: usize,
     /// The MAC as it is written.
     pub mac_text: String,
+    /// The layout of its cleartext, where it keeps one.
+    pub layout: Standing,
     /// When it was sealed, as it is written.
     pub last_modified: String,
     /// Whether the MAC leaves values in clear out.
@@ -184,6 +186,7 @@ impl Sealing {
             },
             mac_line: branch::mac_line(source),
             mac_text: mac_text.to_owned(),
+            layout: layout(metadata),
             last_modified: metadata.text("lastmodified").unwrap_or_default().to_owned(),
             mac_only_encrypted: branch::is_set(metadata, "mac_only_encrypted"),
             recipients: branch::recipients(metadata),
@@ -196,6 +199,16 @@ impl Sealing {
             reason: reason.into(),
             repeated: None,
         }
+    }
+}
+
+/// What stands where the layout is kept.
+fn layout(metadata: &Fields) -> Standing {
+    match metadata.get(LAYOUT_FIELD) {
+        None | Some(Field::Null) => Standing::Empty,
+        Some(Field::Text(text)) if text.is_empty() => Standing::Empty,
+        Some(Field::Text(text)) => standing_of(text.as_bytes()),
+        Some(_) => Standing::Clear("field"),
     }
 }
 

@@ -26,17 +26,12 @@ const CASES: &[(&str, &str, &str, &str)] = &[
     ),
     // Where a tag, an explicit key without a value or a pair without braces stands.
     ("a: !!str x\nb: 1\n", "['a']", "5", "a: 5\nb: 1\n"),
-    (
-        "a: [!!str x, !l y]\n",
-        "['a'][0]",
-        "5",
-        "a: [5, !l \"y\"]\n",
-    ),
+    ("a: [!!str x, !l y]\n", "['a'][0]", "5", "a: [5, !l y]\n"),
     (
         "a: [? b : c, d]\n",
         "['a'][0]['k']",
         "1",
-        "a: [{? b : \"c\", k: 1}, \"d\"]\n",
+        "a: [{? b : c, k: 1}, \"d\"]\n",
     ),
     (
         "a:\n  ? b # note\n  :\n",

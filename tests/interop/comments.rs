@@ -71,8 +71,8 @@ fn a_comment_below_an_empty_list_stays_below_it() {
     let options = format!("encrypt --age {RECIPIENT} --unencrypted-regex '^a$'");
     for (text, opened) in [
         ("a: []\n# one\nb: 1 # two\n", "a: []\n# one\nb: 1 # two\n"),
-        // A blank behind the list says that the comment belongs beside it, so it goes.
-        ("a: [] \n# one\nb: 1 # two\n", "a: []\n# one\nb: 1 # two\n"),
+        // A blank behind the list would say that the comment belongs beside it; the layout keeps it.
+        ("a: [] \n# one\nb: 1 # two\n", "a: [] \n# one\nb: 1 # two\n"),
         (
             "x:\r\n  a: []  # one\r\n  b: 1 # two\r\n",
             "x:\r\n  a: []  # one\r\n  b: 1 # two\r\n",

@@ -81,6 +81,7 @@ impl Look<'_> {
         };
         let metadata = sealed.metadata();
         self.rule(file, &shown, metadata, input.format.has_keys(), &mut looked)?;
+        looked.standing.keeps_layout = metadata.layout.is_some();
         twice(&shown, metadata, &mut looked);
         self.age(&shown, metadata, &mut looked);
         self.readers(metadata, &mut looked);
@@ -256,6 +257,9 @@ impl Look<'_> {
                 looked.standing.opened = Some(true);
                 for warning in &opened.warnings {
                     looked.notes.push(format!("{shown}: {warning}"));
+                }
+                if let Some(note) = opened.layout_note() {
+                    looked.notes.push(format!("{shown}: {note}"));
                 }
                 return Ok(Some(key));
             }

@@ -17,6 +17,8 @@ pub(super) struct Standing {
     pub(super) readers: Vec<Reader>,
     /// Whether it was opened, if that was tried.
     pub(super) opened: Option<bool>,
+    /// Whether it keeps a layout of its cleartext.
+    pub(super) keeps_layout: bool,
 }
 
 /// One of its recipients.
@@ -39,6 +41,7 @@ impl Standing {
             threshold: None,
             readers: Vec::new(),
             opened: None,
+            keeps_layout: false,
         }
     }
 }
@@ -107,7 +110,12 @@ pub(super) fn lines(standings: &[Standing]) -> Vec<String> {
         let age = standing
             .days
             .map_or_else(String::new, |days| format!(", key of {days} days"));
-        lines.push(format!("{}: {rule}{age}{opened}", standing.path));
+        let layout = if standing.keeps_layout {
+            ", keeps its layout"
+        } else {
+            ""
+        };
+        lines.push(format!("{}: {rule}{age}{layout}{opened}", standing.path));
         for reader in &standing.readers {
             let group = match standing.threshold {
                 Some(_) => format!("group {}  ", reader.group + 1),
@@ -157,6 +165,7 @@ pub(super) fn json(standings: &[Standing]) -> Value {
             "rule": standing.rule,
             "data_key_days": standing.days,
             "groups_needed": standing.threshold,
+            "keeps_layout": standing.keeps_layout,
             "opened": standing.opened,
             "recipients": recipients.collect::<Vec<_>>(),
         })

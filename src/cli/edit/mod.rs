@@ -20,9 +20,9 @@ use clsecrets::secret::DataKey;
 use clsecrets::{Code, Error};
 use zeroize::Zeroizing;
 
-use super::encrypt::{name_clear, report, seal_draft};
+use super::encrypt::{name_clear, name_comments, report, seal_draft};
 use super::input::{Input, Naming};
-use super::opening::{Opener, Opening};
+use super::opening::{Opener, Opening, clear_text};
 use super::rewrapping::{refuse_idle, wrap_new};
 use super::sealing::Sealing;
 use super::{Context, Outcome, hook};
@@ -89,11 +89,11 @@ impl Args {
         };
         let (opened, data_key) = opener.open(input, options)?;
         let clear = if self.show_master_keys {
-            opened.clear_text_with_metadata()
+            let clear = opened.clear_text_with_metadata();
+            clear.map_err(|error| error.about(&name, true))?
         } else {
-            opened.clear_text()
+            clear_text(&opened, &name, &context.ui)?
         };
-        let clear = clear.map_err(|error| error.about(&name, true))?;
         let edited = Edited {
             args: self,
             context,
@@ -188,7 +188,7 @@ impl Edited<'_> {
         let clear = self.args.sealing.allow_cleartext;
         if !self.args.show_master_keys {
             let mut draft = Draft::parse(format, text)?;
-            if self.args.sealing.expand_aliases {
+            if self.args.sealing.expand_aliases || self.opened.has_layout() {
                 draft.expand_aliases(&self.opened.metadata().rule)?;
             }
             let reuse = draft.tokens_of(&self.opened);
@@ -248,6 +248,7 @@ impl Edited<'_> {
                 let (format, bytes) = (self.opened.format(), &sealed.bytes);
                 hook::learn_sealed(context, self.path, format, bytes, &self.data_key);
                 name_clear(name, sealed, context);
+                name_comments(name, sealed, context);
                 context.ui.note(&format!("{name} is sealed"));
                 Ok(())
             }

@@ -26,7 +26,7 @@ use super::child::{self, Ended};
 use super::conversion::Conversion;
 use super::face::Face;
 use super::input::{Input, Naming, missing_is};
-use super::opening::Opener;
+use super::opening::{Opener, clear_text};
 use super::ui::Ui;
 use super::warden::Warden;
 use super::{Context, Outcome};
@@ -184,9 +184,7 @@ pub(crate) fn file(args: &FileArgs, context: &Context) -> Outcome {
     let (opened, output) = running.open(&args.file, args.output_type.clone(), context)?;
     let name = args.file.display().to_string();
     let text = if opened.format().name() == output.name() {
-        opened
-            .clear_text()
-            .map_err(|error| error.about(&name, true))?
+        clear_text(&opened, &name, &context.ui)?
     } else {
         args.conversion.clear_text(opened, output, &name, context)?
     };

@@ -84,11 +84,12 @@ fn masked(format: &'static dyn Format, text: Zeroizing<Vec<u8>>) -> Zeroizing<Ve
         .as_ref()
         .map_or_else(Rule::default, |metadata| metadata.rule.clone());
     let marks = marks(&document, &rule);
-    let places = marks
+    let places: Vec<_> = marks
         .iter()
-        .map(|(site, mark)| (*site, Change::Seal(mark.clone())));
+        .map(|(site, mark)| (*site, Change::Seal(mark.clone())))
+        .collect();
     let edits = Edits {
-        places: places.collect(),
+        places: &places,
         metadata: match &document.metadata {
             Some(_) => MetadataEdit::Remove,
             None => MetadataEdit::Keep,

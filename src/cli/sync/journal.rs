@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use clsecrets::error::shown_json;
 use clsecrets::sync::{Owner, Phase, Report};
@@ -198,7 +199,8 @@ impl Delivered {
     pub(crate) fn last(environment: &str, owner: &Owner, context: &Context) -> Option<Self> {
         let done = |ends: &Ends| ends.of(environment, owner)?.done.clone();
         // One that is long ago stands before the end of a long journal.
-        let line = done(context.ends()).or_else(|| done(&Ends::whole(context)?))?;
+        let ends = context.ends();
+        let line = done(ends).or_else(|| done(ends.whole(context)?))?;
         let sources = line.get("sources")?.as_array()?.iter();
         let text = |value: &Value, field| Some(value.get(field)?.as_str()?.to_owned());
         Some(Self {
@@ -228,7 +230,11 @@ impl Delivered {
 /// How runs of each repository and environment ended, as far as this machine's journal has them. It
 /// is read once for all environments of a command.
 #[derive(Debug, Default)]
-pub(crate) struct Ends(BTreeMap<(String, Option<String>), End>);
+pub(crate) struct Ends {
+    known: BTreeMap<(String, Option<String>), End>,
+    /// Those of the journal from its beginning on, where that is more, once somebody has asked.
+    whole: OnceLock<Option<Box<Self>>>,
+}
 
 /// The last ends of one of them.
 #[derive(Debug, Default)]
@@ -247,17 +253,18 @@ impl Ends {
     }
 
     /// The same from its beginning on, where that is more.
-    fn whole(context: &Context) -> Option<Self> {
-        let path = own(context)?;
-        let is_longer = path.metadata().is_ok_and(|found| found.len() > ENOUGH);
-        is_longer
-            .then(|| tail(&path, u64::MAX).ok())
-            .flatten()
-            .map(|bytes| Self::of_lines(&bytes))
+    fn whole(&self, context: &Context) -> Option<&Self> {
+        let read = || {
+            let path = own(context)?;
+            let is_longer = path.metadata().is_ok_and(|found| found.len() > ENOUGH);
+            let bytes = is_longer.then(|| tail(&path, u64::MAX).ok()).flatten()?;
+            Some(Box::new(Self::of_lines(&bytes)))
+        };
+        self.whole.get_or_init(read).as_deref()
     }
 
     fn of_lines(bytes: &[u8]) -> Self {
-        let mut ends: BTreeMap<(String, Option<String>), End> = BTreeMap::new();
+        let mut known: BTreeMap<(String, Option<String>), End> = BTreeMap::new();
         for line in bytes.rsplit(|byte| *byte == b'\n') {
             let Ok(line) = serde_json::from_slice::<Value>(line) else {
                 continue;
@@ -268,7 +275,7 @@ impl Ends {
                 continue;
             };
             let is_done = line.get("status").and_then(Value::as_u64) == Some(0);
-            let end = ends
+            let end = known
                 .entry((environment, text("repository")))
                 .or_insert_with(|| End {
                     last: line.clone(),
@@ -278,13 +285,16 @@ impl Ends {
                 end.done = Some(line);
             }
         }
-        Self(ends)
+        Self {
+            known,
+            whole: OnceLock::new(),
+        }
     }
 
     /// Those of one environment.
     pub(crate) fn of(&self, environment: &str, owner: &Owner) -> Option<&End> {
         let mark = owner.mark().map(str::to_owned);
-        self.0.get(&(environment.to_owned(), mark))
+        self.known.get(&(environment.to_owned(), mark))
     }
 }
 

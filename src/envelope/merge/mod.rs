@@ -26,6 +26,7 @@ use crate::metadata::{KeyGroups, Metadata};
 use crate::secret::DataKey;
 use crate::tree::{Comment, Path, Step as WalkStep, Tree, walk};
 
+use super::layout::Layout;
 use super::{EnvelopeError, OpenOptions, Opened, Sealed, Text};
 use lines::First;
 use values::Step;
@@ -100,7 +101,7 @@ impl Versions<'_> {
             };
             if values::holds(opened.tree(), &wanted.documents, format) {
                 return Ok(Merged {
-                    opened,
+                    opened: self.laid_out(opened)?,
                     conflicts: wanted.conflicts,
                     left_out: Vec::new(),
                 });
@@ -119,10 +120,23 @@ impl Versions<'_> {
         }
         let left_out = self.comments_left_out();
         Ok(Merged {
-            opened,
+            opened: self.laid_out(opened)?,
             conflicts: wanted.conflicts,
             left_out,
         })
+    }
+
+    /// The merged file with what both versions keep of the layout of their cleartext.
+    fn laid_out(&self, mut opened: Opened) -> Result<Opened, EnvelopeError> {
+        let (ours, theirs) = (self.ours.layout.as_ref(), self.theirs.layout.as_ref());
+        opened.layout = None;
+        if ours.is_some() || theirs.is_some() {
+            opened.write_changes()?;
+            let rebuilt = opened.unchecked_text()?;
+            let base = self.base.and_then(|base| base.layout.as_ref());
+            opened.layout = Layout::merged(base, ours, theirs, rebuilt);
+        }
+        Ok(opened)
     }
 
     /// Whether a merged file under this rule has the metadata of ours, so that what is sealed stays as

@@ -22,7 +22,7 @@ pub(super) fn splice(
     edits: &Edits,
 ) -> Result<Zeroizing<Vec<u8>>, FormatError> {
     let mut splice = Splice::new(document, layout);
-    for (site, change) in &edits.places {
+    for (site, change) in edits.places {
         splice.change(*site, change)?;
     }
     let keeps_metadata = matches!(edits.metadata, MetadataEdit::Keep | MetadataEdit::Update(_));

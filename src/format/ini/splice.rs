@@ -27,18 +27,18 @@ pub(super) fn splice(
         _ => Reader::Reference,
     };
     let mut splice = Splice::new(document, layout)?;
-    for (site, change) in &edits.places {
+    for (site, change) in edits.places {
         splice.change(*site, change, reader)?;
     }
     match &edits.metadata {
         MetadataEdit::Keep => {}
         MetadataEdit::Remove => splice.remove_metadata(),
         MetadataEdit::Write(fields) | MetadataEdit::Rewrite(fields) => {
-            splice.seal(&block(fields)?, &edits.places)?;
+            splice.seal(&block(fields)?, edits.places)?;
         }
         MetadataEdit::Place { blocks, fields } => match blocks.first() {
-            Some(text) if text.starts_with('[') => splice.seal(text, &edits.places)?,
-            _ => splice.seal(&block(fields)?, &edits.places)?,
+            Some(text) if text.starts_with('[') => splice.seal(text, edits.places)?,
+            _ => splice.seal(&block(fields)?, edits.places)?,
         },
         MetadataEdit::Update(texts) => splice.update(texts)?,
     }

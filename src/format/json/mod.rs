@@ -5,6 +5,7 @@
 //! a list may hold sealed comments, which come from YAML and vanish when the file is opened.
 
 mod emit;
+mod exact;
 mod layout;
 mod manner;
 mod prune;
@@ -53,6 +54,13 @@ impl Format for Json {
         match &document.layout {
             super::Layout::Json(layout) => splice::splice(document, layout, edits),
             _ => Err(unrepresentable("this document is no JSON")),
+        }
+    }
+
+    fn is_exact(&self, document: &Document) -> bool {
+        match &document.layout {
+            super::Layout::Json(layout) => exact::is_exact(document, layout),
+            _ => false,
         }
     }
 

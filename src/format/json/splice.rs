@@ -22,7 +22,7 @@ pub(in crate::format) fn splice(
     edits: &Edits,
 ) -> Result<Zeroizing<Vec<u8>>, FormatError> {
     let mut splice = Splice::new(document, layout)?;
-    splice.places(&edits.places)?;
+    splice.places(edits.places)?;
     if !matches!(edits.metadata, MetadataEdit::Remove)
         && splice.source().starts_with(BYTE_ORDER_MARK)
     {

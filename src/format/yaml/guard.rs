@@ -31,7 +31,7 @@ pub(super) fn repeated(
     let line = |at: usize| position(source, at).0;
     let mut originals: HashMap<usize, &Change> = HashMap::new();
     let mut copies: HashMap<Site, &Change> = HashMap::new();
-    for (site, change) in &edits.places {
+    for (site, change) in edits.places {
         match layout.place(*site) {
             Some(Place::Scalar(place)) => {
                 originals.insert(place.span.start, change);

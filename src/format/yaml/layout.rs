@@ -2,11 +2,14 @@
 
 use std::ops::Range;
 
+use zeroize::Zeroizing;
+
 use crate::tree::{Element, Item, List, Node, Path, Site, Tree};
 
 use super::super::lines::LineStarts;
 use super::extents::Block;
 use super::hollow::Hollow;
+use super::lines::{is_first_on_line, line_start, next_line};
 use super::tokens::Style;
 
 /// The places of a document, by site number, and those of its metadata.
@@ -246,6 +249,56 @@ impl Layout {
             .filter_map(|place| place.entry.as_ref());
         let line = |entry: &EntryPlace| self.lines.position(source, entry.span.start).0;
         entries.map(line).next()
+    }
+
+    /// Lines of all comments, in the order of the text.
+    pub(in crate::format) fn comment_lines(&self, source: &[u8]) -> Vec<usize> {
+        let line = |at: &usize| self.lines.position(source, *at).0;
+        self.comment_starts().iter().map(line).collect()
+    }
+
+    fn comment_starts(&self) -> Vec<usize> {
+        let attached = self.places.iter().filter_map(|place| match place {
+            Place::Comment(span) => Some(span.start),
+            _ => None,
+        });
+        let mut starts: Vec<usize> = attached.chain(self.unattached.iter().copied()).collect();
+        starts.sort_unstable();
+        starts.dedup();
+        starts
+    }
+
+    /// The text without the comments in these lines, and without the blanks before them; `with_line`
+    /// takes lines that hold nothing else.
+    pub(super) fn without_comments(
+        &self,
+        source: &[u8],
+        lines: &[usize],
+        with_line: bool,
+    ) -> Zeroizing<Vec<u8>> {
+        let mut text = Zeroizing::new(Vec::with_capacity(source.len()));
+        let mut from = 0;
+        for start in self.comment_starts() {
+            if !lines.contains(&self.lines.position(source, start).0) {
+                continue;
+            }
+            let line = line_start(source, start)..next_line(source, start);
+            let is_alone = is_first_on_line(source, start);
+            let text_end = source.get(start..line.end).unwrap_or_default();
+            let text_end = start + text_end.trim_ascii_end().len();
+            let before = source.get(line.start..start).unwrap_or_default();
+            let (begin, end) = match (is_alone, with_line) {
+                (true, true) => (line.start, line.end),
+                (true, false) => (start, text_end),
+                (false, _) => (line.start + before.trim_ascii_end().len(), text_end),
+            };
+            if begin >= from {
+                text.extend_from_slice(source.get(from..begin).unwrap_or_default());
+                from = end;
+            }
+        }
+        text.extend_from_slice(source.get(from..).unwrap_or_default());
+        text
     }
 
     pub(in crate::format) fn stray_comments(&self, source: &[u8]) -> Vec<usize> {

@@ -16,6 +16,7 @@ mod cuts;
 mod differences;
 mod emit;
 mod entry;
+mod exact;
 mod expand;
 mod extents;
 mod graft;
@@ -97,6 +98,20 @@ impl Format for Yaml {
 
     fn apply(&self, document: &Document, edits: &Edits) -> Result<Zeroizing<Vec<u8>>, FormatError> {
         splice::splice(document, layout_of(document)?, edits)
+    }
+
+    fn is_exact(&self, document: &Document) -> bool {
+        layout_of(document).is_ok_and(|layout| exact::is_exact(document, layout))
+    }
+
+    fn without_comments(
+        &self,
+        document: &Document,
+        lines: &[usize],
+        with_line: bool,
+    ) -> Option<Zeroizing<Vec<u8>>> {
+        let layout = layout_of(document).ok()?;
+        Some(layout.without_comments(document.source(), lines, with_line))
     }
 
     fn metadata_blocks(&self, document: &Document) -> Option<Vec<String>> {

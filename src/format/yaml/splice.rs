@@ -37,7 +37,7 @@ pub(super) fn splice(
     for (alias, text) in super::expand::aliases(document, layout, edits) {
         splice.cuts.cut_secret(alias, text);
     }
-    for (site, change) in &edits.places {
+    for (site, change) in edits.places {
         if matches!(layout.place(*site), Some(Place::Copy(_))) {
             continue;
         }

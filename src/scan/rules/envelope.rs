@@ -2,6 +2,7 @@
 
 use super::super::{Finding, Rule, Sealing, Standing, Subject};
 use super::structure;
+use crate::metadata::LAYOUT_FIELD;
 
 /// H004.
 #[derive(Debug)]
@@ -30,6 +31,10 @@ impl Rule for Envelope {
                 let place = (leaf.line, leaf.column);
                 found.push(structure(self, subject, place, message));
             }
+        }
+        if let Standing::Malformed(_) | Standing::Clear(_) = sealed.layout {
+            let message = format!("sops.{LAYOUT_FIELD} holds no token: it was changed by hand");
+            found.push(structure(self, subject, (sealed.mac_line, 1), message));
         }
     }
 }
@@ -74,6 +79,23 @@ mod tests {
         let bad = Standing::Malformed("its tag is missing");
         assert_eq!(found(&Envelope, bad, Standing::Token).len(), 1);
         assert!(found(&Envelope, Standing::Token, Standing::Token).is_empty());
+    }
+
+    #[test]
+    fn a_layout_that_is_no_token_is_refused_and_one_that_is_or_none_is_not() {
+        for (layout, count) in [
+            (Standing::Empty, 0),
+            (Standing::Token, 0),
+            (Standing::Clear("string"), 1),
+            (Standing::Malformed("its tag is missing"), 1),
+        ] {
+            let mut sealing = sealed(true, Standing::Token, Standing::Token);
+            if let Sealing::Sealed(sealed) = &mut sealing {
+                sealed.layout = layout;
+            }
+            let found = check(&Envelope, "a.yaml", &sealing, None, None);
+            assert_eq!(found.len(), count, "{layout:?}");
+        }
     }
 
     #[test]

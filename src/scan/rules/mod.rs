@@ -183,6 +183,7 @@ mod tests {
             remarks: Vec::new(),
             mac,
             mac_line: 5,
+            layout: Standing::Empty,
             mac_text: String::new(),
             last_modified: String::new(),
             mac_only_encrypted: false,

@@ -7,7 +7,6 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use clsecrets::Error;
 use clsecrets::config::environments::resolved;
 use clsecrets::config::{
     Compared, Environments, Guarded, Rule, RulesFile, Scope, find_environments, find_rules, guard,
@@ -17,6 +16,7 @@ use clsecrets::envelope::Sealed;
 use clsecrets::format::Format;
 use clsecrets::keys::Keyring;
 use clsecrets::metadata::KeyGroups;
+use clsecrets::{Code, Error};
 use zeroize::Zeroizing;
 
 use super::face::Face;
@@ -226,6 +226,9 @@ impl Guarding {
             _ => None,
         };
         let shown = rules.map_or_else(String::new, |rules| rules.path().display().to_string());
+        if ruled.is_none() && rules.is_some() && !self.force_recipients {
+            return Err(uncovered(name, &shown));
+        }
         match guard(ruled.as_ref(), key_groups) {
             Ok(Guarded::AsRuled) => Ok(()),
             Ok(Guarded::WithoutRule) => {
@@ -244,6 +247,15 @@ impl Guarding {
             Err(differs) => Err(differs.about(name, &shown)),
         }
     }
+}
+
+/// There are creation rules, and whoever has made an environment name another file has got round them.
+fn uncovered(name: &str, rules: &str) -> Error {
+    let message = format!("no creation rule of {rules} covers {name}, a file of an environment");
+    Error::new(Code::Failed, message)
+        .detail("so nothing says who may open it, and what it has to seal")
+        .hint(format!("add a rule for it to {rules}"))
+        .hint("to write it all the same: --force-recipients")
 }
 
 /// The environments that name this file, and the path under which they do. A symbolic link from

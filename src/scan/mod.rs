@@ -31,7 +31,7 @@ pub use waiver::{Versions, Waivers, baseline};
 use copies::Copies;
 use known::Lookup;
 use policy::CONFIGURATIONS;
-use rules::{path, unsealed};
+use rules::{path, recipients, unsealed};
 
 /// One file with all that the rules ask about it.
 #[derive(Debug)]
@@ -118,7 +118,7 @@ pub fn run(source: &mut dyn Source, options: &Options<'_>) -> Result<Report, Sou
         );
     })?;
     copies.compare(source, &policy, &mut report)?;
-    source.heirs(&mut |heir| follow(&heir, &waivers, &mut report))?;
+    source.heirs(&mut |heir| follow(&heir, &policy, &waivers, &mut report))?;
     waivers.finish(&mut report);
     report.checked = checked;
     report.has_policy = !policy.is_empty();
@@ -249,10 +249,19 @@ struct Told {
 }
 
 /// Compares a sealed file with what it may follow.
-fn follow(heir: &Heir<'_>, waivers: &Waivers, report: &mut Report) {
-    let Some(mut finding) = data_key::of_heir(heir) else {
-        return;
-    };
+fn follow(heir: &Heir<'_>, policy: &Policy, waivers: &Waivers, report: &mut Report) {
+    let expected = policy.expected(heir.path);
+    let found = [
+        recipients::of_heir(heir, &expected),
+        data_key::of_heir(heir),
+    ];
+    for finding in found.into_iter().flatten() {
+        take_over(finding, heir, waivers, report);
+    }
+}
+
+/// Takes a finding of such a comparison, unless the file alone has shown the same.
+fn take_over(mut finding: Finding, heir: &Heir<'_>, waivers: &Waivers, report: &mut Report) {
     let is_told = report
         .findings
         .iter()

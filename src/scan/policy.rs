@@ -119,6 +119,8 @@ pub struct Expected {
     pub selections: Vec<Rule>,
     /// Who may open it; the recipients of all versions, and none if a version leaves that open.
     pub recipients: BTreeSet<(&'static str, String)>,
+    /// The environment that names it, where there are creation rules and none of them covers it.
+    pub unruled: Option<String>,
 }
 
 /// A path that an environment names.
@@ -225,6 +227,11 @@ impl Policy {
         }
         if is_open {
             expected.recipients.clear();
+        }
+        if expected.paths.is_empty() && self.rules.iter().any(|rules| below(path, &rules.directory))
+        {
+            let named = self.named(path, Role::Sealed);
+            expected.unruled = named.map(|named| named.environment.clone());
         }
         expected
     }

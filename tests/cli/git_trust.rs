@@ -615,3 +615,118 @@ fn a_new_key_that_cannot_be_given_to_everybody_is_a_conflict() {
         .stderr_has("a.yaml: not merged; ours is kept");
     assert_eq!(scene.bytes("a.yaml"), ours);
 }
+
+/// The text with a reader of `B` put before the others, as a branch may have it that merges as text.
+fn joined(scene: &Scene, file: &str) {
+    let clear = scene
+        .cmd(["decrypt", file])
+        .reveals()
+        .run()
+        .succeeds()
+        .out();
+    scene.write("clear-b.yaml", &clear);
+    let line = format!("encrypt --age {RECIPIENT},{OTHER_RECIPIENT} clear-b.yaml");
+    let text = scene.sops(&line).succeeds().out();
+    std::fs::remove_file(scene.path("clear-b.yaml")).unwrap();
+    let (_, entries, _) = parted(&text);
+    let own = entries.iter().find(|entry| entry.contains(OTHER_RECIPIENT));
+    scene.write(file, with(&scene.read(file), own.unwrap()));
+}
+
+/// Where a patch fits, `git am` and `git rebase --apply` ask no driver; a hook looks before the commit.
+#[test]
+fn a_patch_that_fits_brings_no_reader_past_the_hook() {
+    for operation in ["am -3 ../patches/0001-theirs.patch", "rebase --apply topic"] {
+        let scene = environment();
+        scene.run("hook install").succeeds();
+        parallel(&scene, SEALED, &mut |scene| joined(scene, SEALED));
+        git(&scene, "format-patch --quiet -1 topic -o ../patches");
+        if operation.starts_with("rebase") {
+            git(&scene, "checkout --quiet topic");
+        }
+        let line = operation.replace("--apply topic", "--apply main");
+        let run = scene.git(&line);
+        assert_ne!(run.status, 0, "{run}");
+        let said = format!("{}{}", run.out(), run.err());
+        assert!(said.contains("H014"), "{said}");
+    }
+}
+
+/// The clone's own attributes are heeded before those that a commit on the way brings.
+#[test]
+fn attributes_of_a_branch_take_no_driver_away() {
+    for attributes in ["* merge\n", "* merge=union\n", "* -merge\n"] {
+        let scene = environment();
+        git(&scene, "checkout --quiet -b topic");
+        scene.write("secrets/dev/.gitattributes", attributes);
+        scene.write(".gitattributes", "");
+        commit(&scene, "attributes");
+        joined(&scene, SEALED);
+        commit(&scene, "theirs");
+        git(&scene, "checkout --quiet main");
+        set(&scene, SEALED, "tiingo_api_key", NEW);
+        commit(&scene, "ours");
+        let run = scene.git("cherry-pick main..topic");
+        assert_ne!(run.status, 0, "{run}");
+        let merged = scene.read(SEALED);
+        assert!(!merged.contains(OTHER_RECIPIENT), "{attributes}: {merged}");
+    }
+}
+
+/// A file that a branch has moved is merged by its new path, where no driver may be set.
+#[test]
+fn a_file_that_is_moved_brings_no_reader_past_the_hook() {
+    for repoints in [false, true] {
+        let scene = environment();
+        scene.run("hook install").succeeds();
+        git(&scene, "checkout --quiet -b topic");
+        joined(&scene, SEALED);
+        std::fs::create_dir(scene.path("x")).unwrap();
+        git(&scene, &format!("mv {SEALED} x/enc.yaml"));
+        if repoints {
+            scene.write("clsecrets.yaml", ENVIRONMENTS.replace(SEALED, "x/enc.yaml"));
+        }
+        commit(&scene, "theirs");
+        git(&scene, "checkout --quiet main");
+        set(&scene, SEALED, "tiingo_api_key", NEW);
+        commit(&scene, "ours");
+        let run = scene.git("merge --no-edit topic");
+        assert_ne!(run.status, 0, "{run}");
+        let said = format!("{}{}", run.out(), run.err());
+        assert!(
+            said.contains("x/enc.yaml") && said.contains("H014"),
+            "{said}"
+        );
+    }
+}
+
+/// Whoever makes an environment name a file that no creation rule covers has not got round the rules.
+#[test]
+fn a_file_of_an_environment_that_no_rule_covers_is_not_written() {
+    let scene = environment();
+    std::fs::create_dir(scene.path("x")).unwrap();
+    git(&scene, &format!("mv {SEALED} x/enc.yaml"));
+    scene.write("clsecrets.yaml", ENVIRONMENTS.replace(SEALED, "x/enc.yaml"));
+    scene.write(
+        ".sops.yaml",
+        format!("creation_rules:\n  - path_regex: ^secrets/\n    age: {RECIPIENT}\n"),
+    );
+    let before = scene.read("x/enc.yaml");
+    let set = ["set", "x/enc.yaml", "[\"new\"]", "\"value\""];
+    scene
+        .cmd(set)
+        .run()
+        .fails(1)
+        .stderr_has("no creation rule of")
+        .stderr_has("--force-recipients");
+    scene.run("rotate -i x/enc.yaml").fails(1);
+    assert_eq!(scene.read("x/enc.yaml"), before);
+    commit(&scene, "moved");
+    scene.run("hook --all").fails(1).stdout_has("H014");
+    scene
+        .run("check x")
+        .fails(1)
+        .stdout_has("C002 no creation rule of");
+    let words = set.iter().copied().chain(["--force-recipients"]);
+    scene.cmd(words).run().succeeds();
+}

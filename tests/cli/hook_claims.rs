@@ -101,7 +101,7 @@ fn a_copied_checkout_says_nothing_of_known_values() {
     assert_eq!(found(&scene.run("hook --json")), ["notes.md H020"]);
 }
 
-/// `cherry-pick`, `am` and `rebase` run no hook that sees files before the commit is made.
+/// `cherry-pick` and `rebase` run no hook that sees files before the commit is made.
 #[test]
 fn what_is_committed_without_a_hook_is_seen_by_the_push() {
     let scene = Scene::new().in_git().file("a.yaml", "a: b\n");
@@ -127,11 +127,12 @@ fn what_is_committed_without_a_hook_is_seen_by_the_push() {
         let told = format!("{}{}", push.out(), push.err());
         assert!(told.contains("values.yaml:1:22: H030"), "{told}");
     };
-    for operation in [
-        "cherry-pick side",
-        "am --quiet ../patches/0001-secret.patch",
-        "rebase --quiet side",
-    ] {
+    let refused = scene
+        .git("am --quiet ../patches/0001-secret.patch")
+        .fails(1);
+    assert!(refused.err().contains("H030"), "{refused}");
+    scene.git("am --abort").succeeds();
+    for operation in ["cherry-pick side", "rebase --quiet side"] {
         scene.git(operation).succeeds();
         push(&scene);
         scene.git("reset --quiet --hard ORIG_HEAD").out();

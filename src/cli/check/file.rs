@@ -147,14 +147,23 @@ impl Look<'_> {
             Some(rules) => rules.rule_for(path)?,
             None => None,
         };
-        let (Some(rules), Some(rule)) = (rules, rule) else {
+        let (Some(rules), Some(rule)) = (&rules, rule) else {
             looked.standing.rule = None;
+            if let (Some(rules), Some(_)) = (&rules, &owned) {
+                let place = from_top(rules.path(), self.root);
+                looked.findings.push(checks::RECIPIENTS.finding(
+                    shown,
+                    Severity::Error,
+                    format!("no creation rule of {place} covers it, and an environment names it"),
+                    format!("add a creation rule for it to {place}"),
+                ));
+            }
             return Ok(());
         };
         let place = from_top(rules.path(), self.root);
         looked.standing.rule = Some(format!("rule {} of {place}", rule.number));
         let follow = format!("clsecrets updatekeys {}", quoted(shown));
-        match rule.seal_for(&rules) {
+        match rule.seal_for(rules) {
             Ok(ruled) => {
                 if let Err(differs) = guard(Some(&ruled), &metadata.key_groups) {
                     let error = differs.about(shown, &place);
@@ -176,7 +185,7 @@ impl Look<'_> {
             Err(error) => looked.unjudged.push(error.to_string()),
         }
         if has_keys && (rule.selection.is_some() || owned.is_some()) {
-            selection(&rules, &rule, metadata, shown, follow, looked)?;
+            selection(rules, &rule, metadata, shown, follow, looked)?;
         }
         Ok(())
     }

@@ -9,7 +9,7 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use clsecrets::config::{Environments, find_environments};
-use clsecrets::fs::{self, Privacy, Stamp};
+use clsecrets::fs::{self, Lock, Privacy, Stamp};
 use clsecrets::scan::Sealing;
 use clsecrets::{Code, Error};
 
@@ -43,32 +43,22 @@ pub(super) fn run(args: &Args, context: &Context) -> Outcome {
     let directory = &context.settings.cwd;
     let top = git(directory, &["rev-parse", "--show-toplevel"])?;
     let top = PathBuf::from(top.trim_end_matches('\n'));
-    let path = top.join(".gitattributes");
-    let _lock = context.lock(&path)?;
-    let (old, stamp) = match fs::read(&path) {
-        Ok(content) => (content.bytes.to_vec(), content.stamp),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => (Vec::new(), Stamp::ABSENT),
-        Err(error) => {
-            let reason = format!("cannot read {}: {}", path.display(), fs::plain(&error));
-            return Err(Error::new(Code::Failed, reason));
-        }
-    };
-    let old = String::from_utf8(old)
-        .map_err(|_| Error::new(Code::Failed, format!("{} is no text", path.display())))?;
-    let (before, ours, after) = parted(&old, &path)?;
+    let tracked = Attributes::read(top.join(".gitattributes"), context)?;
+    let info = git(&top, &["rev-parse", "--git-path", "info/attributes"])?;
+    let own = Attributes::read(top.join(info.trim_end_matches('\n')), context)?;
     if args.uninstall {
         for section in ["merge.clsecrets", "diff.clsecrets"] {
             // One that is not there is what is wanted.
             let _ = git(&top, &["config", "--local", "--remove-section", section]);
         }
-        let new = format!("{before}{after}");
-        write(&path, &old, &new, &stamp)?;
+        tracked.write(&BTreeSet::new())?;
+        own.write(&BTreeSet::new())?;
         context
             .ui
             .line("git shows and merges sealed files as any other text again")?;
         return Ok(0);
     }
-    let mut patterns: BTreeSet<String> = ours.iter().map(|line| (*line).to_owned()).collect();
+    let mut patterns = tracked.patterns()?;
     let named = patterns.len();
     patterns.extend(args.patterns.iter().map(|pattern| escaped(pattern)));
     for file in sealed_files(&top)? {
@@ -81,18 +71,8 @@ pub(super) fn run(args: &Args, context: &Context) -> Outcome {
         )
         .hint("clsecrets git setup 'secrets/**'    # names the files that are to come"));
     }
-    let mut block = format!("{BEGIN}\n");
-    for pattern in &patterns {
-        let _ = writeln!(block, "{pattern} {ATTRIBUTES}");
-    }
-    let _ = writeln!(block, "{END}");
-    let before = match before {
-        "" => String::new(),
-        text if text.ends_with('\n') => text.to_owned(),
-        text => format!("{text}\n"),
-    };
-    let new = format!("{before}{block}{after}");
-    write(&path, &old, &new, &stamp)?;
+    let is_changed = tracked.write(&patterns)?;
+    own.write(&patterns)?;
     for (key, value) in SETTINGS {
         let value = if args.reveal && key.ends_with("textconv") {
             format!("{value} --reveal")
@@ -110,7 +90,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Outcome {
     context
         .ui
         .line("git diff and git merge of this clone go by keys now")?;
-    if new != old {
+    if is_changed {
         context
             .ui
             .note("hint: git add .gitattributes    # other clones run clsecrets git setup, too");
@@ -118,14 +98,80 @@ pub(super) fn run(args: &Args, context: &Context) -> Outcome {
     Ok(0)
 }
 
-fn write(path: &Path, old: &str, new: &str, stamp: &Stamp) -> Result<(), Error> {
-    if new == old {
-        return Ok(());
+/// A file of attributes: the one that is committed, or the clone's own, which Git heeds before those of any
+/// branch, so that no commit on the way takes the driver from a file that it merges.
+struct Attributes {
+    path: PathBuf,
+    text: String,
+    stamp: Stamp,
+    _lock: Lock,
+}
+
+impl Attributes {
+    fn read(path: PathBuf, context: &Context) -> Result<Self, Error> {
+        if let Some(directory) = path.parent() {
+            fs::create_shared_dir(directory)?;
+        }
+        let lock = context.lock(&path)?;
+        let (text, stamp) = match fs::read(&path) {
+            Ok(content) => (content.bytes.to_vec(), content.stamp),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                (Vec::new(), Stamp::ABSENT)
+            }
+            Err(error) => {
+                let reason = format!("cannot read {}: {}", path.display(), fs::plain(&error));
+                return Err(Error::new(Code::Failed, reason));
+            }
+        };
+        let text = String::from_utf8(text)
+            .map_err(|_| Error::new(Code::Failed, format!("{} is no text", path.display())))?;
+        let attributes = Self {
+            path,
+            text,
+            stamp,
+            _lock: lock,
+        };
+        // A block that is damaged is said before anything is written.
+        attributes.patterns()?;
+        Ok(attributes)
     }
-    if new.is_empty() {
-        return fs::remove(path);
+
+    /// The patterns that are ours.
+    fn patterns(&self) -> Result<BTreeSet<String>, Error> {
+        let (_, ours, _) = parted(&self.text, &self.path)?;
+        Ok(ours.into_iter().map(str::to_owned).collect())
     }
-    fs::replace(path, new.as_bytes(), Privacy::Umask, Some(stamp))
+
+    /// Puts these patterns in the place of ours; whether that changes the file.
+    fn write(&self, patterns: &BTreeSet<String>) -> Result<bool, Error> {
+        let (before, _, after) = parted(&self.text, &self.path)?;
+        let mut new = before.to_owned();
+        if !patterns.is_empty() {
+            if !before.is_empty() && !before.ends_with('\n') {
+                new.push('\n');
+            }
+            let _ = writeln!(new, "{BEGIN}");
+            for pattern in patterns {
+                let _ = writeln!(new, "{pattern} {ATTRIBUTES}");
+            }
+            let _ = writeln!(new, "{END}");
+        }
+        new.push_str(after);
+        if new == self.text {
+            return Ok(false);
+        }
+        if new.is_empty() {
+            fs::remove(&self.path)?;
+        } else {
+            fs::replace(
+                &self.path,
+                new.as_bytes(),
+                Privacy::Umask,
+                Some(&self.stamp),
+            )?;
+        }
+        Ok(true)
+    }
 }
 
 /// The text before our block, the patterns in it, the text after it.

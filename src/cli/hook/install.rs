@@ -12,9 +12,16 @@ use crate::cli::git::ask_path;
 use clsecrets::fs::{self, Privacy};
 use clsecrets::{Code, Error};
 
-/// The hooks that see a commit and its message before it is made, and one that sees those that were
-/// made without.
-const HOOKS: &[&str] = &["pre-commit", "pre-merge-commit", "commit-msg", "pre-push"];
+/// The hooks that see a commit and its message before it is made, also one of `git am` and
+/// `git rebase --apply`, which ask no merge driver where a patch fits; and one that sees those that were made
+/// without.
+const HOOKS: &[&str] = &[
+    "pre-commit",
+    "pre-merge-commit",
+    "pre-applypatch",
+    "commit-msg",
+    "pre-push",
+];
 
 const BEGIN: &str = "# >>> clsecrets >>>";
 const END: &str = "# <<< clsecrets <<<";

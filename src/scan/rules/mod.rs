@@ -17,7 +17,7 @@ mod node;
 pub(super) mod path;
 mod private_key;
 mod provider;
-mod recipients;
+pub(super) mod recipients;
 pub(super) mod remark;
 mod selection;
 mod state;

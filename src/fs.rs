@@ -104,6 +104,9 @@ pub fn is_stream(path: &Path) -> bool {
 
 /// Writes to a pipe or a device.
 pub fn write_stream(path: &Path, bytes: &[u8]) -> Result<()> {
+    if let Some(reason) = ground::planted(path) {
+        return Err(no_file(path, reason));
+    }
     let opened = OpenOptions::new().write(true).open(path);
     let written = opened.and_then(|mut file| {
         // Another user can have put a file there since somebody looked; it would be overwritten.
@@ -126,6 +129,9 @@ pub fn write_stream(path: &Path, bytes: &[u8]) -> Result<()> {
 pub fn replace(path: &Path, bytes: &[u8], privacy: Privacy, read: Option<&Stamp>) -> Result<()> {
     if path.as_os_str().as_bytes().ends_with(b"/") {
         return Err(no_file(path, "is no file"));
+    }
+    if let Some(reason) = ground::planted(path) {
+        return Err(no_file(path, reason));
     }
     let path = resolve(path);
     let old = match fs::symlink_metadata(&path) {

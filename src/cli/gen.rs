@@ -35,6 +35,9 @@ pub(crate) struct Args {
     /// Replace a value that is there; never a wallet password.
     #[arg(long, requires = "env")]
     replace: bool,
+    /// Let paths of clsecrets.yaml lead out of the repository.
+    #[arg(long, requires = "env")]
+    outside: bool,
     /// Add a value that the file's rule leaves in clear.
     #[arg(long, hide = true)]
     allow_cleartext: bool,
@@ -70,6 +73,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
     let file = find_environments(&context.settings.cwd)?;
     let environments = Environments::load(&file)?;
     let environment = environments.environment(name)?;
+    environments.admit_paths(environment, args.outside)?;
     let [sealed] = environment.sealed.as_slice() else {
         let message = format!("environment {name} has several sealed files");
         return Err(Error::new(Code::Failed, message)

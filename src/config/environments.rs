@@ -10,7 +10,7 @@ mod marks;
 mod schema;
 
 pub use identity::{fresh, with_identity};
-pub use inside::resolved;
+pub use inside::{reserved, resolved};
 pub use lines::Lines;
 pub use schema::{Database, Dsn, Made, Node, Object, PasswordFrom, Profile, Target, Value};
 
@@ -219,7 +219,7 @@ impl Environments {
             targets,
         };
         let ours = inside::paths(&environment)
-            .find_map(|(word, path)| Some((word, path, inside::ours(path)?)));
+            .find_map(|(word, path)| Some((word, path, inside::reserved(path)?)));
         if let Some((word, path, why)) = ours {
             let shown = path.strip_prefix(self.directory()).unwrap_or(path);
             let reason = format!("{word} {} {why}", shown.display());

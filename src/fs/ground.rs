@@ -38,12 +38,51 @@ pub(super) fn is_closed_to_others(folder: &Metadata) -> bool {
     folder.is_dir() && (mode & WRITABLE_BY_OTHERS == 0 || mode & STICKY != 0)
 }
 
+/// Why a path is not written to: in a folder where everybody makes entries of their own, such as `/tmp`,
+/// somebody else has put something there, and would have what is written, or choose where it goes.
+pub(super) fn planted(path: &Path) -> Option<&'static str> {
+    let folder = fs::metadata(super::parent(path)).ok()?;
+    let entry = fs::symlink_metadata(path).ok()?;
+    let is_shared = folder.mode() & STICKY != 0 && folder.mode() & 0o002 != 0;
+    let is_known = is_root_or_own(&entry) || entry.uid() == folder.uid();
+    (is_shared && !is_known)
+        .then_some("belongs to another user, in a folder that everybody can write to")
+}
+
 #[cfg(test)]
 #[allow(clippy::disallowed_methods, reason = "a test makes its own world")]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
+
+    #[test]
+    fn what_another_user_has_put_into_a_shared_folder_is_not_written_to() {
+        if !geteuid().is_root() {
+            return;
+        }
+        let world = tempfile::tempdir().unwrap();
+        let folder = world.path().join("shared");
+        fs::create_dir(&folder).unwrap();
+        let (own, theirs, link) = (
+            folder.join("own"),
+            folder.join("theirs"),
+            folder.join("link"),
+        );
+        for path in [&own, &theirs] {
+            fs::write(path, "").unwrap();
+        }
+        std::os::unix::fs::symlink(&own, &link).unwrap();
+        for path in [&theirs, &link] {
+            std::os::unix::fs::lchown(path, Some(65534), None).unwrap();
+        }
+        let set = |mode| fs::set_permissions(&folder, fs::Permissions::from_mode(mode)).unwrap();
+        set(0o1777);
+        assert!(planted(&theirs).is_some() && planted(&link).is_some());
+        assert!(planted(&own).is_none() && planted(&folder.join("new")).is_none());
+        set(0o755);
+        assert!(planted(&theirs).is_none());
+    }
 
     #[test]
     fn a_folder_that_others_can_write_to_is_not_firm_unless_it_is_sticky() {

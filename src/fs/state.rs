@@ -34,7 +34,7 @@ pub fn state_folder(settings: &Settings) -> Result<Option<PathBuf>> {
 
 /// The first folder on the way to a path, as far as it exists, that another user can change.
 fn changeable_by_others(path: &Path) -> Option<PathBuf> {
-    let existing = path.ancestors().find(|one| one.exists())?;
+    let existing = path.ancestors().find(|one| one.is_dir())?;
     let Ok(existing) = fs::canonicalize(existing) else {
         return Some(existing.to_path_buf());
     };

@@ -11,7 +11,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use super::limits::admit_data;
+use super::limits::admit_files;
 use super::observed::{Blocked, Content, Item, Observed};
 use super::{
     DirectoryConfig, Fault, Identity, Links, Step, Target, TargetConfig, TargetError, TargetKind,
@@ -71,7 +71,7 @@ impl Target for Directory {
     }
 
     fn admit(&self, desired: &Desired) -> Result<(), TargetError> {
-        admit_data(desired)
+        admit_files(desired)
     }
 
     fn observe<'a>(

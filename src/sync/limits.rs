@@ -2,8 +2,11 @@
 //! that no server ever sees an object that it would refuse and quote. And how much of a run an
 //! operator lets happen.
 
+use std::path::Path;
+
 use super::{Fault, TargetConfig, TargetError, secret_type};
 use crate::chainlink::{Desired, Form, json};
+use crate::config::environments::reserved;
 
 /// How much may happen in a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,7 +91,7 @@ impl std::str::FromStr for ChangeLimit {
 /// Judges an object by the rules of its kind of target, without asking anybody.
 pub fn admit(config: &TargetConfig, desired: &Desired) -> Result<(), TargetError> {
     match config {
-        TargetConfig::Directory(_) => admit_data(desired),
+        TargetConfig::Directory(_) => admit_files(desired),
         TargetConfig::Kubernetes(_) => {
             admit_data(desired).and_then(|()| secret_type::admit(desired))
         }
@@ -150,6 +153,22 @@ pub(crate) fn admit_data(desired: &Desired) -> Result<(), TargetError> {
         return Err(invalid(format!(
             "{name} has {size} bytes; a secret holds {DATA_BYTES}"
         )));
+    }
+    Ok(())
+}
+
+/// The same for files: none has a name that Git or another program takes for its settings. A file `.git`
+/// makes a folder a repository, with programs of somebody's choice in its configuration.
+pub(crate) fn admit_files(desired: &Desired) -> Result<(), TargetError> {
+    admit_data(desired)?;
+    for entry in &desired.entries {
+        let path = Path::new(&desired.name).join(&entry.key);
+        if let Some(reason) = reserved(&path) {
+            let reason = format!("{} {reason}", path.display());
+            return Err(
+                invalid(reason).hint("give the key another name, or leave it to other targets")
+            );
+        }
     }
     Ok(())
 }
@@ -225,8 +244,33 @@ fn invalid(reason: String) -> TargetError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chainlink::Entry;
+    use crate::chainlink::{Entry, Marks};
     use crate::secret::SecretBytes;
+
+    #[test]
+    fn no_file_is_called_as_settings_of_git_or_of_other_programs_are() {
+        let file = |key: &str| {
+            let entries = vec![Entry::of(key, &SecretBytes::new(vec![b'x']), "k")];
+            admit_files(&Desired {
+                name: "api-secrets".to_owned(),
+                form: Form::Data,
+                entries,
+                marks: Marks::default(),
+            })
+        };
+        assert!(file(".password").is_ok() && file("git").is_ok());
+        for key in [
+            ".git",
+            ".gitattributes",
+            ".gitmodules",
+            ".sops.yaml",
+            "Makefile",
+            ".envrc",
+        ] {
+            assert!(file(key).is_err(), "{key}");
+        }
+        assert!(file(&format!("{}x", crate::fs::TEMPORARY_PREFIX)).is_err());
+    }
 
     fn data(name: &str, key: &str, size: usize) -> Result<(), TargetError> {
         admit_data(&Desired::new(

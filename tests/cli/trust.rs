@@ -248,7 +248,11 @@ fn paths_of_an_environment_stay_in_the_repository() {
     fs::write(&elsewhere, SECRETS.replace("cc_", "other_")).unwrap();
     let before = scene.bytes(SEALED);
     outside(&scene, "../home/clear.yaml");
-    for command in ["encrypt --env dev", "decrypt --env dev --overwrite"] {
+    for command in [
+        "encrypt --env dev",
+        "decrypt --env dev --overwrite",
+        "gen tiingo_api_key --env dev --replace",
+    ] {
         scene
             .run(command)
             .fails(1)

@@ -77,7 +77,7 @@ const FAMILIES: &[Family] = &[
     Family {
         decides: "what git and other version control run",
         names: "\
-            GIT_* GH_HOST GH_CONFIG_DIR SVN_SSH CVS_RSH HG HGPLAIN* GITLAB_HOST",
+            GIT_* GH_HOST GH_CONFIG_DIR SVN_SSH BZR_SSH CVS_RSH HG HGPLAIN* GITLAB_HOST",
     },
     Family {
         decides: "what ssh, rsync and gpg run, and whom they trust",
@@ -115,12 +115,19 @@ const FAMILIES: &[Family] = &[
             SYSTEMD_* DISPLAY WAYLAND_DISPLAY XAUTHORITY",
     },
     Family {
+        decides: "what code servers and frameworks load",
+        names: "\
+            GUNICORN_CMD_ARGS UWSGI_* DJANGO_SETTINGS_MODULE FLASK_APP CELERY_CONFIG_MODULE \
+            COVERAGE_PROCESS_START SPRING_CONFIG_* SPRING_APPLICATION_JSON LOG4J_* BABEL_* KREW_ROOT \
+            LADSPA_PATH LV2_PATH LIBVA_DRIVERS_PATH __EGL_* FAKECHROOT_* SBCL_HOME",
+    },
+    Family {
         decides: "which editor, pager or other helper is started",
         names: "\
-            EDITOR VISUAL *_EDITOR PAGER *_PAGER *PAGER BROWSER *_BROWSER LESS* GREP_OPTIONS \
+            EDITOR VISUAL *EDITOR *_EDIT TEXEDIT NNN_OPENER P4MERGE DEBUGGER PAGER *_PAGER *PAGER BROWSER *_BROWSER LESS* GREP_OPTIONS \
             TAR_OPTIONS GZIP BZIP2 XZ_DEFAULTS XZ_OPT ZIPOPT UNZIP VIM VIMRUNTIME VIMINIT \
             GVIMINIT MYVIMRC EXINIT NVIM* EMACS* TMUX* SCREENRC *_CMD *_EXEC *_COMMAND *_HELPER \
-            *_HOOK *_HOOKS MAILCAPS CL_*_ENV",
+            *_HOOK *_HOOKS MAILCAPS CL_*_ENV STARSHIP_CONFIG",
     },
 ];
 
@@ -201,7 +208,9 @@ mod tests {
              REQUESTS_CA_BUNDLE CARGO_HOME RUSTC_WRAPPER SOPS_AGE_KEY_CMD SOPS_EDITOR \
              CL_MEDIAN_CMD CL_MEDIAN_ENV VIMINIT GCONV_PATH HOSTALIASES R_PROFILE_USER SASL_PATH \
              CUDA_INJECTION64_PATH GRPC_DEFAULT_SSL_ROOTS_FILE_PATH CONSUL_HTTP_ADDR CONDARC \
-             PGOPTIONS VK_ICD_FILENAMES"
+             PGOPTIONS VK_ICD_FILENAMES P4EDITOR HGEDITOR TEXEDIT BZR_SSH P4MERGE GUNICORN_CMD_ARGS \
+             UWSGI_CONFIG DJANGO_SETTINGS_MODULE COVERAGE_PROCESS_START SPRING_CONFIG_LOCATION \
+             LOG4J_CONFIGURATION_FILE __EGL_VENDOR_LIBRARY_FILENAMES SBCL_HOME"
                 .split(' ')
         {
             assert!(decides(name).is_some(), "{name}");

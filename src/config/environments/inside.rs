@@ -2,11 +2,13 @@
 //! this tool keeps there. Whoever can change that file could otherwise have a file elsewhere sealed
 //! for himself, or cleartext written over it.
 
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use super::{Environment, Environments, Target, refuse};
 use crate::config::{ConfigError, ENVIRONMENTS_FILE, RULES_FILE};
+use crate::fs::TEMPORARY_PREFIX;
 
 /// Folders that no path leads into.
 const FOLDERS: [&str; 8] = [
@@ -21,13 +23,14 @@ const FOLDERS: [&str; 8] = [
 ];
 
 /// Files that no path names.
-const FILES: [&str; 13] = [
+const FILES: [&str; 14] = [
     RULES_FILE,
     ".sops.yml",
     ENVIRONMENTS_FILE,
     ".gitattributes",
     ".gitignore",
     ".gitmodules",
+    ".lfsconfig",
     ".pre-commit-config.yaml",
     "lefthook.yml",
     ".gitlab-ci.yml",
@@ -52,7 +55,7 @@ impl Environments {
                 let what = format!("environment {}", environment.name);
                 Err(refuse(self.path(), &what, &reason, hint))
             };
-            if let Some(reason) = ours(&real) {
+            if let Some(reason) = reserved(&real) {
                 return says(format!("{word} {shown} {reason}"), None);
             }
             // Git's hooks can be kept in any folder (core.hooksPath); a file keeps its mode when it is
@@ -109,8 +112,9 @@ pub(super) fn paths(environment: &Environment) -> impl Iterator<Item = (&'static
     sealed.chain(clear).chain(targets)
 }
 
-/// Why a path is none that an environment may name.
-pub(super) fn ours(path: &Path) -> Option<String> {
+/// Why a path is none that values may be written to, wherever it lies: Git, a program that works on a
+/// repository, or this tool takes what is there for settings of its own.
+pub fn reserved(path: &Path) -> Option<String> {
     let is = |name: &std::ffi::OsStr, all: &[&str]| {
         // File systems that do not tell case apart find the same file.
         all.iter().any(|other| name.eq_ignore_ascii_case(other))
@@ -122,7 +126,11 @@ pub(super) fn ours(path: &Path) -> Option<String> {
             folder.display()
         ));
     }
-    let name = path.file_name().filter(|name| is(name, &FILES))?;
+    let name = path.file_name()?;
+    let is_temporary = name.as_bytes().starts_with(TEMPORARY_PREFIX.as_bytes());
+    if !is_temporary && !is(name, &FILES) {
+        return None;
+    }
     Some(format!("is {}, which is not for values", name.display()))
 }
 

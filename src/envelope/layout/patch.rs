@@ -209,31 +209,40 @@ mod tests {
 
     #[test]
     fn a_patch_is_carried_over_changes_beside_it() {
-        let old = "a: one two\nb: 493\nc: x\n";
-        let wanted = "a: one\n  two\nb: 0755\nc: x\n\n\n";
+        let old = "a: one two\nb: 493\nc: words that stay\n";
+        let wanted = "a: one\n  two\nb: 0755\nc: words that stay\n\n\n";
+        let in_a_line = [
+            (old, wanted),
+            (
+                "a: one two\nb: 493\nc: words that were put in\n",
+                "a: one\n  two\nb: 0755\nc: words that were put in\n\n\n",
+            ),
+            (
+                "a: one two\nb: 5\nc: words that stay\n",
+                "a: one\n  two\nb: 5\nc: words that stay\n\n\n",
+            ),
+        ];
         for carry in [Carry::Apart, Carry::OtherLines] {
-            for (new, expected) in [
-                (old, wanted),
-                (
-                    "a: one two\nb: 493\nc: yes\n",
-                    "a: one\n  two\nb: 0755\nc: yes\n\n\n",
-                ),
-                (
-                    "new: z\na: one two\nb: 493\nc: x\n",
-                    "new: z\na: one\n  two\nb: 0755\nc: x\n\n\n",
-                ),
-                (
-                    "a: one two\nb: 5\nc: x\n",
-                    "a: one\n  two\nb: 5\nc: x\n\n\n",
-                ),
-                ("b: 493\nc: x\n", "b: 0755\nc: x\n\n\n"),
-            ] {
-                assert_eq!(
-                    carried(old, wanted, new, carry),
-                    expected,
-                    "{new} {carry:?}"
-                );
+            for (new, expected) in in_a_line {
+                let found = carried(old, wanted, new, carry);
+                assert_eq!(found, expected, "{new} {carry:?}");
             }
+        }
+        // A whole line that comes or goes touches the one behind it.
+        for (new, apart, other_lines) in [
+            (
+                "new: z\na: one two\nb: 493\nc: words that stay\n",
+                "new: z\na: one\n  two\nb: 0755\nc: words that stay\n\n\n",
+                "new: z\na: one two\nb: 0755\nc: words that stay\n\n\n",
+            ),
+            (
+                "b: 493\nc: words that stay\n",
+                "b: 0755\nc: words that stay\n\n\n",
+                "b: 493\nc: words that stay\n\n\n",
+            ),
+        ] {
+            assert_eq!(carried(old, wanted, new, Carry::Apart), apart);
+            assert_eq!(carried(old, wanted, new, Carry::OtherLines), other_lines);
         }
     }
 

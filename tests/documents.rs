@@ -39,6 +39,9 @@ fn what_the_layout_keeps_is_what_the_page_says() {
     let json = table("docs/format.md", "sealed JSON");
     assert!(json.len() > 3, "{json:?}");
     let files = rows.iter().map(|row| ("a.yaml", row));
+    let layout =
+        Regex::new(r#""clsecrets_layout": ?"[^"]*",\s*|\n *clsecrets_layout: ENC\[[^\]]*\]"#);
+    let layout = layout.unwrap();
     for (file, row) in files.chain(json.iter().map(|row| ("a.json", row))) {
         scene.write(file, format!("{}\n", row[0]));
         scene
@@ -48,9 +51,6 @@ fn what_the_layout_keeps_is_what_the_page_says() {
         opened.stdout(format!("{}\n", row[0]));
         // Another tool's write drops it.
         let sealed = scene.read(file);
-        let layout =
-            Regex::new(r#""clsecrets_layout": ?"[^"]*",\s*|\n *clsecrets_layout: ENC\[[^\]]*\]"#);
-        let layout = layout.unwrap();
         assert!(layout.is_match(&sealed), "{sealed}");
         scene.write(file, layout.replace_all(&sealed, "").as_bytes());
         let opened = scene.run(&format!("decrypt {file}")).succeeds();

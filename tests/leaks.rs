@@ -136,6 +136,7 @@ fn no_command_that_works_leaves_a_value_where_it_should_not_be() {
     scene
         .run(&format!("encrypt --onto sealed-again.yaml {CLEAR_FILE}"))
         .succeeds();
+    scene.run("init --identity").succeeds();
     for line in ["render --env dev", "render --env dev --json"] {
         scene.run(line).succeeds();
     }

@@ -313,9 +313,14 @@ fn documents_that_are_null_and_directives_are_what_the_reference_takes_them_for(
 /// What is left when another tool has dropped the layout.
 fn opened_without_layout(scene: &Scene, sealed: &str) -> String {
     let lines = sealed.split_inclusive('\n');
-    let bare: String = lines
-        .filter(|line| !line.contains("clsecrets_layout"))
+    let mut bare: String = lines
+        .filter(|line| !line.trim_start().starts_with("clsecrets_layout:"))
         .collect();
+    // A document in flow style has it among the rest of its one line.
+    while let Some(start) = bare.find("\"clsecrets_layout\": ") {
+        let end = start + bare[start..].find("\", ").unwrap() + 3;
+        bare.replace_range(start..end, "");
+    }
     scene.write("bare.yaml", bare);
     scene.run("decrypt bare.yaml").succeeds().out()
 }

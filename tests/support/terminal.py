@@ -37,7 +37,9 @@ while True:
         shown += data
     elif answers and answers[0][0].encode() in shown[seen:]:
         seen = len(shown)
-        os.write(terminal, answers.pop(0)[1].encode() + b"\n")
+        answer = answers.pop(0)[1].encode()
+        # Ctrl-C is a key of its own, and nothing that is entered.
+        os.write(terminal, answer if answer == b"\x03" else answer + b"\n")
 
 _, status = os.waitpid(pid, 0)
 sys.stdout.buffer.write(shown.replace(b"\r\n", b"\n"))

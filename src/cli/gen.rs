@@ -22,6 +22,7 @@ use super::{Context, Outcome};
 /// wallet password that is there is never replaced: the node's key ring would no longer open.
 #[derive(Debug, Arguments)]
 #[command(after_help = EXAMPLES)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct Args {
     /// What to set, with dots: `wallet_password`, `nodes.node-a.database.password`.
     #[arg(value_name = "KEY", required_unless_present = "print")]

@@ -43,7 +43,7 @@ pub(crate) fn admit(desired: &Desired) -> Result<(), TargetError> {
             .iter()
             .find(|key| !has(key))
             .map(|key| (*key).to_owned()),
-        Demand::OneOf(keys) => (!keys.iter().any(|key| has(key))).then(|| keys.join(" or ")),
+        Demand::OneOf(keys) => (!keys.iter().any(has)).then(|| keys.join(" or ")),
         Demand::Json(key) => {
             match desired.entry(key) {
                 None => Some((*key).to_owned()),

@@ -38,7 +38,7 @@ pub(crate) struct Allowances {
     /// else those before that commit.
     #[arg(long, conflicts_with = "prune")]
     pub(crate) rollback: bool,
-    /// Make kms_key and replicas of secrets that are there as clsecrets.yaml says.
+    /// Make `kms_key` and replicas of secrets that are there as clsecrets.yaml says.
     #[arg(long)]
     pub(crate) apply_settings: bool,
     /// Deliver another wallet password than the one in use: only if the key ring was recreated.

@@ -149,7 +149,7 @@ mod tests {
             let patch = difference(old.as_bytes(), new.as_bytes());
             let bytes = encode(&patch);
             assert_eq!(decode(&bytes), Some(patch), "{old} {new}");
-            assert!(bytes.len() >= 64 && bytes.len() % 32 == 0);
+            assert!(bytes.len() >= 64 && bytes.len().is_multiple_of(32));
         }
     }
 

@@ -22,12 +22,11 @@ pub(super) type Owners = BTreeMap<String, String>;
 /// Who wrote a file, as far as is known.
 pub(super) fn writer(owners: &Owners, key: &str, us: &Owner) -> Writer {
     let mut writer = Writer::default();
-    match owners.get(key) {
-        Some(manager) => writer.add(us.of_manager(manager), || "another program".to_owned()),
-        None => {
-            writer.is_us = true;
-            writer.is_unmarked = us.is_marked();
-        }
+    if let Some(manager) = owners.get(key) {
+        writer.add(us.of_manager(manager), || "another program".to_owned());
+    } else {
+        writer.is_us = true;
+        writer.is_unmarked = us.is_marked();
     }
     writer
 }
@@ -93,14 +92,15 @@ fn load(path: &Path) -> Result<(Owners, Stamp), TargetError> {
         return Err(not_plain(path, "file"));
     }
     match fs::read(path) {
-        Ok(content) => match serde_json::from_slice(&content.bytes) {
-            Ok(owners) => Ok((owners, content.stamp)),
-            Err(_) => {
+        Ok(content) => {
+            if let Ok(owners) = serde_json::from_slice(&content.bytes) {
+                Ok((owners, content.stamp))
+            } else {
                 let reason = format!("{} does not say whose the files are", path.display());
                 let hint = "remove it: then --prune takes nothing of them without --adopt";
                 Err(TargetError::new(Fault::Refused, reason).hint(hint))
             }
-        },
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             Ok((Owners::default(), Stamp::ABSENT))
         }

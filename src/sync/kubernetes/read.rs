@@ -108,7 +108,7 @@ impl Kubernetes {
                     }
                     Some(name) => match original(&name) {
                         Some(name) if wanted.contains(name) => {
-                            copies.push((name.to_owned(), stored))
+                            copies.push((name.to_owned(), stored));
                         }
                         _ => wipe(&mut stored),
                     },

@@ -166,14 +166,13 @@ impl Target for SecretsManager {
                 Verdict::Restore => self.restore(step).await,
                 _ => {
                     let is_value = *step.verdict != Verdict::Update || step.changes.has_data();
-                    let written = match step.seen.filter(|_| !is_value) {
-                        Some(seen) => Written {
+                    let written = if let Some(seen) = step.seen.filter(|_| !is_value) {
+                        Written {
                             version: seen.version.clone(),
-                        },
-                        None => {
-                            let payload = Payload::of(step.desired, step.seen, step.changes)?;
-                            self.write(step, &payload).await?
                         }
+                    } else {
+                        let payload = Payload::of(step.desired, step.seen, step.changes)?;
+                        self.write(step, &payload).await?
                     };
                     self.apply_settings(step).await?;
                     Ok(written)

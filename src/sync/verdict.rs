@@ -10,7 +10,9 @@ use super::observed::{Blocked, Content, Halfway, Observed, OwnFields, Setting, W
 use super::{Fault, TargetError};
 use crate::chainlink::{Desired, Form, json};
 use comparison::Comparison;
-pub(super) use comparison::{MAKE_ANEW, WHOLE_TEXT};
+#[cfg(feature = "kubernetes")]
+pub(super) use comparison::MAKE_ANEW;
+pub(super) use comparison::WHOLE_TEXT;
 
 /// What the operator allows to happen to an object.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

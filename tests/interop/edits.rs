@@ -57,7 +57,12 @@ fn a_value_goes_anywhere_and_the_reference_sees_the_same_places() {
         words.iter().any(|words| error.contains(words))
     };
     assert!(refused.iter().all(is_meant), "{refused:#?}");
-    assert!(refused.len() as u64 * 20 <= taken, "{refused:#?}");
+    // Documents with such a comment could not be sealed at all before there were layouts.
+    let (of_layouts, others): (Vec<&String>, Vec<&String>) = refused
+        .iter()
+        .partition(|error| error.contains("only its layout keeps"));
+    assert!(others.len() as u64 * 20 <= taken, "{others:#?}");
+    assert!(of_layouts.len() as u64 * 10 <= taken, "{of_layouts:#?}");
     println!("{taken} of {count} documents were taken");
 
     let mut differences = String::new();

@@ -103,6 +103,8 @@ fn passes(scene: &Scene, text: &str, rule: &str, seed: u64) -> bool {
     let by_reference = by_reference.filter(|_| opened[3].1.status == 0);
     let clear = seen.remove(0).expect("the reference has sealed it");
     let (rewritten, clear_text) = (rewritten(scene), text);
+    // We have said that another tool does not show some of them.
+    let is_in_layout = ours.err().contains("come back with clsecrets only");
     for ((what, run), one) in opened.iter().zip(seen) {
         if changes_values && *what != "ours by us" {
             continue;
@@ -128,7 +130,8 @@ fn passes(scene: &Scene, text: &str, rule: &str, seed: u64) -> bool {
                 *what != "ours by us"
                     && (is_lost
                         || !rewritten.contains(&text)
-                        || *what == "ours by the reference" && clear_text.lines().any(hides))
+                        || *what == "ours by the reference"
+                            && (is_in_layout || clear_text.lines().any(hides)))
             };
             assert!(
                 run.out().contains(&text) || by_it(),

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use zeroize::Zeroizing;
 
-use crate::format::{Change, Edits};
+use crate::format::{Change, Document, Edits};
 use crate::metadata::{Rule, Selector};
 use crate::tree::{Site, Step, Tree, Value, walk};
 
@@ -15,16 +15,7 @@ impl Draft {
     /// Writes out every alias that repeats something at a place that the rule seals; the lines of
     /// those aliases, from 1.
     pub fn expand_aliases(&mut self, rule: &Rule) -> Result<Vec<usize>, EnvelopeError> {
-        let mut aliases = HashSet::new();
-        let mut places: Vec<(Site, Change)> = Vec::new();
-        for found in selected(&self.document.tree, rule) {
-            if found.is_sealed
-                && let Some(alias) = self.document.alias(found.site)
-                && aliases.insert(alias)
-            {
-                places.push((found.site, Change::Expand));
-            }
-        }
+        let places = aliases_of_sealed(&self.document, rule);
         if places.is_empty() {
             return Ok(Vec::new());
         }
@@ -61,6 +52,19 @@ impl Draft {
         self.original = Some(original);
         Ok(lines)
     }
+}
+
+/// The aliases that repeat something at a place that the rule seals, each as an edit that writes it out.
+pub(super) fn aliases_of_sealed(document: &Document, rule: &Rule) -> Vec<(Site, Change<'static>)> {
+    let mut aliases = HashSet::new();
+    let sealed = selected(&document.tree, rule);
+    let sealed = sealed.into_iter().filter(|found| {
+        found.is_sealed
+            && document
+                .alias(found.site)
+                .is_some_and(|alias| aliases.insert(alias))
+    });
+    sealed.map(|found| (found.site, Change::Expand)).collect()
 }
 
 /// A value or comment, and whether the rule seals it.

@@ -19,8 +19,11 @@ pub(super) struct File {
 
 /// Files of the four text formats, without those that stand there several times.
 pub(super) fn files() -> Vec<File> {
-    // Not the fixtures, which nobody has: `documents` and `interop` have them.
-    let mut roots = vec![project("docs"), project(".github")];
+    let mut roots = vec![
+        project("docs"),
+        project("fixtures/formats"),
+        project(".github"),
+    ];
     let home = std::env::var_os("HOME")
         .map(PathBuf::from)
         .unwrap_or_default();

@@ -17,12 +17,13 @@ use std::convert::Infallible;
 use zeroize::Zeroizing;
 
 use crate::cipher::{Cipher, Nonces, Opened as Plain, Token, Type};
-use crate::format::Format;
+use crate::format::{Document, Edits, Format};
 use crate::metadata::Rule;
 use crate::secret::{DataKey, SecretBytes};
 use crate::tree::{Comment, Step, Tree, Value, walk};
 
 use super::EnvelopeError;
+use super::expand::aliases_of_sealed;
 use super::reuse::reads_back;
 use differ::difference;
 use patch::{Carry, Patch};
@@ -192,7 +193,7 @@ impl Said<'_> {
             let text = Zeroizing::new(text.to_vec());
             self.format.parse_clear(text).ok()
         };
-        let Some(again) = read(text) else {
+        let Some(again) = read(text).and_then(|again| self.written_out(again)) else {
             return false;
         };
         if !reads_back(&again.tree, self.tree, self.format) {
@@ -205,6 +206,21 @@ impl Said<'_> {
         read(rebuilt).is_some_and(|rebuilt| {
             again.metadata == rebuilt.metadata && self.has_comments(&again.tree, &rebuilt.tree)
         })
+    }
+
+    /// The document with those aliases written out that are in the sealed text, so that its comments stand
+    /// where they do there: one behind an alias of a map is before the map, and behind a map it is not.
+    fn written_out(self, document: Document) -> Option<Document> {
+        let places = aliases_of_sealed(&document, self.rule);
+        if places.is_empty() {
+            return Some(document);
+        }
+        let edits = Edits {
+            places: &places,
+            ..Edits::default()
+        };
+        let text = self.format.apply(&document, &edits).ok()?;
+        self.format.parse_clear(text).ok()
     }
 
     /// Whether a tree has the comments of another, each in its place.
